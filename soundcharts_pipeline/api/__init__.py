@@ -1,0 +1,1 @@
+"""Speaks HTTP. Knows no Dagster and no SQL."""

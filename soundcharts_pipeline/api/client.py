@@ -1,0 +1,171 @@
+"""One short method per endpoint used, returning records. Each docstring says what it costs."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from soundcharts_pipeline.api import parsing
+from soundcharts_pipeline.api.endpoints import Endpoints
+from soundcharts_pipeline.api.errors import (
+    BadRequest,
+    IncompleteAnswer,
+    NotFound,
+    NotInPlan,
+    SoundchartsError,
+    UnexpectedPayload,
+)
+from soundcharts_pipeline.api.pages import WINDOW_DAYS, all_pages, each_page, total_of
+from soundcharts_pipeline.api.transport import Transport
+from soundcharts_pipeline.models import Artist, Chart, PublishedRanking, Ranking, Series, Track, Window
+
+# One billed call holds up to ten (developers.soundcharts.com, get-artist-metadata-batch).
+BATCH_SIZE = 10
+# A window this short that is still incomplete is not split further.
+SHORTEST_SPLIT_DAYS = 7
+
+RecordT = TypeVar("RecordT", Track, Artist)
+ParseSeries = Callable[[list[Any], str], Series]
+
+
+class SoundchartsClient:
+    """Thread-safe. Raises the errors of `api.errors`; never returns a part as the whole."""
+
+    def __init__(self, transport: Transport, endpoints: Endpoints | None = None) -> None:
+        self._transport = transport
+        self._endpoints = endpoints or Endpoints()
+        self._batches_refused = False
+
+    @property
+    def usage(self) -> Any:
+        """The meter of all calls of this client."""
+        return self._transport.usage
+
+    # Charts
+
+    def chart_platforms(self) -> list[str]:
+        """Codes of the platforms that have charts. One call."""
+        return [
+            parsing.platform(item, "chart_platforms")
+            for page in all_pages(partial(self._get, "chart_platforms", {}), "chart_platforms")
+            for item in page["items"]
+        ]
+
+    def charts(self, platform: str) -> list[Chart]:
+        """Every chart of one platform. One call per 100."""
+        pages = all_pages(partial(self._get, "charts", {"platform": platform}), "charts")
+        return [parsing.chart(item, "charts") for page in pages for item in page["items"]]
+
+    def published_rankings(self, slug: str) -> Iterator[list[PublishedRanking]]:
+        """Days with a ranking, newest first as a rule, page by page: stop when you have what you want.
+        One call per 100 days. Raises NotFound for an unknown slug."""
+        for page in each_page(partial(self._get, "available_rankings", {"slug": slug}), "available_rankings"):
+            yield [parsing.published(item, "available_rankings") for item in page["items"]]
+
+    def newest_ranking(self, slug: str) -> PublishedRanking:
+        """The day of the newest ranking, for plans whose list of rankings is closed. One call."""
+        body = self._get("ranking", {"slug": slug, "datetime": "latest"}, {"offset": 0, "limit": 1})
+        related = body.get("related")
+        return parsing.published(related.get("date") if isinstance(related, dict) else None, "ranking")
+
+    def ranking(self, published: PublishedRanking, slug: str) -> Ranking:
+        """One whole ranking. One call per 100 places."""
+        parts = {"slug": slug, "datetime": published.timestamp}
+        ranking = parsing.ranking(all_pages(partial(self._get, "ranking", parts), "ranking"), "ranking")
+        if ranking.day != published.day:
+            raise UnexpectedPayload(
+                f"ranking: asked for {slug} of {published.day}, got {ranking.day}; nothing of it was saved",
+                endpoint="ranking",
+            )
+        return ranking
+
+    # Tracks and artists
+
+    def tracks(self, uuids: Sequence[str]) -> dict[str, Track | SoundchartsError]:
+        """Metadata of up to ten tracks, or why there is none, by UUID. One call; ten more when the batch is refused."""
+        return self._batch("track", uuids, parsing.track)
+
+    def artists(self, uuids: Sequence[str]) -> dict[str, Artist | SoundchartsError]:
+        """Metadata of up to ten artists, or why there is none, by UUID. Costs as `tracks`."""
+        return self._batch("artist", uuids, parsing.artist)
+
+    # Audience. A series that the API does not have raises NotFound or has no points; both mean no data.
+
+    def track_audience(self, uuid: str, platform: str, window: Window) -> Series:
+        """Totals of one track by identifier. One call."""
+        return self._series("track_audience", {"uuid": uuid, "platform": platform}, window, parsing.track_series)
+
+    def artist_streaming(self, uuid: str, platform: str, window: Window) -> Series:
+        """Monthly listeners (spotify) or views (youtube), with cities and countries. One call."""
+        return self._series("artist_streaming", {"uuid": uuid, "platform": platform}, window, parsing.artist_series)
+
+    def artist_followers(self, uuid: str, platform: str, window: Window) -> Series:
+        """Followers, with cities and countries where the platform gives them. One call."""
+        return self._series("artist_followers", {"uuid": uuid, "platform": platform}, window, parsing.artist_series)
+
+    def spins(self, uuid: str, day: date) -> int:
+        """Radio plays of one UTC day, read off the announced total of the list of plays. One call."""
+        span: dict[str, str | int] = {"startDate": f"{day}T00:00:00Z", "endDate": f"{day}T23:59:59Z", "limit": 1}
+        return total_of(self._get("track_broadcasts", {"uuid": uuid}, span), "track_broadcasts")
+
+    def spins_by_station(self, uuid: str, day: date) -> int:
+        """The same, summed over the stations. One call per 100 stations."""
+        get = partial(self._get, "track_broadcast_groups", {"uuid": uuid})
+        span = {"startDate": str(day), "endDate": str(day)}
+        pages = all_pages(lambda page: get({**span, **page}), "track_broadcast_groups")
+        return sum(parsing.plays(page["items"], "track_broadcast_groups") for page in pages)
+
+    # Account
+
+    def team_usage(self) -> int | None:
+        """Billed calls left in this term, as the server's header says. A free call."""
+        self._get("usage", {}, {})
+        return self._transport.usage.quota_remaining
+
+    def _get(self, endpoint: str, parts: Mapping[str, str], params: Mapping[str, str | int]) -> dict[str, Any]:
+        return self._transport.get(endpoint, self._endpoints.path(endpoint, **parts), params)
+
+    def _series(self, endpoint: str, parts: Mapping[str, str], window: Window, parse: ParseSeries) -> Series:
+        days = (window.end - window.start).days + 1
+        if not 1 <= days <= WINDOW_DAYS:
+            raise BadRequest(f"{endpoint}: a window holds 1 to {WINDOW_DAYS} days, not {days}", endpoint=endpoint)
+        span = {"startDate": str(window.start), "endDate": str(window.end)}
+        try:
+            pages = all_pages(lambda page: self._get(endpoint, parts, {**span, **page}), endpoint)
+        except IncompleteAnswer:
+            # Long windows of the geographic endpoints were seen cut off silently; shorter ones are whole.
+            if days <= SHORTEST_SPLIT_DAYS:
+                raise
+            middle = window.start + timedelta(days=days // 2)
+            early = self._series(endpoint, parts, Window(window.start, middle - timedelta(days=1)), parse)
+            late = self._series(endpoint, parts, Window(middle, window.end), parse)
+            return Series(early.points + late.points, early.geo + late.geo)
+        return parse([item for page in pages for item in page["items"]], endpoint)
+
+    def _batch(
+        self, endpoint: str, uuids: Sequence[str], parse: Callable[[Any, str], RecordT]
+    ) -> dict[str, RecordT | SoundchartsError]:
+        found: dict[str, RecordT | SoundchartsError] = {}
+        refused = False
+        if len(uuids) > 1 and not self._batches_refused:
+            try:
+                body = self._get(endpoint, {"uuid": ",".join(uuids)}, {})
+                for item in body.get("items") or []:
+                    record = parse(item.get("object", item) if isinstance(item, dict) else item, endpoint)
+                    found[record.uuid] = record
+            except (BadRequest, NotInPlan, NotFound):
+                refused = True
+        singles = {uuid: self._single(endpoint, uuid, parse) for uuid in uuids if uuid not in found}
+        if refused and not any(isinstance(record, SoundchartsError) for record in singles.values()):
+            # Every member is fine alone, so it is batches that this plan refuses: do not pay for the next refusal.
+            self._batches_refused = True
+        return {uuid: found[uuid] if uuid in found else singles[uuid] for uuid in uuids}
+
+    def _single(self, endpoint: str, uuid: str, parse: Callable[[Any, str], RecordT]) -> RecordT | SoundchartsError:
+        try:
+            body = self._get(endpoint, {"uuid": uuid}, {})
+        except (NotFound, NotInPlan) as error:
+            return error
+        # A merged entity may answer under its new UUID; ours stays the one that was asked for.
+        return replace(parse(body.get("object"), endpoint), uuid=uuid)

@@ -1,0 +1,70 @@
+"""What can go wrong with a call, named by what the caller should do.
+
+SoundchartsError
+├── TransientError            a later try may succeed; the transport has already tried a few times
+│   ├── NetworkError          no answer came: host unreachable, reset, time-out
+│   ├── ServerError           5xx, or a body that is not what was announced
+│   └── RateLimited           429 of the minute: waiting helps
+├── QuotaExhausted            429 of the billing term: waiting does not help
+├── AuthenticationError       credentials missing or refused
+├── NotInPlan                 403: this endpoint or object is not in the plan; the credentials are fine
+├── NotFound                  404 or 410: the API has no such thing
+├── BadRequest                400: the question itself is wrong
+├── IncompleteAnswer          fewer distinct rows than the API announced
+└── UnexpectedPayload         a required field is missing or has another shape
+"""
+
+
+class SoundchartsError(Exception):
+    """A call that did not give what it should. `str()` says what failed, where, and what to do next."""
+
+    def __init__(self, message: str, *, endpoint: str = "", status: int | None = None) -> None:
+        super().__init__(message)
+        self.endpoint = endpoint
+        self.status = status
+
+
+class TransientError(SoundchartsError):
+    """A later try may succeed. `wait` is what the server asked for, in seconds, if it did."""
+
+    wait: float | None = None
+
+
+class NetworkError(TransientError):
+    """No answer came."""
+
+
+class ServerError(TransientError):
+    """The server answered that it could not, or with a body that is broken."""
+
+
+class RateLimited(TransientError):
+    """Too many calls in this minute for the whole account."""
+
+
+class QuotaExhausted(SoundchartsError):
+    """No billed calls are left in this billing term, or fewer than the reserve to keep."""
+
+
+class AuthenticationError(SoundchartsError):
+    """Credentials are missing or refused: no call will succeed."""
+
+
+class NotInPlan(SoundchartsError):
+    """The plan does not include this endpoint or object."""
+
+
+class NotFound(SoundchartsError):
+    """The API has no such chart, track, artist or account."""
+
+
+class BadRequest(SoundchartsError):
+    """The API refuses the question itself."""
+
+
+class IncompleteAnswer(SoundchartsError):
+    """The API gave fewer distinct rows than it announced; nothing of it is used."""
+
+
+class UnexpectedPayload(SoundchartsError):
+    """The API's answer lacks a required field; nothing of it is used."""

@@ -1,0 +1,158 @@
+"""JSON items (`payloads`) to records. A missing required field raises UnexpectedPayload with endpoint and key."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from soundcharts_pipeline import models
+from soundcharts_pipeline.api import payloads
+from soundcharts_pipeline.api.errors import UnexpectedPayload
+
+ItemT = TypeVar("ItemT", bound=payloads.Item)
+
+
+def _parse(kind: type[ItemT], item: Any, endpoint: str) -> ItemT:
+    try:
+        return kind.model_validate(item)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the item"
+        raise UnexpectedPayload(
+            f"{endpoint}: {key}: {first['msg'].lower()}; nothing of this answer was saved. If Soundcharts changed "
+            "the endpoint, set its path under `endpoints:` in charts.yaml or update soundcharts-pipeline",
+            endpoint=endpoint,
+        ) from None
+
+
+def platform(item: Any, endpoint: str) -> str:
+    """The code of one chart platform."""
+    return _parse(payloads.NamedPlatformItem, item, endpoint).code
+
+
+def chart(item: Any, endpoint: str) -> models.Chart:
+    """One chart of the catalogue, or of an answer's `related`."""
+    return _chart(_parse(payloads.ChartItem, item, endpoint))
+
+
+def _chart(c: payloads.ChartItem) -> models.Chart:
+    return models.Chart(
+        **c.model_dump(include=set(models.Chart.__slots__) - {"max_results"}), max_results=c.max_results_count
+    )
+
+
+def published(timestamp: Any, endpoint: str) -> models.PublishedRanking:
+    """One bare timestamp of the list of rankings."""
+    day = _timestamp_day(timestamp, endpoint)
+    return models.PublishedRanking(day, timestamp)
+
+
+def _timestamp_day(timestamp: Any, endpoint: str) -> date:
+    try:
+        return date.fromisoformat(timestamp[:10])
+    except (TypeError, ValueError):
+        raise UnexpectedPayload(f"{endpoint}: {timestamp!r} is no timestamp", endpoint=endpoint) from None
+
+
+def ranking(pages: list[dict[str, Any]], endpoint: str) -> models.Ranking:
+    """All pages of one ranking. Position 0 (has left the chart) is not an entry."""
+    related = _parse(payloads.RankingRelatedItem, pages[0].get("related"), endpoint)
+    entries = {
+        entry.position: _entry(entry)
+        for page in pages
+        for entry in (_parse(payloads.EntryItem, item, endpoint) for item in page["items"])
+        if entry.position > 0
+    }
+    return models.Ranking(
+        chart=_chart(related.chart),
+        day=_timestamp_day(related.date, endpoint),
+        metric_type=related.chart.metric.type if related.chart.metric else None,
+        entries=tuple(entries[position] for position in sorted(entries)),
+    )
+
+
+def _entry(e: payloads.EntryItem) -> models.RankingEntry:
+    # A new entry's old position and change were recorded as 0 and documented as null: both mean none.
+    old = e.old_position or None
+    change = e.position_evolution if old is not None else e.position_evolution or None
+    return models.RankingEntry(
+        position=e.position,
+        track=models.TrackRef(**e.song.model_dump()),
+        old_position=old,
+        position_change=change,
+        metric=e.metric,
+        entry_state=e.entry_state,
+        entry_date=e.entry_date,
+        time_on_chart=e.time_on_chart,
+        time_on_chart_unit=e.time_on_chart_unit,
+    )
+
+
+def _artist_refs(refs: Iterable[payloads.ArtistRefItem]) -> tuple[models.ArtistRef, ...]:
+    return tuple(models.ArtistRef(**ref.model_dump()) for ref in refs)
+
+
+def _genres(genres: Iterable[payloads.GenreItem]) -> tuple[models.Genre, ...]:
+    return tuple(models.Genre(root=genre.root, subs=tuple(genre.sub)) for genre in genres)
+
+
+def track(item: Any, endpoint: str) -> models.Track:
+    """Track metadata."""
+    t = _parse(payloads.TrackItem, item, endpoint)
+    rest = {"duration", "audio", "artists", "main_artists", "featured_artists", "genres"}
+    return models.Track(
+        **t.model_dump(exclude=rest),
+        duration_seconds=t.duration,
+        audio_features=t.audio,
+        artists=_artist_refs(t.artists),
+        main_artists=_artist_refs(t.main_artists),
+        featured_artists=_artist_refs(t.featured_artists),
+        genres=_genres(t.genres),
+    )
+
+
+def artist(item: Any, endpoint: str) -> models.Artist:
+    """Artist metadata."""
+    a = _parse(payloads.ArtistItem, item, endpoint)
+    return models.Artist(**a.model_dump(exclude={"genres"}), genres=_genres(a.genres))
+
+
+def track_series(items: Iterable[Any], endpoint: str) -> models.Series:
+    """Plots by identifier; of several points of one day the latest counts, a null value is missing."""
+    points: dict[tuple[date, str], models.AudiencePoint] = {}
+    for item in _oldest_first(_parse(payloads.TrackPointItem, item, endpoint) for item in items):
+        day = _timestamp_day(item.date, endpoint)
+        for plot in item.plots:
+            if plot.value is not None:
+                identifier = plot.identifier or ""
+                points[day, identifier] = models.AudiencePoint(day, identifier, plot.value)
+    return models.Series(tuple(points.values()))
+
+
+def artist_series(items: Iterable[Any], endpoint: str) -> models.Series:
+    """Values and their places; of several points of one day the latest counts, a null value is missing."""
+    points: dict[date, models.AudiencePoint] = {}
+    places: dict[tuple[date, str, str, str], models.GeoPoint] = {}
+    for item in _oldest_first(_parse(payloads.ArtistPointItem, item, endpoint) for item in items):
+        day = _timestamp_day(item.date, endpoint)
+        if item.value is not None:
+            points[day] = models.AudiencePoint(day, "", item.value)
+        for place in [*item.city_plots, *item.country_plots]:
+            if place.value is not None:
+                where = (place.country_code or "", place.region or "", place.city_name or "")
+                places[day, *where] = models.GeoPoint(day, *where, place.value)
+    return models.Series(tuple(points.values()), tuple(places.values()))
+
+
+PointT = TypeVar("PointT", payloads.TrackPointItem, payloads.ArtistPointItem)
+
+
+def _oldest_first(items: Iterable[PointT]) -> list[PointT]:
+    # Order is not guaranteed. The sort is stable: of two equal timestamps the one that came last counts.
+    return sorted(items, key=lambda item: item.date)
+
+
+def plays(items: Iterable[Any], endpoint: str) -> int:
+    """The plays of all stations of a broadcast-groups answer."""
+    return sum(_parse(payloads.StationItem, item, endpoint).play_count for item in items)

@@ -1,0 +1,150 @@
+"""What an HTTP answer means: its body, or the error that says what to do about it."""
+
+import json
+import time
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+
+from soundcharts_pipeline.api.errors import (
+    AuthenticationError,
+    BadRequest,
+    NotFound,
+    NotInPlan,
+    QuotaExhausted,
+    RateLimited,
+    ServerError,
+    SoundchartsError,
+    UnexpectedPayload,
+)
+
+# The account's minute is at most this far away; a longer wait is a mistake of somebody's clock.
+MAX_SERVER_WAIT_SECONDS = 300.0
+
+_REFUSALS: dict[int, tuple[type[SoundchartsError], str]] = {
+    400: (BadRequest, "the API refuses this question; check the platform codes and dates in charts.yaml"),
+    401: (
+        AuthenticationError,
+        "Soundcharts refuses the credentials: check SOUNDCHARTS_APP_ID and SOUNDCHARTS_API_KEY, "
+        "or SOUNDCHARTS_CLIENT_ID and SOUNDCHARTS_CLIENT_SECRET",
+    ),
+    403: (NotInPlan, "the plan (or the sandbox) does not include it"),
+    404: (NotFound, "Soundcharts has no such thing"),
+    410: (NotFound, "Soundcharts has withdrawn it"),
+}
+
+
+def body_of(response: requests.Response, endpoint: str, path: str) -> dict[str, Any]:
+    """The JSON object of a 200 without errors; raises for everything else."""
+    if response.status_code != 200:
+        raise _refusal(response, endpoint, path)
+    try:
+        body = json.loads(response.content)
+    except ValueError:
+        raise ServerError(
+            f"{path}: the answer is not JSON; a later run asks again", endpoint=endpoint, status=200
+        ) from None
+    if not isinstance(body, dict):
+        raise UnexpectedPayload(f"{path}: the answer is not a JSON object", endpoint=endpoint, status=200)
+    if body.get("errors"):
+        raise ServerError(
+            f"{path}: answered 200 with errors: {_messages(body)}; a later run asks again",
+            endpoint=endpoint,
+            status=200,
+        )
+    return body
+
+
+def quota_remaining(response: requests.Response) -> int | None:
+    """Billed calls left in the term, as the server says."""
+    number = _number(response.headers.get("x-quota-remaining"))
+    return None if number is None else int(number)
+
+
+def _refusal(response: requests.Response, endpoint: str, path: str) -> SoundchartsError:
+    status, text = response.status_code, _error_text(response)
+    if status in (402, 429):
+        return _limit_reached(response, endpoint, f"{path}: {status} {text}", text.lower())
+    if status >= 500:
+        error = ServerError(
+            f"{path}: the server answered {status}; a later run asks again", endpoint=endpoint, status=status
+        )
+        error.wait = _server_wait(response)
+        return error
+    kind, remedy = _REFUSALS.get(status, (UnexpectedPayload, "check `endpoints:` in charts.yaml"))
+    return kind(f"{path}: {status} {text}; {remedy}", endpoint=endpoint, status=status)
+
+
+def _limit_reached(response: requests.Response, endpoint: str, what: str, text: str) -> SoundchartsError:
+    """Two things share 429. The rate's text is known ("maximum request count", read by the vendor's SDK), the
+    quota's only by its subject; the rate headers stand on every answer and tell nothing."""
+    status, left = response.status_code, quota_remaining(response)
+    of_the_term = status == 402 or "quota" in text or (left is not None and left <= 0)
+    if of_the_term and "maximum request count" not in text:
+        return QuotaExhausted(
+            f"{what}; the plan's calls for this term are used up: what was saved stays, "
+            "a run in the next term (or with a larger plan) resumes",
+            endpoint=endpoint,
+            status=status,
+        )
+    error = RateLimited(
+        f"{what}; lower SOUNDCHARTS_CALLS_PER_MINUTE if others use this account too",
+        endpoint=endpoint,
+        status=status,
+    )
+    error.wait = _server_wait(response)
+    return error
+
+
+def _server_wait(response: requests.Response) -> float | None:
+    """Seconds the server asks to wait. One second is added to a rounded-down reset, as the vendor's SDK does."""
+    reset = _number(response.headers.get("x-ratelimit-reset")) if response.status_code == 429 else None
+    if reset is not None:
+        return min(max(reset, 0.0) + 1.0, MAX_SERVER_WAIT_SECONDS)
+    after = response.headers.get("Retry-After")
+    seconds = _number(after)
+    if seconds is None and after:
+        try:
+            seconds = parsedate_to_datetime(after).timestamp() - time.time()
+        except ValueError:
+            return None
+    return None if seconds is None else min(max(seconds, 0.0), MAX_SERVER_WAIT_SECONDS)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text is not None else None
+    except ValueError:
+        return None
+
+
+def _error_text(response: requests.Response) -> str:
+    try:
+        return _messages(json.loads(response.content)) or response.reason or ""
+    except ValueError:
+        return response.reason or ""
+
+
+def _messages(body: Any) -> str:
+    errors = body.get("errors") if isinstance(body, dict) else None
+    if not isinstance(errors, list):
+        return str(errors or "")
+    return " ".join(str(e.get("message", e)) if isinstance(e, dict) else str(e) for e in errors)
+
+
+def cause_of(error: requests.RequestException) -> str:
+    """What went wrong in a few words; the exception's own text holds addresses of Python objects."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, requests.exceptions.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "TLS failed"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy refused"
+    if "Name or service not known" in str(error) or "NameResolution" in str(error):
+        return "its name is not known"
+    if "refused" in str(error):
+        return "connection refused"
+    return "the connection broke"

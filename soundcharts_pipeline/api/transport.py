@@ -1,0 +1,182 @@
+"""The single place where a request leaves: credentials, time-outs, bounded retries, waits, quota.
+
+Nothing above retries. One `get` costs one billed call, plus one for every attempt the server answered and
+that had to be repeated all the same (a body that was cut off).
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+
+from soundcharts_pipeline.api.auth import Auth
+from soundcharts_pipeline.api.endpoints import FREE
+from soundcharts_pipeline.api.errors import (
+    BadRequest,
+    NetworkError,
+    QuotaExhausted,
+    RateLimited,
+    TransientError,
+)
+from soundcharts_pipeline.api.refusals import body_of, cause_of, quota_remaining
+from soundcharts_pipeline.api.throttle import Throttle
+from soundcharts_pipeline.api.usage import UsageMeter
+
+# Without any word from the server: a sixth of the minute that the limit is counted over.
+RATE_WAIT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often one question is tried, and how long to wait between tries (seconds, jittered, doubling)."""
+
+    attempts: int = 5
+    rate_limited_attempts: int = 15
+    first_wait: float = 0.5
+    longest_wait: float = 10.0
+
+
+def new_session(pool_size: int, base_url: str, environ: Mapping[str, str]) -> requests.Session:
+    """A session whose pool holds one connection per call in flight.
+
+    `trust_env` is off because requests would read netrc and proxy settings anew for every call (measured: a
+    third of the client's time); the proxies and the CA bundle of the environment are read once, here.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.proxies.update(get_environ_proxies(base_url))
+    session.verify = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or True
+    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=pool_size, max_retries=0, pool_block=True)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+class Transport:
+    """Thread-safe. `sleep` waits between tries, `timeout` is (connect, read) in seconds."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        auth: Auth,
+        session: requests.Session,
+        throttle: Throttle,
+        usage: UsageMeter | None = None,
+        quota_reserve: int = 0,
+        timeout: tuple[float, float] = (10.0, 60.0),
+        retry: RetryPolicy | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._host = urlsplit(base_url).netloc or base_url
+        self._auth = auth
+        self._session = session
+        self._throttle = throttle
+        self.usage = usage or UsageMeter()
+        self._quota_reserve = quota_reserve
+        self._timeout = timeout
+        self._retry = retry or RetryPolicy()
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._in_flight = 0
+
+    def get(self, endpoint: str, path: str, params: Mapping[str, str | int]) -> dict[str, Any]:
+        """The JSON object at `path`; raises one of `errors` after the last try."""
+        policy = self._retry
+        backoff = wait_exponential_jitter(initial=policy.first_wait, max=policy.longest_wait, jitter=policy.first_wait)
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            if isinstance(error, RateLimited):
+                return 0.0  # the throttle holds every thread back, this one too
+            return max(backoff(state), getattr(error, "wait", None) or 0.0)
+
+        def stop(state: RetryCallState) -> bool:
+            rate = state.outcome is not None and isinstance(state.outcome.exception(), RateLimited)
+            return state.attempt_number >= (policy.rate_limited_attempts if rate else policy.attempts)
+
+        retrying = Retrying(
+            retry=retry_if_exception_type(TransientError),
+            wait=wait,
+            stop=stop,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        body: dict[str, Any] = retrying(self._attempt, endpoint, path, params)
+        return body
+
+    def _attempt(self, endpoint: str, path: str, params: Mapping[str, str | int]) -> dict[str, Any]:
+        headers = self._auth.headers()
+        response = self._send(endpoint, path, params, headers)
+        if response.status_code == 401 and self._auth.renewed(headers):
+            response = self._send(endpoint, path, params, self._auth.headers())
+        try:
+            return body_of(response, endpoint, path)
+        except RateLimited as error:
+            self._throttle.pause(RATE_WAIT_SECONDS if error.wait is None else error.wait)
+            raise
+
+    def _send(
+        self, endpoint: str, path: str, params: Mapping[str, str | int], headers: dict[str, str]
+    ) -> requests.Response:
+        self._reserve_call(endpoint)
+        try:
+            self._throttle.acquire()
+            # Redirects are not followed: the key headers would go to wherever they point.
+            response = self._session.get(
+                self._base_url + path,
+                params=params,
+                headers={"Accept": "application/json", **headers},
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+        except (
+            requests.exceptions.InvalidURL,
+            requests.exceptions.InvalidSchema,
+            requests.exceptions.MissingSchema,
+        ):
+            raise BadRequest(
+                f"{self._base_url!r} is no URL; set SOUNDCHARTS_BASE_URL to one like https://customer.api.soundcharts.com"
+            ) from None
+        except requests.RequestException as error:
+            self.usage.add(endpoint, billed=False, error=True, throttled=False, quota=None)
+            raise NetworkError(
+                f"no whole answer from {self._host} for {path} ({cause_of(error)}); check the network, "
+                "the proxy settings and SOUNDCHARTS_BASE_URL, then run again: what was saved stays",
+                endpoint=endpoint,
+            ) from None
+        finally:
+            with self._lock:
+                self._in_flight -= 1
+        self._count(endpoint, response)
+        return response
+
+    def _reserve_call(self, endpoint: str) -> None:
+        """One more call in flight, unless it could be the one that overruns the quota."""
+        with self._lock:
+            left = self.usage.quota_remaining
+            if left is not None and endpoint not in FREE and left - self._in_flight <= self._quota_reserve:
+                raise QuotaExhausted(
+                    f"{left} billed calls are left in this term and {self._quota_reserve} are kept in reserve "
+                    "(SOUNDCHARTS_QUOTA_RESERVE); what was saved stays, a later run resumes",
+                    endpoint=endpoint,
+                )
+            self._in_flight += 1
+
+    def _count(self, endpoint: str, response: requests.Response) -> None:
+        status = response.status_code
+        self.usage.add(
+            endpoint,
+            billed=endpoint not in FREE and status < 500 and status not in (401, 429),
+            error=status >= 400,
+            throttled=status == 429,
+            quota=quota_remaining(response),
+        )

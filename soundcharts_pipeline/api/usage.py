@@ -1,0 +1,44 @@
+"""What was called, counted where the calls are made: per UTC day and endpoint."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+
+@dataclass(slots=True)
+class EndpointUsage:
+    """Counts of one endpoint on one UTC day. `billed` follows the vendor's rule: an answered call counts,
+    one the server failed to answer (5xx, 429) does not (help.soundcharts.com article 10104246)."""
+
+    calls: int = 0
+    billed: int = 0
+    errors: int = 0
+    throttled: int = 0
+
+
+class UsageMeter:
+    """Counts of all threads. `drain` hands over what came since the last time."""
+
+    def __init__(self, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counts: dict[tuple[date, str], EndpointUsage] = {}
+        self.calls = 0
+        self.quota_remaining: int | None = None
+
+    def add(self, endpoint: str, *, billed: bool, error: bool, throttled: bool, quota: int | None) -> None:
+        with self._lock:
+            count = self._counts.setdefault((self._clock().date(), endpoint), EndpointUsage())
+            self.calls += 1
+            count.calls += 1
+            count.billed += billed
+            count.errors += error
+            count.throttled += throttled
+            if quota is not None:
+                self.quota_remaining = quota
+
+    def drain(self) -> dict[tuple[date, str], EndpointUsage]:
+        with self._lock:
+            counts, self._counts = self._counts, {}
+            return counts

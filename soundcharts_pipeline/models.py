@@ -1,0 +1,207 @@
+"""The records that travel between the API and the warehouse. Imports nothing of ours.
+
+Days are calendar days as Soundcharts prints them (the first ten characters of its timestamps), never
+converted between time zones. Empty strings of the API are None here.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A list definition, keyed by its slug."""
+
+    slug: str
+    name: str
+    platform: str
+    country_code: str | None = None
+    city_name: str | None = None
+    frequency: str | None = None
+    type: str | None = None
+    max_results: int | None = None
+    web_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackRef:
+    """What a ranking says of a track: no artist, no ISRC."""
+
+    uuid: str
+    name: str
+    credit_name: str | None = None
+    image_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtistRef:
+    """What a track says of an artist."""
+
+    uuid: str
+    name: str
+    slug: str | None = None
+    app_url: str | None = None
+    image_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Genre:
+    """A root genre and its sub-genres."""
+
+    root: str
+    subs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankingEntry:
+    """One position of a ranking, 1-based. A new entry has neither old position nor change."""
+
+    position: int
+    track: TrackRef
+    old_position: int | None = None
+    position_change: int | None = None
+    metric: int | None = None
+    entry_state: str | None = None
+    entry_date: date | None = None
+    time_on_chart: int | None = None
+    time_on_chart_unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """One chart on one day, whole."""
+
+    chart: Chart
+    day: date
+    metric_type: str | None
+    entries: tuple[RankingEntry, ...]
+
+
+class PublishedRanking(NamedTuple):
+    """A day on which a chart was published, and the exact timestamp that asks for it."""
+
+    day: date
+    timestamp: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """A recording. `artists` are all credited ones; main and featured are subsets named by the API."""
+
+    uuid: str
+    name: str
+    slug: str | None = None
+    credit_name: str | None = None
+    image_url: str | None = None
+    isrc: str | None = None
+    release_date: date | None = None
+    duration_seconds: int | None = None
+    explicit: bool | None = None
+    language_code: str | None = None
+    copyright: str | None = None
+    distributor: str | None = None
+    app_url: str | None = None
+    preview_url: str | None = None
+    labels: list[dict[str, Any]]
+    composers: list[str]
+    producers: list[str]
+    iswcs: list[str]
+    audio_features: dict[str, Any] | None = None
+    artists: tuple[ArtistRef, ...] = ()
+    main_artists: tuple[ArtistRef, ...] = ()
+    featured_artists: tuple[ArtistRef, ...] = ()
+    genres: tuple[Genre, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artist:
+    """A person or group."""
+
+    uuid: str
+    name: str
+    slug: str | None = None
+    image_url: str | None = None
+    app_url: str | None = None
+    web_url: str | None = None
+    country_code: str | None = None
+    city_name: str | None = None
+    biography: str | None = None
+    career_stage: str | None = None
+    growth_level: str | None = None
+    gender: str | None = None
+    type: str | None = None
+    birth_date: date | None = None
+    isni: str | None = None
+    ipi: str | None = None
+    genres: tuple[Genre, ...] = ()
+
+    @property
+    def display_name(self) -> str:
+        """What a person reads; the API has one name for both."""
+        return self.name
+
+
+class AudiencePoint(NamedTuple):
+    """One value of a series on one day; `identifier` is the platform's own id, '' where there is none."""
+
+    day: date
+    identifier: str
+    value: int
+
+
+class GeoPoint(NamedTuple):
+    """One place's share of a value; `city_name` is '' for a whole country, `region` '' where unknown."""
+
+    day: date
+    country_code: str
+    region: str
+    city_name: str
+    value: int
+
+
+class Window(NamedTuple):
+    """A span of days, both ends inclusive."""
+
+    start: date
+    end: date
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The answer for one window of one series: at most one point per day and identifier, oldest first."""
+
+    points: tuple[AudiencePoint, ...]
+    geo: tuple[GeoPoint, ...] = ()
+
+
+# What is counted on each platform's track audience (developers.soundcharts.com, get-song-audience; radio plays
+# come from the broadcasts endpoints).
+TRACK_METRICS = {
+    "spotify": "streams",
+    "youtube": "views",
+    "shazam": "shazams",
+    "airplay": "spins",
+    "tiktok": "videos",
+    "instagram": "reels",
+    "soundcloud": "plays",
+    "audiomack": "plays",
+    "jiosaavn": "plays",
+    "anghami": "plays",
+    "lastfm": "plays",
+    "gaana": "favourites",
+    "melon": "likes",
+    "genius": "page_views",
+    "line-music": "streams",
+    "awa": "streams",
+}
+
+# Platforms whose artist streaming series exists beside the followers, and what it counts.
+ARTIST_STREAMING_METRICS = {"spotify": "monthly_listeners", "youtube": "views"}
+FOLLOWERS = "followers"
+
+
+def artist_metrics(platform: str) -> tuple[str, ...]:
+    """The metrics of an artist on a platform; each costs one call per window."""
+    streaming = ARTIST_STREAMING_METRICS.get(platform)
+    return (streaming, FOLLOWERS) if streaming else (FOLLOWERS,)

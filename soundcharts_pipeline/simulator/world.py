@@ -1,0 +1,207 @@
+"""The truth: what Soundcharts has, and what a client that makes no mistake stores of it.
+
+A World depends on its seed, its oddities and, for what is already published, on its date. The date never
+changes a value. The routes print the same world; tests compare a database with it, row by row.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+
+from soundcharts_pipeline import models
+from soundcharts_pipeline.simulator import holes
+from soundcharts_pipeline.simulator.accounts import SOCIAL, STREAMING, TRACK_METRICS, Account, Accounts
+from soundcharts_pipeline.simulator.airplay import Airplay
+from soundcharts_pipeline.simulator.catalogue import Catalogue
+from soundcharts_pipeline.simulator.chart_list import METRICS, ChartPlan, chart_plans
+from soundcharts_pipeline.simulator.oddities import Absence, Oddities, named
+from soundcharts_pipeline.simulator.publication import Row, points_of, published, series_of
+from soundcharts_pipeline.simulator.rankings import ChartWalk, Placing
+from soundcharts_pipeline.simulator.seeding import fingerprint, unit
+
+
+class World:
+    """Charts, tracks, artists and series of one seed. `today` None means the current UTC date, always anew."""
+
+    def __init__(
+        self, seed: int = 1, today: date | None = None, oddities: frozenset[str] = frozenset()
+    ) -> None:
+        self.seed = seed
+        self.catalogue = Catalogue(seed)
+        self.plans = chart_plans()
+        self.accounts = Accounts(self.catalogue)
+        self.airplay = Airplay(self.catalogue)
+        self.oddities = Oddities(seed, named(oddities))
+        self._today = today
+        self._walks: dict[str, ChartWalk] = {}
+        self._placings = lru_cache(maxsize=512)(self._walk_to)
+
+    @property
+    def today(self) -> date:
+        """The date on which the world is asked."""
+        return self._today or datetime.now(UTC).date()
+
+    @today.setter
+    def today(self, today: date | None) -> None:
+        self._today = today
+
+    def charts(self) -> tuple[models.Chart, ...]:
+        """Every chart of the catalogue."""
+        return tuple(plan.record() for plan in self.plans.values())
+
+    def published_days(self, slug: str) -> tuple[models.PublishedRanking, ...]:
+        """The rankings of a chart that are out, newest first. A ranking is out the day after its own."""
+        plan, days = self.plans[slug], []
+        day = plan.first_day
+        while day < self.today:
+            days.append(models.PublishedRanking(day, f"{day}T{plan.hour}+00:00"))
+            day += timedelta(days=plan.step)
+        return tuple(reversed(days))
+
+    def ranking(self, slug: str, day: date) -> models.Ranking:
+        """A published ranking as a client stores it. LookupError when there is none on that day."""
+        plan, number = self.plans[slug], self.ranking_number(slug, day)
+        metric = METRICS.get(plan.platform)
+        whole = models.Ranking(
+            chart=plan.record(),
+            day=day,
+            metric_type=metric[0] if metric else None,
+            entries=tuple(self._entry(plan, day, placing) for placing in self._placings(slug, number)),
+        )
+        return holes.ranking_with_holes(whole, self.oddities)
+
+    def departed(self, slug: str, day: date) -> list[tuple[models.TrackRef, int]]:
+        """Tracks that left the chart with this ranking, and their last place."""
+        number = self.ranking_number(slug, day)
+        return [(self.track_ref(track), place) for track, place in self._walk(slug).departed(number)]
+
+    def ranking_number(self, slug: str, day: date) -> int:
+        """The place of a published day in its chart's history. LookupError when that day has no ranking."""
+        plan = self.plans[slug]
+        number, rest = divmod((day - plan.first_day).days, plan.step)
+        if number < 0 or rest or day >= self.today:
+            raise LookupError(f"{slug} has no ranking on {day}")
+        return number
+
+    def _walk(self, slug: str) -> ChartWalk:
+        if slug not in self._walks:
+            self._walks[slug] = ChartWalk(self.seed, self.plans[slug], self.catalogue.tracks)
+        return self._walks[slug]
+
+    def _walk_to(self, slug: str, number: int) -> tuple[Placing, ...]:
+        return self._walk(slug).placings(number)
+
+    def _entry(self, plan: ChartPlan, day: date, placing: Placing) -> models.RankingEntry:
+        old = placing.old_position
+        return models.RankingEntry(
+            position=placing.position,
+            track=self.track_ref(placing.track),
+            old_position=old,
+            position_change=None if old is None else old - placing.position,
+            metric=self._metric(plan, day, placing.position),
+            entry_date=plan.first_day + timedelta(days=placing.debut * plan.step),
+            time_on_chart=placing.rankings_listed,
+            time_on_chart_unit="WOC" if plan.weekly else "DOC",
+        )
+
+    def _metric(self, plan: ChartPlan, day: date, position: int) -> int | None:
+        if plan.platform not in METRICS:
+            return None
+        scale = {"spotify": 6e6, "youtube": 9e6, "airplay": 4e3, "tiktok": 2e5}[plan.platform]
+        local = 1.0 if plan.country_code is None else 0.08
+        # Between a place and the next the figure falls by less than it could, so order and figure agree.
+        place = position + 0.8 * unit(fingerprint(self.seed, "metric", plan.slug, day), position)
+        return int(scale * local * (place + 2) ** -0.6 * (7 if plan.weekly else 1))
+
+    def track_ref(self, index: int) -> models.TrackRef:
+        """The track as rankings and series name it."""
+        track = self.catalogue.track(index)
+        return models.TrackRef(
+            uuid=track.uuid, name=track.name, credit_name=track.credit_name, image_url=track.image_url
+        )
+
+    def track(self, uuid: str) -> models.Track | None:
+        """Metadata of a track; None when there is none to have (unknown, or withdrawn: 410)."""
+        index = self.catalogue.track_index.get(uuid)
+        if index is None or self.oddities.gone(uuid):
+            return None
+        return holes.track_with_holes(self.catalogue.track(index), self.oddities)
+
+    def artist(self, uuid: str) -> models.Artist | None:
+        """Metadata of an artist; None when unknown."""
+        index = self.catalogue.artist_index.get(uuid)
+        return None if index is None else holes.artist_with_holes(self.catalogue.artist(index), self.oddities)
+
+    def track_account(self, uuid: str, platform: str) -> Account | Absence:
+        """The series of a track's totals. KeyError for an unknown track or platform."""
+        if platform not in TRACK_METRICS:
+            raise KeyError(platform)
+        account = self.accounts.track(self.catalogue.track_index[uuid], platform)
+        return self._withheld("track_audience", uuid, platform) or account or Absence.NO_DATA
+
+    def track_views_account(self, uuid: str) -> Account | Absence:
+        """The series of a track's YouTube views with places."""
+        account = self.accounts.track_streaming(self.catalogue.track_index[uuid])
+        return self._withheld("track_streaming", uuid, "youtube") or account or Absence.NO_DATA
+
+    def streaming_account(self, uuid: str, platform: str) -> Account | Absence:
+        """The series of an artist's listeners or views."""
+        if platform not in STREAMING:
+            raise KeyError(platform)
+        account = self.accounts.streaming(self.catalogue.artist_index[uuid], platform)
+        return self._withheld("artist_streaming", uuid, platform) or account or Absence.NO_DATA
+
+    def followers_account(self, uuid: str, platform: str) -> Account | Absence:
+        """The series of an artist's followers."""
+        if platform not in SOCIAL:
+            raise KeyError(platform)
+        account = self.accounts.followers(self.catalogue.artist_index[uuid], platform)
+        return self._withheld("artist_followers", uuid, platform) or account or Absence.NO_ACCOUNT
+
+    def _withheld(self, kind: str, uuid: str, platform: str) -> Absence | None:
+        return self.oddities.absence(kind, uuid, platform)
+
+    def rows(self, account: Account, start: date, end: date) -> list[Row]:
+        """What the API lists of an account in a window, oldest first."""
+        return published(account, self.oddities, start, end, self.today)
+
+    def track_series(
+        self, uuid: str, platform: str, start: date, end: date
+    ) -> tuple[models.AudiencePoint, ...] | None:
+        """Published totals of a track; None where the API refuses (404, 403), empty where it lists nothing."""
+        account = self.track_account(uuid, platform)
+        if isinstance(account, Absence):
+            return () if account is Absence.NO_DATA else None
+        return points_of(account, self.rows(account, start, end))
+
+    def artist_streaming(self, uuid: str, platform: str, start: date, end: date) -> models.Series | None:
+        """Published listeners or views of an artist with places; None and empty as in `track_series`."""
+        return self._series(self.streaming_account, uuid, platform, start, end)
+
+    def artist_followers(self, uuid: str, platform: str, start: date, end: date) -> models.Series | None:
+        """Published followers of an artist with places; None and empty as in `track_series`."""
+        return self._series(self.followers_account, uuid, platform, start, end)
+
+    def _series(
+        self,
+        account_of: Callable[[str, str], Account | Absence],
+        uuid: str,
+        platform: str,
+        start: date,
+        end: date,
+    ) -> models.Series | None:
+        account = account_of(uuid, platform)
+        if isinstance(account, Absence):
+            return models.Series(()) if account is Absence.NO_DATA else None
+        return series_of(account, self.oddities, self.rows(account, start, end))
+
+    def spins(self, uuid: str, day: date) -> int | None:
+        """Plays of a track on a day; None until the day is over, when the count is whole."""
+        return self.airplay.spins(self.catalogue.track_index[uuid], day) if day < self.today else None
+
+    def plays_so_far(self, uuid: str, day: date) -> int:
+        """Plays the API shows of a day: all of a past day, the morning's of the current one."""
+        whole = self.airplay.spins(self.catalogue.track_index[uuid], day)
+        if day == self.today:
+            return whole // 2
+        return whole if day < self.today else 0

@@ -1,0 +1,1 @@
+"""Speaks SQL. Knows no HTTP and no Dagster."""

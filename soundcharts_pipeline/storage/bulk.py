@@ -1,0 +1,155 @@
+"""Saves many rows of one table at once, without changing a row that already says the same.
+
+Rows are tuples of plain Python values in the order of `columns`. `rendering` turns them into what each driver
+takes fastest: COPY into a temporary table on PostgreSQL, the driver's own executemany on SQLite.
+"""
+
+import io
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import closing
+from typing import Any
+
+from sqlalchemy import ColumnClause, ColumnElement, Connection, Table, TableClause, bindparam, delete, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from soundcharts_pipeline.storage import rendering
+
+Insert = postgresql.Insert | sqlite.Insert
+
+# Rows per COPY or executemany: bounds the text held in memory, large enough that the calls cost nothing.
+CHUNK = 20_000
+READ_BYTES = 1 << 18
+
+
+def merge(
+    connection: Connection,
+    table: Table,
+    rows: Iterable[Sequence[Any]],
+    *,
+    columns: Sequence[str],
+    ignore: Collection[str] = (),
+    insert_only: Collection[str] = (),
+) -> int:
+    """Insert the rows, or update those whose primary key is already there; return how many were added or changed.
+
+    A stored row is left alone when it differs in nothing but `ignore`. Columns in `insert_only` are given to new
+    rows and never updated. A key that comes twice keeps its last row. `columns` holds the whole primary key.
+    """
+    keys = [key.name for key in table.primary_key]
+    if missing := set(keys) - set(columns):
+        raise ValueError(f"a merge into {table.name} needs its key columns {sorted(missing)}")
+    updated = [name for name in columns if name not in keys and name not in insert_only]
+    compared = [name for name in updated if name not in ignore]
+    insert = _insert(connection, table)
+    if compared:
+        statement = insert.on_conflict_do_update(
+            index_elements=keys,
+            set_={name: insert.excluded[name] for name in updated},
+            where=or_(*(table.c[name].is_distinct_from(insert.excluded[name]) for name in compared)),
+        )
+    else:
+        statement = insert.on_conflict_do_nothing(index_elements=keys)
+    fields = rendering.render(connection.dialect.name, table, rows, columns=columns, unique=keys)
+    return _save(connection, table, fields, columns, statement)
+
+
+def insert_missing(
+    connection: Connection, table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str]
+) -> int:
+    """Insert the rows that break no unique rule of the table, and leave the others; return how many were added."""
+    fields = rendering.render(connection.dialect.name, table, rows, columns=columns, unique=columns)
+    return _save(connection, table, fields, columns, _insert(connection, table).on_conflict_do_nothing())
+
+
+def replace_slice(
+    connection: Connection,
+    table: Table,
+    where: ColumnElement[bool],
+    rows: Iterable[Sequence[Any]],
+    *,
+    columns: Sequence[str],
+    ignore: Collection[str] = (),
+) -> int:
+    """Make the rows under `where` exactly these; return how many were deleted, added or changed.
+
+    Rows that stay the same are not touched, so that what `ignore` names (when it was fetched) stays as well.
+    """
+    given = list(rows)
+    keys = list(table.primary_key)
+    kept = {tuple(_cleaned(row[columns.index(key.name)]) for key in keys) for row in given}
+    stored = [tuple(row) for row in connection.execute(select(*keys).where(where))]
+    gone = [
+        {f"key_{key.name}": value for key, value in zip(keys, row, strict=True)} for row in stored if row not in kept
+    ]
+    if gone:
+        one = (key == bindparam(f"key_{key.name}", type_=key.type) for key in keys)
+        connection.execute(delete(table).where(*one), gone)
+    return len(gone) + merge(connection, table, given, columns=columns, ignore=ignore)
+
+
+def _cleaned(value: Any) -> Any:
+    return rendering.clean(value) if isinstance(value, str) else value
+
+
+def _insert(connection: Connection, table: Table) -> Insert:
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _save(
+    connection: Connection, table: Table, rows: list[rendering.Fields], columns: Sequence[str], statement: Insert
+) -> int:
+    if not rows:
+        return 0
+    if connection.dialect.name == "postgresql":
+        return _copy_and_insert(connection, table, rows, columns, statement)
+    names = [column.name for column in rendering.in_table_order(table, columns)]
+    compiled = statement.compile(dialect=connection.dialect, column_keys=names)
+    changed = 0
+    for start in range(0, len(rows), CHUNK):
+        result = connection.exec_driver_sql(
+            str(compiled), rows[start : start + CHUNK], execution_options={"preserve_rowcount": True}
+        )
+        changed += result.rowcount
+    return changed
+
+
+def _copy_and_insert(
+    connection: Connection, table: Table, rows: list[rendering.Fields], columns: Sequence[str], statement: Insert
+) -> int:
+    names = [column.name for column in rendering.in_table_order(table, columns)]
+    stage = _empty_stage(connection, table)
+    quote = connection.dialect.identifier_preparer.quote
+    command = f"COPY pg_temp.{quote(stage)} ({', '.join(map(quote, names))}) FROM STDIN"
+    dbapi = connection.dialect.loaded_dbapi
+    with closing(connection.connection.cursor()) as cursor:
+        for start in range(0, len(rows), CHUNK):
+            lines = "\n".join(map("\t".join, rows[start : start + CHUNK]))
+            try:
+                cursor.copy_expert(command, io.BytesIO(lines.encode()), READ_BYTES)
+            except dbapi.Error as error:
+                raise DBAPIError.instance(command, None, error, dbapi.Error) from error
+    staged = TableClause(stage, *map(ColumnClause, names), schema="pg_temp")
+    result = connection.execute(
+        statement.from_select(names, select(*staged.c)), execution_options={"preserve_rowcount": True}
+    )
+    return result.rowcount
+
+
+def _empty_stage(connection: Connection, target: Table) -> str:
+    """The name of this connection's temporary table for the target's rows: made once, emptied by every commit."""
+    stage = f"stage_{target.name}"
+    quote = connection.dialect.identifier_preparer.quote
+    # A copy of the columns alone: a batch need not hold every column that may not be null.
+    command = (
+        f"CREATE TEMP TABLE IF NOT EXISTS {quote(stage)} ON COMMIT DELETE ROWS"
+        f" AS TABLE {quote(target.name)} WITH NO DATA"
+    )
+    transaction = connection.get_transaction()
+    filled = connection.info.setdefault("stages_filled", {})
+    if filled.get(stage) is transaction:
+        # A second merge into a table in one transaction still finds the rows of the first.
+        command += f"; TRUNCATE pg_temp.{quote(stage)}"
+    filled[stage] = transaction
+    connection.exec_driver_sql(command)
+    return stage

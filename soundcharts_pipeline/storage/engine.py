@@ -1,0 +1,118 @@
+"""Opens SQLAlchemy engines the way the warehouse needs them: URL checks, connection settings, how transactions begin.
+
+One engine serves readers and writers; the execution option `WRITES` tells them apart when a transaction begins.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from soundcharts_pipeline.storage.errors import SQLITE_BUSY, StorageUnavailable
+
+WRITES = "soundcharts_writes"
+
+# How long a writer waits for the others. Writes are short, so only a stuck process makes anyone wait this long.
+LOCK_TIMEOUT_SECONDS = 60
+CONNECT_TIMEOUT_SECONDS = 10
+# Enough for the largest sensible SOUNDCHARTS_MAX_IN_FLIGHT with one connection a thread.
+POOL = {"pool_size": 8, "max_overflow": 56, "pool_timeout": 60}
+
+
+def parse_url(text: str) -> URL:
+    """The URL, once it is one that the warehouse can use. Messages never repeat it: it may hold a password."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        # Not chained: the parser's own message may quote a part of the password.
+        raise StorageUnavailable(
+            "the database URL cannot be read; write sqlite:////absolute/path.db or"
+            " postgresql+psycopg2://user:password@host:5432/database, with special characters in the"
+            " password percent-encoded (@ as %40, / as %2F, : as %3A)"
+        ) from None
+    if url.drivername in ("sqlite", "sqlite+pysqlite"):
+        if not url.database or url.database == ":memory:" or url.query:
+            raise StorageUnavailable(
+                "the warehouse needs a database file: an in-memory database, or one with URI parameters,"
+                " is not shared between the processes of a run; write sqlite:////absolute/path.db"
+            )
+    elif url.drivername != "postgresql+psycopg2":
+        raise StorageUnavailable(f"the database URL names {url.drivername!r}; use sqlite:/// or postgresql+psycopg2://")
+    elif "@" in (url.host or ""):
+        raise StorageUnavailable("the database URL holds an @ in its password; write it as %40")
+    return url
+
+
+def open_engine(url: URL) -> Engine:
+    """An engine that connects on first use."""
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_SECONDS}, hide_parameters=True, **POOL)
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    arguments = {
+        "application_name": "soundcharts-pipeline",
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "client_encoding": "utf8",
+    }
+    return create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True, **POOL)
+
+
+def reader(engine: Engine) -> Engine:
+    """The same engine, for transactions that only read, all from one state of the data."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def writer(engine: Engine) -> Engine:
+    """The same engine, for transactions that write."""
+    return engine.execution_options(**{WRITES: True})
+
+
+def make_parent_folder(url: URL) -> None:
+    """Create the folder of an SQLite file."""
+    if url.get_backend_name() != "sqlite":
+        return
+    folder = Path(url.database or "").absolute().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the folder {folder} for the database cannot be created ({error.strerror});"
+            " set SOUNDCHARTS_DATA_DIR to a writable one"
+        ) from error
+
+
+def _set_up_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    # The driver would begin late and commit around DDL; BEGIN is ours instead (SQLAlchemy's advice up to Python 3.11).
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    _use_wal(cursor)
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    """Let readers and a writer work at the same time. The mode is a property of the file and outlives us."""
+    try:
+        cursor.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if (error.sqlite_errorcode & 0xFF) != SQLITE_BUSY:
+            raise
+        # This pragma alone does not wait for locks. BEGIN EXCLUSIVE does: after it, whoever made the file is done.
+        cursor.execute("BEGIN EXCLUSIVE")
+        cursor.execute("COMMIT")
+        cursor.execute("PRAGMA journal_mode = WAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later cannot be upgraded once another process has written in between:
+    # SQLite fails it at once. Taking the write lock at the start waits instead.
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

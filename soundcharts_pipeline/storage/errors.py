@@ -1,0 +1,124 @@
+"""What can go wrong between this program and its database, named by what the reader should do.
+
+StorageError
+├── StorageUnavailable   cannot be opened or reached: correct the path, the URL or the permissions
+├── StorageBusy          another process was in the way; nothing was changed, a later attempt may work
+├── StorageFull          no space left: make room
+├── SchemaMismatch       the database belongs to another version of this program
+└── ValueOutOfRange      a value that its column cannot hold
+
+Mistakes in our own SQL are not in this tree: they surface as SQLAlchemy raised them.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+
+class StorageError(Exception):
+    """The database did not do what it was asked."""
+
+
+class StorageUnavailable(StorageError):
+    """The database cannot be opened or reached."""
+
+
+class StorageBusy(StorageError):
+    """Another process held what was needed for too long; nothing was changed."""
+
+
+class StorageFull(StorageError):
+    """No space left where the database lives."""
+
+
+class SchemaMismatch(StorageError):
+    """The tables found are not those this version knows."""
+
+
+class ValueOutOfRange(StorageError):
+    """A value does not fit its column."""
+
+
+SQLITE_BUSY, SQLITE_LOCKED, SQLITE_READONLY, SQLITE_IOERR = 5, 6, 8, 10
+SQLITE_CORRUPT, SQLITE_FULL, SQLITE_CANTOPEN, SQLITE_NOTADB = 11, 13, 14, 26
+
+# SQLSTATE classes and codes, https://www.postgresql.org/docs/current/errcodes-appendix.html
+PG_BUSY = ("40001", "40P01", "53", "55P03", "57014")
+PG_LOST = ("08", "57P01", "57P02", "57P03")
+
+
+def place(url: URL) -> str:
+    """Where the database is, in words fit for a message: never with a password."""
+    if url.get_backend_name() == "sqlite":
+        return f"the SQLite database {url.database}"
+    host = url.host or url.query.get("host") or "the local socket"
+    port = f":{url.port}" if url.port else ""
+    return f"PostgreSQL at {host}{port}, database {url.database!r}, user {url.username!r}"
+
+
+@contextmanager
+def explained(url: URL, *, reading: bool = False) -> Iterator[None]:
+    """Raise the driver's errors that a user can do something about as one of ours, and the others as they are."""
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise StorageBusy(
+            f"every connection to {place(url)} is in use; lower SOUNDCHARTS_MAX_IN_FLIGHT or try again"
+        ) from error
+    except (DBAPIError, sqlite3.Error) as error:
+        # Settings applied while connecting raise the driver's own class.
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, sqlite3.Error):
+            ours = _from_sqlite(cause, url, reading=reading)
+        else:
+            ours = _from_postgresql(error, url, reading=reading)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _from_sqlite(cause: sqlite3.Error, url: URL, *, reading: bool) -> StorageError | None:
+    # The low byte is the primary code; SQLite puts details in the bytes above it.
+    code = (getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF
+    where = place(url)
+    if code in (SQLITE_BUSY, SQLITE_LOCKED):
+        return StorageBusy(f"{where} stayed locked by another process; nothing was changed, try again later")
+    if code == SQLITE_FULL:
+        return StorageFull(f"no space left for {where}; free some disk space or move SOUNDCHARTS_DATA_DIR")
+    if code in (SQLITE_CORRUPT, SQLITE_NOTADB):
+        return StorageUnavailable(f"{where} is damaged or no SQLite file ({cause}); restore a backup or move it away")
+    # Inside read() SQLite refuses writes with the same code: that one is a mistake of ours, not of the user.
+    if code in (SQLITE_CANTOPEN, SQLITE_IOERR) or (code == SQLITE_READONLY and not reading):
+        return StorageUnavailable(
+            f"{where} cannot be opened for writing ({cause}); make it and its folder writable,"
+            " or set SOUNDCHARTS_DATA_DIR or SOUNDCHARTS_DATABASE_URL"
+        )
+    return None
+
+
+def _from_postgresql(error: Exception, url: URL, *, reading: bool) -> StorageError | None:
+    cause = getattr(error, "orig", None)
+    state = str(getattr(cause, "pgcode", None) or "")
+    where = place(url)
+    reason = " ".join(str(cause).split())
+    if state == "53100":
+        return StorageFull(f"no space left on the server of {where}; free some disk space there")
+    if state.startswith(PG_BUSY):
+        return StorageBusy(f"{where} was busy ({reason}); nothing was changed, try again later")
+    if state == "42501":
+        return StorageUnavailable(f"{where}: {reason}; grant this user CREATE and USAGE on its schema")
+    if state == "25006" and not reading:
+        return StorageUnavailable(
+            f"{where} accepts no writes ({reason}); point SOUNDCHARTS_DATABASE_URL to the primary"
+        )
+    # libpq reports a failed connection or login without a code.
+    if state.startswith(PG_LOST) or (not state and isinstance(error, OperationalError | InterfaceError)):
+        return StorageUnavailable(
+            f"cannot reach {where}: {reason}; check that the server runs and that SOUNDCHARTS_DATABASE_URL"
+            " has the right host, port, database, user and password"
+        )
+    return None

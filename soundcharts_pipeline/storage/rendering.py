@@ -1,0 +1,188 @@
+"""Turns rows of plain Python values into what each driver takes fastest, column by column.
+
+PostgreSQL gets fields of COPY text, SQLite what SQLAlchemy's own types would store there. Neither can hold
+everything a Python string can: a NUL is dropped and half of a surrogate pair becomes U+FFFD, on both alike.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
+from types import NoneType
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Integer, String, Table
+from sqlalchemy.types import TypeEngine
+
+from soundcharts_pipeline.storage.errors import ValueOutOfRange
+from soundcharts_pipeline.storage.schema import UtcDateTime
+
+Fields = tuple[Any, ...]
+
+# COPY's text format: a bare \N is NULL, and these four would end a field or a row, or start an escape.
+NULL = r"\N"
+ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+NEEDS_ESCAPE = re.compile(r"[\\\t\n\r]")
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+# The column types of the schema and the one Python type each takes. A subclass comes after none of its parents.
+ACCEPTED: tuple[tuple[type[TypeEngine[Any]], frozenset[type]], ...] = (
+    (String, frozenset({str})),
+    (BigInteger, frozenset({int})),
+    (Integer, frozenset({int})),
+    (Boolean, frozenset({bool})),
+    (Date, frozenset({date})),
+    (JSON, frozenset({dict, list})),
+)
+
+
+class _Memo(dict[Any, Any]):
+    """Renders each distinct value once: most columns of a series hold few."""
+
+    def __init__(self, function: Callable[[Any], Any], *, null: Any) -> None:
+        super().__init__({None: null})
+        self._function = function
+
+    def __missing__(self, value: Any) -> Any:
+        rendered = self[value] = self._function(value)
+        return rendered
+
+
+def clean(text: str) -> str:
+    """The text without what a database cannot hold."""
+    if "\0" in text:
+        text = text.replace("\0", "")
+    return text if text.isascii() else SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def render(
+    dialect: str, table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str], unique: Sequence[str]
+) -> list[Fields]:
+    """The rows, the last one for each value of the `unique` columns, with their fields in the table's order.
+
+    On PostgreSQL they are in the order of those columns too: two processes that save the same rows
+    then lock them in the same order and cannot deadlock.
+    """
+    given = list(rows)
+    if any(length != len(columns) for length in set(map(len, given))):
+        raise ValueError(f"rows for {table.name} need {len(columns)} values: {', '.join(columns)}")
+    fields = {}
+    for column in in_table_order(table, columns):
+        place = list(columns).index(column.name)
+        values = [row[place] for row in given]
+        _check(column, values, given)
+        fields[column.name] = _as_copy_text(column, values) if dialect == "postgresql" else _as_sqlite(column, values)
+    keys = zip(*(fields[name] for name in unique), strict=True)
+    last = dict(zip(keys, zip(*fields.values(), strict=True), strict=True))
+    return [last[key] for key in sorted(last)] if dialect == "postgresql" else list(last.values())
+
+
+def in_table_order(table: Table, names: Sequence[str]) -> list[Column[Any]]:
+    """The named columns as the table lists them."""
+    if unknown := set(names) - set(table.columns.keys()):
+        raise ValueError(f"{table.name} has no column {', '.join(sorted(unknown))}")
+    return [column for column in table.columns if column.name in names]
+
+
+def _check(column: Column[Any], values: list[Any], rows: list[Sequence[Any]]) -> None:
+    found = set(map(type, values))
+    if NoneType in found:
+        if not column.nullable:
+            raise ValueError(f"{column} is null in {_short(rows[values.index(None)])}")
+        found.remove(NoneType)
+    accepted = _accepted(column)
+    if wrong := found - accepted:
+        names = " or ".join(sorted(kind.__name__ for kind in accepted))
+        raise TypeError(f"{column} takes {names}, not {', '.join(sorted(kind.__name__ for kind in wrong))}")
+    if isinstance(column.type, Integer) and found:
+        limit = 1 << (63 if isinstance(column.type, BigInteger) else 31)
+        numbers = [value for value in values if value is not None]
+        for extreme in (min(numbers), max(numbers)):
+            if not -limit <= extreme < limit:
+                where = _short(rows[values.index(extreme)])
+                raise ValueOutOfRange(f"{column} holds whole numbers below {limit} only, not {extreme}, in {where}")
+
+
+def _accepted(column: Column[Any]) -> frozenset[type]:
+    if isinstance(column.type, UtcDateTime):
+        return frozenset({datetime})
+    for kind, accepted in ACCEPTED:
+        if isinstance(column.type, kind):
+            return accepted
+    raise TypeError(f"no rule says how to save {column}, a {column.type}")
+
+
+def _as_sqlite(column: Column[Any], values: list[Any]) -> list[Any]:
+    kind = column.type
+    if isinstance(kind, Integer):
+        return values
+    if isinstance(kind, JSON):
+        return [None if value is None else _json(value) for value in values]
+    function: Callable[[Any], Any] = clean
+    if isinstance(kind, UtcDateTime):
+        function = _sqlite_time
+    elif isinstance(kind, Date):
+        function = date.isoformat
+    elif isinstance(kind, Boolean):
+        function = int
+    return list(map(_Memo(function, null=None).__getitem__, values))
+
+
+def _as_copy_text(column: Column[Any], values: list[Any]) -> list[str]:
+    kind = column.type
+    if isinstance(kind, Integer):
+        return (
+            [NULL if value is None else str(value) for value in values] if column.nullable else list(map(str, values))
+        )
+    if isinstance(kind, JSON):
+        return [NULL if value is None else _escape(_json(value)) for value in values]
+    function: Callable[[Any], str] = _copy_text
+    if isinstance(kind, UtcDateTime):
+        function = _utc_text
+    elif isinstance(kind, Date):
+        function = date.isoformat
+    elif isinstance(kind, Boolean):
+        function = str
+    return list(map(_Memo(function, null=NULL).__getitem__, values))
+
+
+def _copy_text(text: str) -> str:
+    return _escape(clean(text))
+
+
+def _escape(text: str) -> str:
+    return text.translate(ESCAPES) if NEEDS_ESCAPE.search(text) else text
+
+
+def _utc_text(time: datetime) -> str:
+    if time.tzinfo is None:
+        raise ValueError(f"{time} has no time zone; times are stored in UTC")
+    return time.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
+
+
+def _sqlite_time(time: datetime) -> str:
+    # As SQLAlchemy's DateTime writes it there: always six decimals, and no offset.
+    return _utc_text(time).removesuffix("+00:00")
+
+
+def _json(value: Any) -> str:
+    # Sorted, so that on SQLite, which compares the text, another order of the keys is no change.
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    if r"\u0000" in text or not text.isascii():
+        text = json.dumps(_cleaned(value), ensure_ascii=False, sort_keys=True, allow_nan=False)
+    return text
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    return value
+
+
+def _short(row: Sequence[Any]) -> str:
+    text = repr(tuple(row))
+    return text if len(text) <= 200 else f"{text[:200]}…"

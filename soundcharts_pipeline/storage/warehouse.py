@@ -1,0 +1,71 @@
+"""The database as the rest of the package sees it: a place to read and to write, one transaction at a time.
+
+Brings the tables up to date before the first use. Knows no table itself.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Select, String, column, select, table
+from sqlalchemy.exc import DBAPIError
+
+from soundcharts_pipeline.storage import engine, migrations
+from soundcharts_pipeline.storage.errors import explained
+
+REVISION: Select[str] = select(column("version_num", String)).select_from(table(migrations.VERSION_TABLE))
+
+
+class Warehouse:
+    """One database, SQLite or PostgreSQL. Opens connections on first use; threads may share it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = engine.parse_url(url)
+        self._engine = engine.open_engine(self.url)
+        self._reader = engine.reader(self._engine)
+        self._writer = engine.writer(self._engine)
+        self._preparing = threading.Lock()
+        self._prepared = False
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent look at the data. The database refuses writes made here."""
+        self.prepare()
+        with explained(self.url, reading=True), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: all of it is saved at the end, or nothing when the block raises."""
+        self.prepare()
+        with explained(self.url), self._writer.begin() as connection:
+            yield connection
+
+    def prepare(self) -> None:
+        """Bring the tables up to date: one query when they already are. Any number of processes may do so at once."""
+        if self._prepared:
+            return
+        with self._preparing, explained(self.url):
+            if not self._prepared:
+                engine.make_parent_folder(self.url)
+                if self._revision() != migrations.HEAD:
+                    with self._writer.begin() as connection:
+                        migrations.upgrade(connection)
+                self._prepared = True
+
+    def close(self) -> None:
+        """Give back every connection. The warehouse opens new ones if it is used again."""
+        self._engine.dispose()
+
+    def _revision(self) -> str | None:
+        with self._reader.connect() as connection:
+            try:
+                return connection.scalar(REVISION)
+            except DBAPIError:
+                # An empty database, or a fault that the migration will meet again and report.
+                return None

@@ -1,0 +1,196 @@
+"""The read side of the cascade: what one chart needs on its days and the warehouse does not hold yet.
+
+Every query is one chart and one span of days; none of them knows what a call is.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, and_, exists, or_, select
+
+from soundcharts_pipeline.storage import schema as s
+
+# `tombstones.scope` of an entity's metadata; a series is noted as "platform/metric".
+METADATA = "metadata"
+GONE = "not found"
+CLOSED = "not in the plan"
+SILENT = "no data"
+
+
+@dataclass(frozen=True, slots=True)
+class ChartDays:
+    """One chart, from the first to the last day, both inclusive."""
+
+    slug: str
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class RankingDay:
+    """What is known of one chart on one day. No timestamp: it is confirmed that there is no ranking."""
+
+    day: date
+    published_at: str | None
+    checked_at: datetime
+    saved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AskRow:
+    """One answered window of one series."""
+
+    start: date
+    end: date
+    settled: date | None
+    asked_at: datetime
+
+
+def ranking_days(conn: Connection, days: ChartDays) -> dict[date, RankingDay]:
+    """Known days of the chart in the span."""
+    t = s.ranking_days
+    rows = conn.execute(
+        select(t.c.rank_date, t.c.published_at, t.c.checked_at, t.c.saved_at).where(
+            t.c.chart_slug == days.slug, t.c.rank_date.between(days.first, days.last)
+        )
+    )
+    return {row.rank_date: RankingDay(*row) for row in rows}
+
+
+def published_days(conn: Connection, slug: str) -> list[date]:
+    """Every day on which the chart is known to be published, oldest first."""
+    t = s.ranking_days
+    query = select(t.c.rank_date).where(t.c.chart_slug == slug, t.c.published_at.is_not(None))
+    return list(conn.scalars(query.order_by(t.c.rank_date)))
+
+
+def last_checked(conn: Connection, slug: str) -> datetime | None:
+    """When the chart's list of rankings was last asked for."""
+    t = s.ranking_days
+    query = select(t.c.checked_at).where(t.c.chart_slug == slug).order_by(t.c.checked_at.desc()).limit(1)
+    return conn.scalar(query)
+
+
+def tracks_due(conn: Connection, days: ChartDays, *, stale_before: datetime, artists: bool, genres: bool) -> list[str]:
+    """Tracks ranked in the span whose metadata is missing or stale, or whose artists or genres are wanted and
+    were not extracted."""
+    t = s.tracks
+    missing = [t.c.metadata_fetched_at.is_(None), t.c.metadata_fetched_at < stale_before]
+    missing += [t.c.artists_extracted.is_(False)] if artists else []
+    missing += [t.c.genres_extracted.is_(False)] if genres else []
+    return _due(conn, t, "track", _ranked(days), or_(*missing), stale_before)
+
+
+def artists_due(conn: Connection, days: ChartDays, *, stale_before: datetime) -> list[str]:
+    """Artists of the tracks ranked in the span whose metadata is missing or stale."""
+    t = s.artists
+    missing = or_(t.c.metadata_fetched_at.is_(None), t.c.metadata_fetched_at < stale_before)
+    of_ranked = select(s.track_artists.c.artist_uuid).where(s.track_artists.c.track_uuid.in_(_ranked(days)))
+    return _due(conn, t, "artist", of_ranked, missing, stale_before)
+
+
+def ranked_tracks(conn: Connection, days: ChartDays) -> Iterable[tuple[str, date]]:
+    """Each track on each day it is ranked in the span, less those that are gone from the API."""
+    t = s.chart_rankings
+    query = select(t.c.track_uuid, t.c.rank_date).where(
+        t.c.chart_slug == days.slug, t.c.rank_date.between(days.first, days.last), ~_gone("track", t.c.track_uuid)
+    )
+    return [(row[0], row[1]) for row in conn.execute(query.order_by(t.c.rank_date, t.c.position))]
+
+
+def ranked_artists(conn: Connection, days: ChartDays) -> Iterable[tuple[str, date]]:
+    """Each artist on each day one of the artist's tracks is ranked in the span, less those that are gone."""
+    t, ta = s.chart_rankings, s.track_artists
+    query = (
+        select(ta.c.artist_uuid, t.c.rank_date)
+        .distinct()
+        .select_from(t.join(ta, ta.c.track_uuid == t.c.track_uuid))
+        .where(
+            t.c.chart_slug == days.slug,
+            t.c.rank_date.between(days.first, days.last),
+            ~_gone("artist", ta.c.artist_uuid),
+        )
+    )
+    return [(row[0], row[1]) for row in conn.execute(query.order_by(t.c.rank_date, ta.c.artist_uuid))]
+
+
+def release_dates(conn: Connection, days: ChartDays) -> dict[str, date]:
+    """Release date of each track ranked in the span, where known."""
+    t = s.tracks
+    query = select(t.c.uuid, t.c.release_date).where(t.c.release_date.is_not(None), t.c.uuid.in_(_ranked(days)))
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def asks(conn: Connection, days: ChartDays, entity: str, platform: str, metric: str) -> dict[str, list[AskRow]]:
+    """Answered windows of one series, by entity of the chart in the span."""
+    return _asks(conn, entity, platform, metric, _entities(days, entity))
+
+
+def asks_of(
+    conn: Connection, entity: str, platform: str, metric: str, uuids: Collection[str]
+) -> dict[str, list[AskRow]]:
+    """Answered windows of one series of the given entities."""
+    return _asks(conn, entity, platform, metric, uuids)
+
+
+def _asks(conn: Connection, entity: str, platform: str, metric: str, uuids: Any) -> dict[str, list[AskRow]]:
+    t = s.audience_asks
+    query = select(t.c.uuid, t.c.start_date, t.c.end_date, t.c.settled_date, t.c.asked_at).where(
+        t.c.entity == entity, t.c.platform == platform, t.c.metric == metric, t.c.uuid.in_(uuids)
+    )
+    found: dict[str, list[AskRow]] = {}
+    for row in conn.execute(query):
+        found.setdefault(row[0], []).append(AskRow(*row[1:]))
+    return found
+
+
+def buried(conn: Connection, days: ChartDays, entity: str, scope: str, *, after: datetime) -> set[str]:
+    """Entities of the chart in the span with a tombstone that is still young."""
+    t = s.tombstones
+    query = select(t.c.uuid).where(
+        t.c.entity == entity, t.c.scope == scope, t.c.noted_at >= after, t.c.uuid.in_(_entities(days, entity))
+    )
+    return set(conn.scalars(query))
+
+
+def fact(conn: Connection, name: str) -> str | None:
+    """What was learnt once about the API."""
+    return conn.scalar(select(s.facts.c.value).where(s.facts.c.name == name))
+
+
+def chart_slugs(conn: Connection) -> list[str]:
+    """Slugs of every chart met so far, in rankings or in the catalogue."""
+    return list(conn.scalars(select(s.charts.c.slug).order_by(s.charts.c.slug)))
+
+
+def _ranked(days: ChartDays) -> Select[Any]:
+    t = s.chart_rankings
+    return (
+        select(t.c.track_uuid)
+        .distinct()
+        .where(t.c.chart_slug == days.slug, t.c.rank_date.between(days.first, days.last))
+    )
+
+
+def _entities(days: ChartDays, entity: str) -> Select[Any]:
+    if entity == "track":
+        return _ranked(days)
+    return select(s.track_artists.c.artist_uuid).distinct().where(s.track_artists.c.track_uuid.in_(_ranked(days)))
+
+
+def _gone(entity: str, uuid: Any) -> Any:
+    t = s.tombstones
+    return exists().where(t.c.entity == entity, t.c.uuid == uuid, t.c.scope == METADATA, t.c.reason == GONE)
+
+
+def _due(
+    conn: Connection, table: Table, entity: str, of_chart: Select[Any], missing: Any, stale_before: datetime
+) -> list[str]:
+    t = s.tombstones
+    buried_ = exists().where(
+        and_(t.c.entity == entity, t.c.uuid == table.c.uuid, t.c.scope == METADATA, t.c.noted_at >= stale_before)
+    )
+    query = select(table.c.uuid).where(table.c.uuid.in_(of_chart), missing, ~buried_)
+    return list(conn.scalars(query.order_by(table.c.uuid)))

@@ -1,0 +1,83 @@
+"""Answered windows into the warehouse: points, what is known of the series from now on, confirmed absence."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+from sqlalchemy import Connection
+
+from soundcharts_pipeline.api.errors import NotFound
+from soundcharts_pipeline.models import Series, Window
+from soundcharts_pipeline.storage import worklists
+from soundcharts_pipeline.storage.saves import SeriesAnswer, bury, save_series, unbury
+from soundcharts_pipeline.storage.worklists import CLOSED, GONE, SILENT, AskRow
+from soundcharts_pipeline.sync.context import SyncContext
+from soundcharts_pipeline.sync.coverage import Ask, answered
+from soundcharts_pipeline.sync.fanout import Answer
+from soundcharts_pipeline.sync.questions import Question, SeriesKey
+
+
+def save_answers(ctx: SyncContext, conn: Connection, answers: Sequence[Answer[Question, Series]]) -> int:
+    """All answers of a moment, in the caller's transaction. Returns the number of points."""
+    by_key: dict[SeriesKey, list[tuple[Question, Series]]] = defaultdict(list)
+    refused: dict[SeriesKey, dict[str, str]] = defaultdict(dict)
+    for question, answer in answers:
+        if isinstance(answer, Series):
+            by_key[question.key].append((question, answer))
+        elif isinstance(answer, NotFound) and question.young:
+            by_key[question.key].append((question, Series(())))
+        else:
+            refused[question.key][question.uuid] = GONE if isinstance(answer, NotFound) else CLOSED
+    for key, reasons in refused.items():
+        bury(conn, key.entity, key.scope, reasons, ctx.clock())
+    return sum(_save_series(ctx, conn, key, of_key) for key, of_key in by_key.items())
+
+
+def _save_series(ctx: SyncContext, conn: Connection, key: SeriesKey, answers: Sequence[tuple[Question, Series]]) -> int:
+    now = ctx.clock()
+    known = worklists.asks_of(conn, key.entity, key.platform, key.metric, {q.uuid for q, _ in answers})
+    asks = {uuid: [Ask(Window(a.start, a.end), a.settled, a.asked_at) for a in rows] for uuid, rows in known.items()}
+    silent = {q.uuid: SILENT for q, series in answers if not series.points and _confirms_absence(q, asks, now.date())}
+    for question, series in answers:
+        asks[question.uuid] = answered(
+            asks.get(question.uuid, ()),
+            question.window,
+            _whole_days(key, series),
+            now=now,
+            delay_days=key.delay_days,
+        )
+    rows = save_series(
+        conn,
+        key.entity,
+        key.platform,
+        key.metric,
+        [
+            SeriesAnswer(
+                q.uuid, series, [AskRow(a.window.start, a.window.end, a.settled, a.asked_at) for a in asks[q.uuid]]
+            )
+            for q, series in answers
+        ],
+        now,
+    )
+    # A long target is several windows: the early ones may be silent and a later one not.
+    unbury(conn, key.entity, key.scope, {q.uuid for q, series in answers if series.points})
+    bury(conn, key.entity, key.scope, silent, now)
+    return rows
+
+
+def _confirms_absence(question: Question, asks: Mapping[str, Sequence[Ask]], today: date) -> bool:
+    """An empty answer is confirmed absence when it is the first of its series and reaches into settled days."""
+    horizon = today - timedelta(days=question.key.delay_days)
+    return not question.young and not asks.get(question.uuid) and question.window.start <= horizon
+
+
+def _whole_days(key: SeriesKey, series: Series) -> set[date]:
+    """Days that came with a point of every identifier of the answer: no later answer can add to them.
+    A count of plays is never whole by being there, its day may still go on."""
+    if key.by_day:
+        return set()
+    identifiers = {point.identifier for point in series.points}
+    by_day: dict[date, set[str]] = defaultdict(set)
+    for point in series.points:
+        by_day[point.day].add(point.identifier)
+    return {day for day, there in by_day.items() if there == identifiers}

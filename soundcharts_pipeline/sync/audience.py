@@ -1,0 +1,51 @@
+"""Audience series of the tracks of a chart, and of their artists, one platform at a time."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from soundcharts_pipeline.models import FOLLOWERS, TRACK_METRICS, Series, artist_metrics
+from soundcharts_pipeline.settings import ChartSettings
+from soundcharts_pipeline.sync.answers import save_answers
+from soundcharts_pipeline.sync.context import SyncContext
+from soundcharts_pipeline.sync.fanout import fan_out
+from soundcharts_pipeline.sync.plays import Plays
+from soundcharts_pipeline.sync.questions import AIRPLAY, Question, SeriesKey, audience_worklist
+from soundcharts_pipeline.sync.report import SyncReport
+
+
+def sync_track_audience(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], platform: str) -> SyncReport:
+    """One platform's series of every track ranked on the days or at most `follow_days` before.
+
+    Costs one call per track and window of 90 days that is not known yet; radio plays one per track and day.
+    """
+    questions = track_questions(ctx, chart, days, platform)
+    if platform == AIRPLAY:
+        plays = Plays(ctx, chart.airplay_source)
+        plays.check_totals(questions)
+        return _ask(ctx, questions, plays.fetch)
+    return _ask(ctx, questions, lambda q: ctx.client.track_audience(q.uuid, platform, q.window))
+
+
+def sync_artist_audience(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], platform: str) -> SyncReport:
+    """One platform's series of every artist of those tracks. Costs one call per artist, metric and window."""
+
+    def fetch(q: Question) -> Series:
+        ask = ctx.client.artist_followers if q.key.metric == FOLLOWERS else ctx.client.artist_streaming
+        return ask(q.uuid, platform, q.window)
+
+    return _ask(ctx, artist_questions(ctx, chart, days, platform), fetch)
+
+
+def track_questions(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], platform: str) -> list[Question]:
+    """What `sync_track_audience` would ask now."""
+    return audience_worklist(ctx, SeriesKey("track", platform, TRACK_METRICS[platform]), chart, days)
+
+
+def artist_questions(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], platform: str) -> list[Question]:
+    """What `sync_artist_audience` would ask now."""
+    keys = [SeriesKey("artist", platform, metric) for metric in artist_metrics(platform)]
+    return [question for key in keys for question in audience_worklist(ctx, key, chart, days)]
+
+
+def _ask(ctx: SyncContext, questions: Sequence[Question], fetch: Callable[[Question], Series]) -> SyncReport:
+    return fan_out(ctx, "audience windows", questions, fetch, lambda conn, answers: save_answers(ctx, conn, answers))

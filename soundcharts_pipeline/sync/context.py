@@ -1,0 +1,39 @@
+"""What every sync function works with, and the bookkeeping that goes with every save."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from soundcharts_pipeline.api.client import SoundchartsClient
+from soundcharts_pipeline.storage.saves import add_usage, save_progress
+from soundcharts_pipeline.storage.warehouse import Warehouse
+
+
+def utc_now() -> datetime:
+    """The real clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncContext:
+    """One step of one run: where to ask, where to save, what time it is."""
+
+    client: SoundchartsClient
+    warehouse: Warehouse
+    max_in_flight: int
+    clock: Callable[[], datetime] = utc_now
+    run_id: str = ""
+    step: str = ""
+
+    def keep_books(self, conn: Connection, done: int, total: int) -> None:
+        """Progress and calls, in the transaction of what they brought: none of it is lost when the process is.
+
+        Last in its transaction: every process updates these rows, and whoever holds them must not wait for others.
+        """
+        usage = self.client.usage
+        if self.run_id:
+            save_progress(conn, self.run_id, self.step, done, total, self.clock())
+        for (day, endpoint), counts in sorted(usage.drain().items()):
+            add_usage(conn, day, endpoint, asdict(counts), usage.quota_remaining)

@@ -1,0 +1,175 @@
+"""One chart's rankings: which of its days are published, and the rankings themselves."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from soundcharts_pipeline.api.errors import NotFound, NotInPlan, SoundchartsError
+from soundcharts_pipeline.models import PublishedRanking, Ranking
+from soundcharts_pipeline.settings import ChartSettings
+from soundcharts_pipeline.storage import worklists
+from soundcharts_pipeline.storage.saves import save_charts, save_published, save_ranking, save_unpublished
+from soundcharts_pipeline.storage.worklists import ChartDays, RankingDay
+from soundcharts_pipeline.sync.context import SyncContext
+from soundcharts_pipeline.sync.fanout import Answer, fan_out
+from soundcharts_pipeline.sync.report import SyncIncomplete, SyncReport
+
+
+class UnknownChart(NotFound):
+    """The catalogue has no chart of this slug."""
+
+
+class RankingRefused(SoundchartsError):
+    """A published ranking that the API does not give."""
+
+
+class NotPublished(NotFound):
+    """The ranking of this day is not out yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What the list of rankings said: days with a ranking, wanted days that certainly have none, the newest."""
+
+    days: dict[date, PublishedRanking]
+    absent: frozenset[date]
+    newest: date | None
+
+
+def sync_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], *, refresh: bool = False) -> SyncReport:
+    """The rankings of a chart on the given days (contiguous, oldest first), each saved as a whole.
+
+    Costs one call per 100 places of a ranking that is not saved yet, and one or more for the list of rankings
+    when it is not known whether a day is published. A day without a ranking that is older than the newest one is
+    noted as such; `refresh` fetches saved rankings again. Raises SyncIncomplete by NotPublished when a day is
+    newer than that, after saving the others, and UnknownChart with the nearest slugs.
+    """
+    calls_before = ctx.client.usage.calls
+    with ctx.warehouse.read() as conn:
+        known = worklists.ranking_days(conn, ChartDays(chart.slug, days[0], days[-1]))
+    todo = days if refresh else due_rankings(ctx, chart, days)
+    published = {day: k for day in todo if (k := _timestamp(known.get(day))) is not None}
+    unknown = [day for day in todo if day not in published]
+    unpublished: list[date] = []
+    newest: date | None = None
+    if unknown:
+        listed = list_published(ctx, chart.slug, wanted=unknown)
+        newest = listed.newest
+        published |= {day: listed.days[day] for day in unknown if day in listed.days}
+        unpublished = [day for day in unknown if day not in listed.days and day not in listed.absent]
+    report = _fetch(ctx, chart.slug, [published[day] for day in sorted(published)])
+    report.calls = ctx.client.usage.calls - calls_before
+    if unpublished:
+        _refuse_unpublished(chart.slug, unpublished, newest, report)
+    return report
+
+
+def due_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> list[date]:
+    """Days whose ranking is neither saved nor confirmed, not long ago, to be missing."""
+    with ctx.warehouse.read() as conn:
+        known = worklists.ranking_days(conn, ChartDays(chart.slug, days[0], days[-1]))
+    oldest_check = ctx.clock() - timedelta(days=chart.metadata_refresh_days)
+    return [day for day in days if not _is_settled(known.get(day), oldest_check)]
+
+
+def list_published(ctx: SyncContext, slug: str, *, wanted: Sequence[date]) -> _Published:
+    """Ask the list of rankings until every wanted day is found or certainly absent, and save what it said.
+
+    One call as a rule: the list is newest first. It is left early only while it has proven to be in that order.
+    """
+    found: dict[date, PublishedRanking] = {}
+    previous: date | None = None
+    descending, certain = True, True
+    try:
+        for page in ctx.client.published_rankings(slug):
+            for ranking in page:
+                descending &= previous is None or ranking.day <= previous
+                previous = ranking.day
+                # Of several rankings of one day the latest counts.
+                if ranking.day not in found or ranking.timestamp > found[ranking.day].timestamp:
+                    found[ranking.day] = ranking
+            passed = descending and previous is not None and bool(wanted) and previous < min(wanted)
+            if passed or (descending and all(day in found for day in wanted)):
+                break
+    except NotInPlan:
+        # A plan without the list of rankings still has the newest one.
+        newest = ctx.client.newest_ranking(slug)
+        found, certain = {newest.day: newest}, False
+    except NotFound as error:
+        raise _unknown_chart(ctx, slug, error) from error
+    newest_day = max(found, default=None)
+    absent = frozenset(d for d in wanted if certain and d not in found and newest_day is not None and d < newest_day)
+    with ctx.warehouse.write() as conn:
+        now = ctx.clock()
+        save_published(conn, slug, found.values(), now)
+        save_unpublished(conn, slug, absent, now)
+        ctx.keep_books(conn, 0, len(wanted))
+    return _Published(found, absent, newest_day)
+
+
+def _is_settled(day: RankingDay | None, oldest_check: datetime) -> bool:
+    """Saved, or confirmed not long ago that there is none."""
+    if day is None:
+        return False
+    return day.saved_at is not None or (day.published_at is None and day.checked_at >= oldest_check)
+
+
+def _timestamp(day: RankingDay | None) -> PublishedRanking | None:
+    return None if day is None or day.published_at is None else PublishedRanking(day.day, day.published_at)
+
+
+def _fetch(ctx: SyncContext, slug: str, published: Sequence[PublishedRanking]) -> SyncReport:
+    def save(conn: Connection, answers: list[Answer[PublishedRanking, Ranking]]) -> int:
+        rows = 0
+        for asked, ranking in answers:
+            if isinstance(ranking, Ranking):
+                rows += save_ranking(conn, ranking, asked, ctx.clock())
+        return rows
+
+    def fetch(asked: PublishedRanking) -> Ranking:
+        try:
+            return ctx.client.ranking(asked, slug)
+        except (NotFound, NotInPlan) as error:
+            # A listed ranking that cannot be had is no answer: the day must not count as done.
+            raise RankingRefused(f"the ranking of {slug} of {asked.day} is listed, but {error}") from error
+
+    return fan_out(ctx, "rankings", published, fetch, save)
+
+
+def _refuse_unpublished(slug: str, days: Sequence[date], newest: date | None, report: SyncReport) -> None:
+    span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    latest = f"the newest published day is {newest}" if newest else "it has no ranking at all yet"
+    cause = NotPublished(f"{slug} has no ranking for {span} yet: {latest}. Run that day, or this one once it is out")
+    report.remaining += len(days)
+    raise SyncIncomplete(str(cause), cause=cause, report=report)
+
+
+def _unknown_chart(ctx: SyncContext, slug: str, error: NotFound) -> UnknownChart:
+    near = nearest_charts(ctx, slug)
+    hint = f"did you mean {', '.join(near)}? " if near else ""
+    return UnknownChart(
+        f"Soundcharts has no chart {slug!r}: {hint}Find charts with `soundcharts-pipeline charts search`, "
+        "then correct charts.yaml",
+        endpoint=error.endpoint,
+        status=error.status,
+    )
+
+
+def nearest_charts(ctx: SyncContext, slug: str) -> list[str]:
+    """Slugs that look alike, from the charts met so far; an empty warehouse is given the catalogue first
+    (a call per 100 charts, once)."""
+    with ctx.warehouse.read() as conn:
+        slugs = worklists.chart_slugs(conn)
+    near = difflib.get_close_matches(slug, slugs, n=3)
+    if near:
+        return near
+    for platform in ctx.client.chart_platforms():
+        charts = ctx.client.charts(platform)
+        slugs += [chart.slug for chart in charts]
+        with ctx.warehouse.write() as conn:
+            save_charts(conn, charts)
+            ctx.keep_books(conn, 0, 0)
+    return difflib.get_close_matches(slug, slugs, n=3)
