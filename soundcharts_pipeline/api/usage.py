@@ -25,12 +25,14 @@ class UsageMeter:
         self._lock = threading.Lock()
         self._counts: dict[tuple[date, str], EndpointUsage] = {}
         self.calls = 0
+        self.answered = 0
         self.quota_remaining: int | None = None
 
     def add(self, endpoint: str, *, billed: bool, error: bool, throttled: bool, quota: int | None) -> None:
         with self._lock:
             count = self._counts.setdefault((self._clock().date(), endpoint), EndpointUsage())
             self.calls += 1
+            self.answered += billed
             count.calls += 1
             count.billed += billed
             count.errors += error

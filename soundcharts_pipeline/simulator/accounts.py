@@ -79,9 +79,10 @@ class Account:
     step: int = 1
     locating: Locating = "never"
 
-    def reports_on(self, day: int) -> bool:
-        """Whether this day has a value at all; small accounts are read days apart."""
-        return day >= self.since and (day + self.seed) % self.step == 0
+    def days(self, start: int, end: int) -> range:
+        """The days of a window that have a value at all; small accounts are read days apart."""
+        first = max(start, self.since)
+        return range(first + -(first + self.seed) % self.step, end + 1, self.step)
 
     def locates_on(self, day: int, day_of_month: int) -> bool:
         """Whether the value of this (reported) day comes with cities and countries."""

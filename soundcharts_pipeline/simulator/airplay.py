@@ -9,16 +9,18 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from itertools import accumulate
 from math import gcd
 from typing import NamedTuple
 
 from soundcharts_pipeline.simulator.catalogue import Catalogue
 from soundcharts_pipeline.simulator.curves import Flow
 from soundcharts_pipeline.simulator.places import CITIES
-from soundcharts_pipeline.simulator.seeding import fingerprint, mix, unit
+from soundcharts_pipeline.simulator.seeding import fingerprint, mix, pick, unit
 
 STATION_COUNT = 420
 _DAY_SECONDS = 86_400
+_STRIDES = tuple(number for number in range(1, STATION_COUNT) if gcd(number, STATION_COUNT) == 1)
 
 
 class Station(NamedTuple):
@@ -52,16 +54,20 @@ def stations() -> tuple[Station, ...]:
     return tuple(rows)
 
 
+@lru_cache(maxsize=STATION_COUNT)
+def _edges(reach: int) -> tuple[float, ...]:
+    """The running share of the plays, station by station, of a track on so many stations."""
+    running = list(accumulate(1 / (rank + 5) for rank in range(reach)))
+    return (*(share / running[-1] for share in running[:-1]), 1.0)
+
+
 @dataclass(frozen=True, slots=True)
-class _Spread:
-    """The stations that play one track, and the running share of each."""
+class _Rotation:
+    """How one track is played: the level over time, and its stations from the keenest down."""
 
+    flow: Flow
+    released: int
     chosen: tuple[int, ...]
-    edges: tuple[float, ...]
-
-    def bounds(self, plays: int) -> list[int]:
-        """Where each station's share of so many plays ends; the last is the number itself."""
-        return [*(int(plays * edge) for edge in self.edges[:-1]), plays]
 
 
 class Airplay:
@@ -69,29 +75,25 @@ class Airplay:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._spreads: dict[int, _Spread] = {}
+        self._rotations: dict[int, _Rotation] = {}
 
     def spins(self, index: int, day: date) -> int:
         """The number of plays in the whole day."""
-        core = self._catalogue.tracks[index]
-        seed = fingerprint(self._catalogue.seed, "airplay", index)
-        if day.toordinal() < core.released:
-            return 0
-        level = 6_000 * core.popularity**2.2 * (0.1 + unit(seed, 1))
-        return Flow(seed, level, 0.2 * unit(seed, 2) - 0.1, 45 + mix(seed, 3) % 60).at(day.toordinal(), 0)
+        rotation, number = self._rotation(index), day.toordinal()
+        return rotation.flow.at(number, 0) if number >= rotation.released else 0
 
     def plays(self, index: int, day: date, count: int, start: int, stop: int) -> list[Play]:
         """Plays number start to stop of the day's first `count`, in the order they were aired."""
         seed = fingerprint(self._catalogue.seed, "plays", index, day)
-        spread, whole = self._spread(index), self.spins(index, day)
-        bounds = spread.bounds(count)
+        chosen, whole = self._rotation(index).chosen, self.spins(index, day)
+        edges = _edges(len(chosen))
         stride = next((n for n in range(int(count * 0.618) + 1, count) if gcd(n, count) == 1), 1)
         plays = []
         for number in range(start, min(stop, count)):
             # A stride prime to the count visits each play once, so that stations do not come in blocks.
-            place = bisect_right(bounds, number * stride % count)
+            place = bisect_right(edges, number * stride % count, key=lambda edge: int(count * edge))
             second = int((number + unit(seed, number)) * _DAY_SECONDS / whole)
-            plays.append(Play(second, 30 + mix(seed, number) % 200, spread.chosen[place]))
+            plays.append(Play(second, 30 + mix(seed, number) % 200, chosen[place]))
         return plays
 
     def aired_before(self, index: int, day: date, second: int) -> int:
@@ -102,23 +104,21 @@ class Airplay:
 
     def by_station(self, index: int, count: int) -> Counter[int]:
         """How a day's first `count` plays are shared among stations."""
-        spread, shares, before = self._spread(index), Counter[int](), 0
-        for station, bound in zip(spread.chosen, spread.bounds(count), strict=True):
+        chosen, shares, before = self._rotation(index).chosen, Counter[int](), 0
+        for station, edge in zip(chosen, _edges(len(chosen)), strict=True):
+            bound = int(count * edge)
             if bound > before:
                 shares[station] = bound - before
             before = bound
         return shares
 
-    def _spread(self, index: int) -> _Spread:
-        if index not in self._spreads:
-            seed = fingerprint(self._catalogue.seed, "stations", index)
-            popularity = self._catalogue.tracks[index].popularity
-            reach = 3 + int(min(1.0, popularity * 1.5) * (STATION_COUNT - 20))
-            order = sorted(range(STATION_COUNT), key=lambda number: mix(seed, number))[:reach]
-            weights = [1 / (rank + 5) for rank in range(len(order))]
-            total, running, edges = sum(weights), 0.0, []
-            for weight in weights:
-                running += weight / total
-                edges.append(running)
-            self._spreads[index] = _Spread(tuple(order), tuple(edges))
-        return self._spreads[index]
+    def _rotation(self, index: int) -> _Rotation:
+        if index not in self._rotations:
+            core, seed = self._catalogue.tracks[index], fingerprint(self._catalogue.seed, "airplay", index)
+            level = 9_000 * core.popularity**1.5 * (0.1 + unit(seed, 1))
+            flow = Flow(seed, level, 0.2 * unit(seed, 2) - 0.1, 45 + mix(seed, 3) % 60)
+            reach = 3 + int(min(1.0, core.popularity * 1.5) * (STATION_COUNT - 20))
+            first, stride = mix(seed, 4) % STATION_COUNT, pick(_STRIDES, seed, 5)
+            chosen = tuple((first + rank * stride) % STATION_COUNT for rank in range(reach))
+            self._rotations[index] = _Rotation(flow, core.released, chosen)
+        return self._rotations[index]

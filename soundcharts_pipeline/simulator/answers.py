@@ -33,9 +33,12 @@ class Question:
     lost_next: bool = False
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+
+
 def dump(content: Any) -> bytes:
     """Compact JSON."""
-    return json.dumps(content, separators=(",", ":")).encode()
+    return _ENCODER.encode(content).encode()
 
 
 def error_body(status: int, message: str, key: str | None = None) -> bytes:

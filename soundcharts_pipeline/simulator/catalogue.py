@@ -3,8 +3,9 @@
 Everything here depends on the seed alone. What the API leaves out of a record is decided in `oddities`.
 """
 
+from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from soundcharts_pipeline.models import Artist, ArtistRef, Genre, Track
 from soundcharts_pipeline.simulator import words
@@ -22,7 +23,8 @@ SANDBOX_ARTISTS = (
 BAD_GUY = "7d534228-5165-11e9-9375-549f35161576"
 
 
-class TrackSeed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TrackSeed:
     """What the charts and series need of a track, cheap enough to hold for all of them."""
 
     index: int
@@ -38,8 +40,7 @@ class Catalogue:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.artist_uuids = [row[0] for row in SANDBOX_ARTISTS] + [
-            soundcharts_uuid(fingerprint(seed, "artist", index))
-            for index in range(len(SANDBOX_ARTISTS), ARTIST_COUNT)
+            soundcharts_uuid(fingerprint(seed, "artist", index)) for index in range(len(SANDBOX_ARTISTS), ARTIST_COUNT)
         ]
         self.tracks = [self._track_seed(index) for index in range(TRACK_COUNT)]
         self.artist_index = {uuid: index for index, uuid in enumerate(self.artist_uuids)}

@@ -60,6 +60,10 @@ class ChartPlan:
     def web_url(self) -> str:
         return f"https://app.soundcharts.com/app/market/charts?chart={self.slug}"
 
+    def timestamp(self, day: date) -> str:
+        """How the ranking of a day is asked for."""
+        return f"{day}T{self.hour}+00:00"
+
     def record(self) -> models.Chart:
         """What a client stores of the chart."""
         return models.Chart(

@@ -1,6 +1,5 @@
 """Charts and rankings as the API prints them."""
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -8,7 +7,6 @@ from soundcharts_pipeline.models import RankingEntry, TrackRef
 from soundcharts_pipeline.simulator.answers import Question, Refusal, collection
 from soundcharts_pipeline.simulator.catalogue import country_name
 from soundcharts_pipeline.simulator.chart_list import METRICS, PLATFORM_NAMES, ChartPlan
-from soundcharts_pipeline.simulator.seeding import fingerprint
 from soundcharts_pipeline.simulator.world import World
 
 Payload = dict[str, Any]
@@ -43,16 +41,15 @@ def available_rankings(world: World, question: Question) -> Payload:
 
 def ranking(world: World, question: Question) -> Payload:
     """One ranking: `latest`, or that of one exact timestamp."""
-    plan = _plan(world, question)
-    days = world.published_days(plan.slug)
-    asked = question.parts["datetime"]
-    if asked == "latest":
-        days = days[:1]
-    found = next((one for one in days if asked in ("latest", one.timestamp)), None)
-    if found is None:
-        raise Refusal(404, "Ranking not found.")
-    items = _ranking_items(world, plan, found.day, found.timestamp)
-    return collection(question, items, related=_ranking_related(plan, found.timestamp))
+    plan, asked = _plan(world, question), question.parts["datetime"]
+    try:
+        day = world.newest_day(plan.slug) if asked == "latest" else date.fromisoformat(asked[:10])
+        if day is None or asked not in ("latest", plan.timestamp(day)):
+            raise LookupError(asked)
+        items = _ranking_items(world, plan, day)
+    except (LookupError, ValueError):
+        raise Refusal(404, "Ranking not found.") from None
+    return collection(question, items, related=_ranking_related(plan, plan.timestamp(day)))
 
 
 def _plan(world: World, question: Question) -> ChartPlan:
@@ -89,14 +86,14 @@ def _ranking_related(plan: ChartPlan, stamp: str) -> Payload:
     return {"chart": chart, "date": stamp}
 
 
-def _ranking_items(world: World, plan: ChartPlan, day: date, stamp: str) -> list[Payload]:
+def _ranking_items(world: World, plan: ChartPlan, day: date) -> list[Payload]:
+    stamp = plan.timestamp(day)
     bare = world.oddities.on("bare-rankings")
     items = [_entry_item(entry, stamp, bare=bare) for entry in world.ranking(plan.slug, day).entries]
     if bare:
         # Tracks that have left are listed with position 0, after the ranking or between its rows.
         for number, (track, place) in enumerate(world.departed(plan.slug, day)[:3]):
-            gone = {**_left_item(track, place, stamp)}
-            items.insert(len(items) if number else len(items) // 2, gone)
+            items.insert(len(items) if number else len(items) // 2, _left_item(track, place, stamp))
     return items
 
 
@@ -104,7 +101,7 @@ def _entry_item(entry: RankingEntry, stamp: str, *, bare: bool) -> Payload:
     new = entry.old_position is None and not entry.position_change
     # A new entry was recorded with 0 and documented with null: both mean none.
     none = None if bare and entry.position % 2 else 0
-    minute = fingerprint(entry.track.uuid) % 1_440
+    minute = int(entry.track.uuid[:8], 16) % 1_440
     item: Payload = {
         "song": track_ref_object(entry.track),
         "position": entry.position,
@@ -122,7 +119,7 @@ def _entry_item(entry: RankingEntry, stamp: str, *, bare: bool) -> Payload:
     return item
 
 
-def _left_item(track: TrackRef, place: int, stamp: str) -> Mapping[str, Any]:
+def _left_item(track: TrackRef, place: int, stamp: str) -> Payload:
     return {
         "song": track_ref_object(track),
         "position": 0,

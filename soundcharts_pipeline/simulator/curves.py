@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from soundcharts_pipeline.simulator.chart_list import FIRST_DAY
-from soundcharts_pipeline.simulator.seeding import unit
+from soundcharts_pipeline.simulator.seeding import noise
 
 _ORIGIN = FIRST_DAY.toordinal()
 
@@ -22,7 +22,7 @@ _WEEK_SURPLUS = (-0.08, -0.14, -0.20, -0.22, -0.14, -0.02, -0.02)
 class Curve(Protocol):
     """A value per day; `part` tells apart the identifiers of one track."""
 
-    def at(self, day: int, part: int) -> int: ...
+    def at(self, day: int, part: int, /) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class Total:
     lasting: float
     tail: float
 
-    def at(self, day: int, part: int) -> int:
+    def at(self, day: int, part: int, /) -> int:
         age = day - self.start + 1
         faded = math.exp(-age / self.lasting)
         share = (0.86, 0.11, 0.03)[part]
         settled = self.lasting * (1 - faded) + self.tail * age
-        ripple = (faded + self.tail) * (_WEEK_SURPLUS[(day - 1) % 7] + 0.15 * unit(self.seed, day))
+        ripple = (faded + self.tail) * (_WEEK_SURPLUS[(day - 1) % 7] + 0.15 * noise(self.seed, day))
         return int(self.rate * share * (settled + ripple)) + 1
 
 
@@ -53,10 +53,10 @@ class Flow:
     yearly: float
     swing_days: int
 
-    def at(self, day: int, part: int) -> int:
+    def at(self, day: int, _part: int, /) -> int:
         swing = 1 + 0.25 * math.sin(2 * math.pi * (day + self.seed % 997) / self.swing_days)
         trend = math.exp(self.yearly * (day - _ORIGIN) / 365)
-        return int(self.level * swing * trend * _WEEK[(day - 1) % 7] * (0.97 + 0.06 * unit(self.seed, day)))
+        return int(self.level * swing * trend * _WEEK[(day - 1) % 7] * (0.97 + 0.06 * noise(self.seed, day)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Level:
     yearly: float
     swing: float
 
-    def at(self, day: int, part: int) -> int:
+    def at(self, day: int, _part: int, /) -> int:
         wave = 1 + self.swing * math.sin(2 * math.pi * (day + self.seed % 997) / 190)
         trend = math.exp(self.yearly * (day - _ORIGIN) / 365)
-        return int(self.level * wave * trend * (1 + 0.0004 * unit(self.seed, day))) + 1
+        return int(self.level * wave * trend * (1 + 0.0004 * noise(self.seed, day))) + 1

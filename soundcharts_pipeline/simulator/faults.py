@@ -14,7 +14,6 @@ from soundcharts_pipeline.simulator.wire import Reply
 
 RATE_MESSAGE = "You have reached the maximum request count per minute."
 QUOTA_MESSAGE = "You have used up the available quota of your plan."
-EXPIRED_MESSAGE = "Expired JWT Token"
 
 
 class Fault(StrEnum):
@@ -39,34 +38,23 @@ class Fault(StrEnum):
 _NEVER_DRAWN = {Fault.QUOTA, Fault.UNAUTHORIZED}
 _DRAWN = tuple(fault for fault in Fault if fault not in _NEVER_DRAWN)
 
-
-def fault_reply(fault: Fault) -> Reply | None:
-    """The reply that is the fault; None where the true answer is needed first (slow, truncated, errors in body)."""
-    headers: dict[str, str] = {}
-    match fault:
-        case Fault.SERVER_ERROR:
-            return Reply(status=500, body=error_body(500, "Internal server error."))
-        case Fault.BAD_GATEWAY:
-            page = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
-            return Reply(status=502, body=page, content_type="text/html")
-        case Fault.UNAVAILABLE:
-            return Reply(status=503, content_type="text/plain")
-        case Fault.GATEWAY_TIMEOUT:
-            return Reply(status=504, body=b"upstream request timeout", content_type="text/plain")
-        case Fault.RESET:
-            return Reply(delivery="reset")
-        case Fault.INVALID_JSON:
-            return Reply(body=b'{"items":[{"date":')
-        case Fault.RATE_RESET | Fault.RATE_RETRY_AFTER | Fault.RATE_BARE:
-            if fault is not Fault.RATE_BARE:
-                headers = {"x-ratelimit-reset" if fault is Fault.RATE_RESET else "retry-after": "1"}
-            return Reply(status=429, body=error_body(429, RATE_MESSAGE), headers=headers)
-        case Fault.QUOTA:
-            return Reply(status=429, body=error_body(429, QUOTA_MESSAGE), headers={"x-quota-remaining": "0"})
-        case Fault.UNAUTHORIZED:
-            return Reply(status=401, body=error_body(401, EXPIRED_MESSAGE))
-        case Fault.SLOW | Fault.TRUNCATED | Fault.ERRORS_IN_BODY:
-            return None
+_RATE_BODY = error_body(429, RATE_MESSAGE)
+FAULT_REPLIES: dict[Fault, Reply] = {
+    Fault.SERVER_ERROR: Reply(status=500, body=error_body(500, "Internal server error.")),
+    Fault.BAD_GATEWAY: Reply(
+        status=502, body=b"<html><body><h1>502 Bad Gateway</h1></body></html>", content_type="text/html"
+    ),
+    Fault.UNAVAILABLE: Reply(status=503, content_type="text/plain"),
+    Fault.GATEWAY_TIMEOUT: Reply(status=504, body=b"upstream request timeout", content_type="text/plain"),
+    Fault.RESET: Reply(delivery="reset"),
+    Fault.INVALID_JSON: Reply(body=b'{"items":[{"date":'),
+    Fault.RATE_RESET: Reply(status=429, body=_RATE_BODY, headers={"x-ratelimit-reset": "1"}),
+    Fault.RATE_RETRY_AFTER: Reply(status=429, body=_RATE_BODY, headers={"retry-after": "1"}),
+    Fault.RATE_BARE: Reply(status=429, body=_RATE_BODY),
+    Fault.QUOTA: Reply(status=429, body=error_body(429, QUOTA_MESSAGE), headers={"x-quota-remaining": "0"}),
+    Fault.UNAUTHORIZED: Reply(status=401, body=error_body(401, "Expired JWT Token")),
+}
+"""Slow, truncated and errors in body are missing here: they start from the true answer."""
 
 
 class FaultPlan:

@@ -24,6 +24,9 @@ ODDITIES: dict[str, str] = {
     "late": "points published up to 15 days after their day",
 }
 
+LONGEST_DELAY = 15
+"""Days after which every point is out, whatever the oddities."""
+
 DayFate = Literal["plain", "gap", "null", "twice", "twice-later"]
 PlotsFate = Literal["plain", "absent", "empty", "no-region"]
 Upset = Literal["bad gateway", "unavailable", "slow", "errors in answer", "throttled", "throttled bare"]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from soundcharts_pipeline.models import AudiencePoint, GeoPoint, Series
 from soundcharts_pipeline.simulator.accounts import Account
-from soundcharts_pipeline.simulator.oddities import Oddities, PlotsFate
+from soundcharts_pipeline.simulator.oddities import LONGEST_DELAY, Oddities, PlotsFate
 from soundcharts_pipeline.simulator.places import CITIES, City
 from soundcharts_pipeline.simulator.seeding import mix, unit
 
@@ -38,34 +38,46 @@ def _day_of_month(day: int) -> int:
 
 def published(account: Account, oddities: Oddities, start: date, end: date, today: date) -> list[Row]:
     """The rows of a window, both ends inclusive, oldest day first."""
-    rows: list[Row] = []
     now = today.toordinal()
-    for day in range(max(start.toordinal(), account.since), min(end.toordinal(), now - 1) + 1):
-        if account.reports_on(day) and day + oddities.delay(account.seed, day) <= now:
-            rows.extend(_rows_of(account, oddities, day))
+    tidy = not oddities.on("untidy-series")
+    rows: list[Row] = []
+    for day in account.days(start.toordinal(), min(end.toordinal(), now - 1)):
+        if day + LONGEST_DELAY > now and day + oddities.delay(account.seed, day) > now:
+            continue
+        if tidy:
+            rows.append(Row(day, midnight(day), _values(account, day), True, _located(account, day)))
+        else:
+            rows += _untidy_rows(account, oddities, day)
     return rows
 
 
-def _rows_of(account: Account, oddities: Oddities, day: int) -> list[Row]:
+def _values(account: Account, day: int) -> tuple[int, ...]:
+    value_at = account.curve.at
+    if len(account.identifiers) == 1:
+        return (value_at(day, 0),)
+    return tuple([value_at(day, part) for part in range(len(account.identifiers))])
+
+
+def _located(account: Account, day: int) -> bool:
+    return account.locating != "never" and account.locates_on(day, _day_of_month(day))
+
+
+def _untidy_rows(account: Account, oddities: Oddities, day: int) -> list[Row]:
     fate, stamp = oddities.day_fate(account.seed, day), midnight(day)
     if fate == "gap":
         return []
     if fate == "null":
         return [Row(day, stamp, (None,) * len(account.identifiers), True, False)]
-    values = tuple(_value(account, oddities, day, part) for part in range(len(account.identifiers)))
-    located = account.locating != "never" and account.locates_on(day, _day_of_month(day))
-    row = Row(day, stamp, values, True, located)
+    values = _values(account, day)
+    if account.locating == "never":
+        values = tuple(oddities.bent(account.seed, day, value) for value in values)
+    row = Row(day, stamp, values, True, _located(account, day))
     if fate == "plain":
         return [row]
     stale = Row(day, stamp, tuple(value + value // 50 + 1 for value in values), False, False)
     if fate == "twice":
         return [stale, row]
     return [stale, row._replace(stamp=f"{stamp[:11]}{12 + day % 12:02}:30:00+00:00")]
-
-
-def _value(account: Account, oddities: Oddities, day: int, part: int) -> int:
-    value = account.curve.at(day, part)
-    return value if account.locating != "never" else oddities.bent(account.seed, day, value)
 
 
 def listed(rows: list[Row], newest_first: bool) -> list[Row]:
@@ -88,8 +100,7 @@ def located_values(account: Account, row: Row, fate: PlotsFate) -> tuple[list[Ge
     shares = _city_shares(account.seed)
     jitter = 0.95 + 0.1 * unit(account.seed, row.day)
     everywhere = [
-        GeoPoint(day, city.country_code, city.region, city.name, int(value * share * jitter))
-        for city, share in shares
+        GeoPoint(day, city.country_code, city.region, city.name, int(value * share * jitter)) for city, share in shares
     ]
     weekly = account.locating == "weekly"
     cities = everywhere[: 50 if weekly else 8 + account.seed % 20]

@@ -5,6 +5,7 @@ cheaply enough to be called for every day of every series.
 """
 
 import hashlib
+import random
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ Item = TypeVar("Item")
 
 _MASK = (1 << 64) - 1
 _UNIT = 2.0**-53
+_NOISE = tuple(random.Random("noise").random() for _ in range(4_096))
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -32,6 +34,11 @@ def mix(seed: int, number: int) -> int:
 def unit(seed: int, number: int) -> float:
     """The `number`-th value of a seed in [0, 1)."""
     return (mix(seed, number) >> 11) * _UNIT
+
+
+def noise(seed: int, day: int) -> float:
+    """A value in [0, 1) for a day of a series: coarser than `unit`, and several times faster."""
+    return _NOISE[(seed + day * 2_654_435_761) & 4_095]
 
 
 def pick(items: Sequence[Item], seed: int, number: int) -> Item:

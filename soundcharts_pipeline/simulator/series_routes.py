@@ -96,7 +96,7 @@ def artist_audience(world: World, question: Question) -> Payload:
 def _plain(
     world: World,
     question: Question,
-    account: Account | Absence,
+    found: Account | Absence,
     related: Payload,
     item: Print,
     *,
@@ -104,20 +104,20 @@ def _plain(
 ) -> Payload:
     start, end = window(question, world.today)
     offset, limit = page_span(question)
-    rows: list[Row] = []
-    if _has_data(account, related):
-        turned = newest_first != world.oddities.newest_first(account.seed)
-        rows = listed(world.rows(account, start, end), turned)
-        shown = [item(account, row) for row in rows[offset : offset + limit]]
-    else:
-        shown = []
+    account = _readable(found, related)
+    if account is None:
+        return envelope(question, [], total=0, offset=offset, limit=limit, related=related)
+    turned = newest_first != world.oddities.newest_first(account.seed)
+    rows = listed(world.rows(account, start, end), turned)
+    shown = [item(account, row) for row in rows[offset : offset + limit]]
     return envelope(question, shown, total=len(rows), offset=offset, limit=limit, related=related)
 
 
-def _located(world: World, question: Question, account: Account | Absence, related: Payload) -> Payload:
+def _located(world: World, question: Question, found: Account | Absence, related: Payload) -> Payload:
     start, end = window(question, world.today)
     offset, limit = page_span(question)
-    if not _has_data(account, related):
+    account = _readable(found, related)
+    if account is None:
         return envelope(question, [], total=0, offset=offset, limit=limit, related=related)
     rows = world.rows(account, start, end)
     total = len(rows)
@@ -133,7 +133,8 @@ def _located(world: World, question: Question, account: Account | Absence, relat
     return envelope(question, shown, total=total, offset=offset, limit=limit, related=related)
 
 
-def _has_data(account: Account | Absence, related: Payload) -> "TypeIs[Account]":
+def _readable(account: Account | Absence, related: Payload) -> Account | None:
+    """The account; None where the answer is an empty list, and a refusal where it is an error."""
     match account:
         case Absence.NO_ACCOUNT:
             name = related.get("artist", related)["name"]
@@ -141,9 +142,9 @@ def _has_data(account: Account | Absence, related: Payload) -> "TypeIs[Account]"
         case Absence.FORBIDDEN:
             raise Refusal(403, "Your plan does not give access to this data.")
         case Absence.NO_DATA:
-            return False
-        case _:
-            return True
+            return None
+        case Account():
+            return account
 
 
 def _supported(question: Question, names: Iterable[str]) -> None:

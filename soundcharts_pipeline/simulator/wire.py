@@ -75,7 +75,7 @@ class Connection(asyncio.Protocol):
             self._transport = transport
             self._opened.add(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the name is asyncio's)
         self._opened.discard(self)
         self._transport = None
         if self._waiting is not None:

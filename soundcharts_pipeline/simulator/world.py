@@ -23,9 +23,7 @@ from soundcharts_pipeline.simulator.seeding import fingerprint, unit
 class World:
     """Charts, tracks, artists and series of one seed. `today` None means the current UTC date, always anew."""
 
-    def __init__(
-        self, seed: int = 1, today: date | None = None, oddities: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, seed: int = 1, today: date | None = None, oddities: frozenset[str] = frozenset()) -> None:
         self.seed = seed
         self.catalogue = Catalogue(seed)
         self.plans = chart_plans()
@@ -34,7 +32,7 @@ class World:
         self.oddities = Oddities(seed, named(oddities))
         self._today = today
         self._walks: dict[str, ChartWalk] = {}
-        self._placings = lru_cache(maxsize=512)(self._walk_to)
+        self._whole_ranking = lru_cache(maxsize=128)(self._build_ranking)
 
     @property
     def today(self) -> date:
@@ -51,24 +49,21 @@ class World:
 
     def published_days(self, slug: str) -> tuple[models.PublishedRanking, ...]:
         """The rankings of a chart that are out, newest first. A ranking is out the day after its own."""
-        plan, days = self.plans[slug], []
-        day = plan.first_day
-        while day < self.today:
-            days.append(models.PublishedRanking(day, f"{day}T{plan.hour}+00:00"))
-            day += timedelta(days=plan.step)
-        return tuple(reversed(days))
+        plan = self.plans[slug]
+        newest = (self.today - plan.first_day).days - 1
+        days = (plan.first_day + timedelta(days=age) for age in range(newest // plan.step * plan.step, -1, -plan.step))
+        return tuple(models.PublishedRanking(day, plan.timestamp(day)) for day in days)
+
+    def newest_day(self, slug: str) -> date | None:
+        """The day of the newest published ranking, if there is one."""
+        plan = self.plans[slug]
+        number = ((self.today - plan.first_day).days - 1) // plan.step
+        return plan.first_day + timedelta(days=number * plan.step) if number >= 0 else None
 
     def ranking(self, slug: str, day: date) -> models.Ranking:
         """A published ranking as a client stores it. LookupError when there is none on that day."""
-        plan, number = self.plans[slug], self.ranking_number(slug, day)
-        metric = METRICS.get(plan.platform)
-        whole = models.Ranking(
-            chart=plan.record(),
-            day=day,
-            metric_type=metric[0] if metric else None,
-            entries=tuple(self._entry(plan, day, placing) for placing in self._placings(slug, number)),
-        )
-        return holes.ranking_with_holes(whole, self.oddities)
+        number = self.ranking_number(slug, day)
+        return holes.ranking_with_holes(self._whole_ranking(slug, day, number), self.oddities)
 
     def departed(self, slug: str, day: date) -> list[tuple[models.TrackRef, int]]:
         """Tracks that left the chart with this ranking, and their last place."""
@@ -88,30 +83,29 @@ class World:
             self._walks[slug] = ChartWalk(self.seed, self.plans[slug], self.catalogue.tracks)
         return self._walks[slug]
 
-    def _walk_to(self, slug: str, number: int) -> tuple[Placing, ...]:
-        return self._walk(slug).placings(number)
+    def _build_ranking(self, slug: str, day: date, number: int) -> models.Ranking:
+        plan = self.plans[slug]
+        metric = METRICS.get(plan.platform)
+        seed = fingerprint(self.seed, "metric", slug, day)
+        return models.Ranking(
+            chart=plan.record(),
+            day=day,
+            metric_type=metric[0] if metric else None,
+            entries=tuple(self._entry(plan, seed, placing) for placing in self._walk(slug).placings(number)),
+        )
 
-    def _entry(self, plan: ChartPlan, day: date, placing: Placing) -> models.RankingEntry:
+    def _entry(self, plan: ChartPlan, seed: int, placing: Placing) -> models.RankingEntry:
         old = placing.old_position
         return models.RankingEntry(
             position=placing.position,
             track=self.track_ref(placing.track),
             old_position=old,
             position_change=None if old is None else old - placing.position,
-            metric=self._metric(plan, day, placing.position),
+            metric=_metric(plan, seed, placing.position),
             entry_date=plan.first_day + timedelta(days=placing.debut * plan.step),
             time_on_chart=placing.rankings_listed,
             time_on_chart_unit="WOC" if plan.weekly else "DOC",
         )
-
-    def _metric(self, plan: ChartPlan, day: date, position: int) -> int | None:
-        if plan.platform not in METRICS:
-            return None
-        scale = {"spotify": 6e6, "youtube": 9e6, "airplay": 4e3, "tiktok": 2e5}[plan.platform]
-        local = 1.0 if plan.country_code is None else 0.08
-        # Between a place and the next the figure falls by less than it could, so order and figure agree.
-        place = position + 0.8 * unit(fingerprint(self.seed, "metric", plan.slug, day), position)
-        return int(scale * local * (place + 2) ** -0.6 * (7 if plan.weekly else 1))
 
     def track_ref(self, index: int) -> models.TrackRef:
         """The track as rankings and series name it."""
@@ -165,9 +159,7 @@ class World:
         """What the API lists of an account in a window, oldest first."""
         return published(account, self.oddities, start, end, self.today)
 
-    def track_series(
-        self, uuid: str, platform: str, start: date, end: date
-    ) -> tuple[models.AudiencePoint, ...] | None:
+    def track_series(self, uuid: str, platform: str, start: date, end: date) -> tuple[models.AudiencePoint, ...] | None:
         """Published totals of a track; None where the API refuses (404, 403), empty where it lists nothing."""
         account = self.track_account(uuid, platform)
         if isinstance(account, Absence):
@@ -205,3 +197,13 @@ class World:
         if day == self.today:
             return whole // 2
         return whole if day < self.today else 0
+
+
+def _metric(plan: ChartPlan, seed: int, position: int) -> int | None:
+    if plan.platform not in METRICS:
+        return None
+    scale = {"spotify": 6e6, "youtube": 9e6, "airplay": 4e3, "tiktok": 2e5}[plan.platform]
+    local = 1.0 if plan.country_code is None else 0.08
+    # Between a place and the next the figure falls by less than it could, so order and figure agree.
+    place = position + 0.8 * unit(seed, position)
+    return int(scale * local * (place + 2) ** -0.6 * plan.step)

@@ -50,16 +50,15 @@ def merge(
         )
     else:
         statement = insert.on_conflict_do_nothing(index_elements=keys)
-    fields = rendering.render(connection.dialect.name, table, rows, columns=columns, unique=keys)
-    return _save(connection, table, fields, columns, statement)
+    return _save(connection, table, rows, statement, columns=columns, unique=keys)
 
 
 def insert_missing(
     connection: Connection, table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str]
 ) -> int:
     """Insert the rows that break no unique rule of the table, and leave the others; return how many were added."""
-    fields = rendering.render(connection.dialect.name, table, rows, columns=columns, unique=columns)
-    return _save(connection, table, fields, columns, _insert(connection, table).on_conflict_do_nothing())
+    statement = _insert(connection, table).on_conflict_do_nothing()
+    return _save(connection, table, rows, statement, columns=columns, unique=columns)
 
 
 def replace_slice(
@@ -97,43 +96,47 @@ def _insert(connection: Connection, table: Table) -> Insert:
 
 
 def _save(
-    connection: Connection, table: Table, rows: list[rendering.Fields], columns: Sequence[str], statement: Insert
+    connection: Connection,
+    table: Table,
+    rows: Iterable[Sequence[Any]],
+    statement: Insert,
+    *,
+    columns: Sequence[str],
+    unique: Sequence[str],
 ) -> int:
-    if not rows:
-        return 0
     if connection.dialect.name == "postgresql":
-        return _copy_and_insert(connection, table, rows, columns, statement)
+        lines = rendering.copy_lines(table, rows, columns=columns, unique=unique)
+        names = [
+            *unique,
+            *(column.name for column in rendering.in_table_order(table, columns) if column.name not in unique),
+        ]
+        return _copy_and_insert(connection, table, lines, names, statement) if lines else 0
+    parameters = rendering.sqlite_rows(table, rows, columns=columns, unique=unique)
     names = [column.name for column in rendering.in_table_order(table, columns)]
-    compiled = statement.compile(dialect=connection.dialect, column_keys=names)
-    changed = 0
-    for start in range(0, len(rows), CHUNK):
-        result = connection.exec_driver_sql(
-            str(compiled), rows[start : start + CHUNK], execution_options={"preserve_rowcount": True}
-        )
-        changed += result.rowcount
-    return changed
+    compiled = str(statement.compile(dialect=connection.dialect, column_keys=names))
+    counted = {"preserve_rowcount": True}
+    chunks = (parameters[start : start + CHUNK] for start in range(0, len(parameters), CHUNK))
+    return sum(connection.exec_driver_sql(compiled, chunk, execution_options=counted).rowcount for chunk in chunks)
 
 
 def _copy_and_insert(
-    connection: Connection, table: Table, rows: list[rendering.Fields], columns: Sequence[str], statement: Insert
+    connection: Connection, table: Table, lines: list[str], names: Sequence[str], statement: Insert
 ) -> int:
-    names = [column.name for column in rendering.in_table_order(table, columns)]
     stage = _empty_stage(connection, table)
     quote = connection.dialect.identifier_preparer.quote
     command = f"COPY pg_temp.{quote(stage)} ({', '.join(map(quote, names))}) FROM STDIN"
     dbapi = connection.dialect.loaded_dbapi
     with closing(connection.connection.cursor()) as cursor:
-        for start in range(0, len(rows), CHUNK):
-            lines = "\n".join(map("\t".join, rows[start : start + CHUNK]))
+        for start in range(0, len(lines), CHUNK):
+            text = "\n".join(lines[start : start + CHUNK])
             try:
-                cursor.copy_expert(command, io.BytesIO(lines.encode()), READ_BYTES)
+                cursor.copy_expert(command, io.BytesIO(text.encode()), READ_BYTES)
             except dbapi.Error as error:
+                # The driver is called directly here; to callers it looks like any other statement.
                 raise DBAPIError.instance(command, None, error, dbapi.Error) from error
     staged = TableClause(stage, *map(ColumnClause, names), schema="pg_temp")
-    result = connection.execute(
-        statement.from_select(names, select(*staged.c)), execution_options={"preserve_rowcount": True}
-    )
-    return result.rowcount
+    insert = statement.from_select(names, select(*staged.c))
+    return connection.execute(insert, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def _empty_stage(connection: Connection, target: Table) -> str:

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
+from operator import itemgetter
 from types import NoneType
 from typing import Any
 
@@ -16,8 +17,6 @@ from sqlalchemy.types import TypeEngine
 
 from soundcharts_pipeline.storage.errors import ValueOutOfRange
 from soundcharts_pipeline.storage.schema import UtcDateTime
-
-Fields = tuple[Any, ...]
 
 # COPY's text format: a bare \N is NULL, and these four would end a field or a row, or start an escape.
 NULL = r"\N"
@@ -55,26 +54,45 @@ def clean(text: str) -> str:
     return text if text.isascii() else SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def render(
-    dialect: str, table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str], unique: Sequence[str]
-) -> list[Fields]:
-    """The rows, the last one for each value of the `unique` columns, with their fields in the table's order.
+def copy_lines(
+    table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str], unique: Sequence[str]
+) -> list[str]:
+    """Lines of COPY text, the last row for each value of the `unique` columns; those come first in a line.
 
-    On PostgreSQL they are in the order of those columns too: two processes that save the same rows
-    then lock them in the same order and cannot deadlock.
+    They are sorted: two processes that save the same rows then lock them in the same order and cannot deadlock.
     """
+    fields = _fields(table, rows, columns, _as_copy_text)
+    heads = map("\t".join, zip(*(fields[name] for name in unique), strict=True))
+    ordered = [*unique, *(name for name in fields if name not in unique)]
+    lines = map("\t".join, zip(*(fields[name] for name in ordered), strict=True))
+    last = dict(zip(heads, lines, strict=True))
+    return [last[head] for head in sorted(last)]
+
+
+def sqlite_rows(
+    table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str], unique: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Parameters for the driver in the table's order, the last row for each value of the `unique` columns."""
+    fields = _fields(table, rows, columns, _as_sqlite)
+    keys = zip(*(fields[name] for name in unique), strict=True)
+    return list(dict(zip(keys, zip(*fields.values(), strict=True), strict=True)).values())
+
+
+def _fields(
+    table: Table,
+    rows: Iterable[Sequence[Any]],
+    columns: Sequence[str],
+    render: Callable[[Column[Any], list[Any]], list[Any]],
+) -> dict[str, list[Any]]:
     given = list(rows)
-    if any(length != len(columns) for length in set(map(len, given))):
+    if set(map(len, given)) - {len(columns)}:
         raise ValueError(f"rows for {table.name} need {len(columns)} values: {', '.join(columns)}")
     fields = {}
     for column in in_table_order(table, columns):
-        place = list(columns).index(column.name)
-        values = [row[place] for row in given]
+        values = list(map(itemgetter(columns.index(column.name)), given))
         _check(column, values, given)
-        fields[column.name] = _as_copy_text(column, values) if dialect == "postgresql" else _as_sqlite(column, values)
-    keys = zip(*(fields[name] for name in unique), strict=True)
-    last = dict(zip(keys, zip(*fields.values(), strict=True), strict=True))
-    return [last[key] for key in sorted(last)] if dialect == "postgresql" else list(last.values())
+        fields[column.name] = render(column, values)
+    return fields
 
 
 def in_table_order(table: Table, names: Sequence[str]) -> list[Column[Any]]:
@@ -86,17 +104,15 @@ def in_table_order(table: Table, names: Sequence[str]) -> list[Column[Any]]:
 
 def _check(column: Column[Any], values: list[Any], rows: list[Sequence[Any]]) -> None:
     found = set(map(type, values))
-    if NoneType in found:
-        if not column.nullable:
-            raise ValueError(f"{column} is null in {_short(rows[values.index(None)])}")
-        found.remove(NoneType)
+    if NoneType in found and not column.nullable:
+        raise ValueError(f"{column} is null in {_short(rows[values.index(None)])}")
     accepted = _accepted(column)
-    if wrong := found - accepted:
+    if wrong := found - accepted - {NoneType}:
         names = " or ".join(sorted(kind.__name__ for kind in accepted))
         raise TypeError(f"{column} takes {names}, not {', '.join(sorted(kind.__name__ for kind in wrong))}")
-    if isinstance(column.type, Integer) and found:
+    if isinstance(column.type, Integer) and int in found:
         limit = 1 << (63 if isinstance(column.type, BigInteger) else 31)
-        numbers = [value for value in values if value is not None]
+        numbers = [value for value in values if value is not None] if NoneType in found else values
         for extreme in (min(numbers), max(numbers)):
             if not -limit <= extreme < limit:
                 where = _short(rows[values.index(extreme)])

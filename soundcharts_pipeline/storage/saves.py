@@ -113,6 +113,7 @@ def save_series(
     conn: Connection, entity: str, platform: str, metric: str, answers: Sequence[SeriesAnswer], now: datetime
 ) -> int:
     """Points, places and asks of one series of several entities. Returns the number of points."""
+    rows: list[tuple[Any, ...]]
     if entity == "track":
         rows = [(a.uuid, platform, metric, p.identifier, p.day, p.value, now) for a in answers for p in a.series.points]
         table = s.track_audience

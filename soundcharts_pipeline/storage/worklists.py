@@ -80,14 +80,14 @@ def tracks_due(conn: Connection, days: ChartDays, *, stale_before: datetime, art
     missing = [t.c.metadata_fetched_at.is_(None), t.c.metadata_fetched_at < stale_before]
     missing += [t.c.artists_extracted.is_(False)] if artists else []
     missing += [t.c.genres_extracted.is_(False)] if genres else []
-    return _due(conn, t, "track", _ranked(days), or_(*missing), stale_before)
+    return _due(conn, t, "track", ranked(days), or_(*missing), stale_before)
 
 
 def artists_due(conn: Connection, days: ChartDays, *, stale_before: datetime) -> list[str]:
     """Artists of the tracks ranked in the span whose metadata is missing or stale."""
     t = s.artists
     missing = or_(t.c.metadata_fetched_at.is_(None), t.c.metadata_fetched_at < stale_before)
-    of_ranked = select(s.track_artists.c.artist_uuid).where(s.track_artists.c.track_uuid.in_(_ranked(days)))
+    of_ranked = select(s.track_artists.c.artist_uuid).where(s.track_artists.c.track_uuid.in_(ranked(days)))
     return _due(conn, t, "artist", of_ranked, missing, stale_before)
 
 
@@ -119,13 +119,13 @@ def ranked_artists(conn: Connection, days: ChartDays) -> Iterable[tuple[str, dat
 def release_dates(conn: Connection, days: ChartDays) -> dict[str, date]:
     """Release date of each track ranked in the span, where known."""
     t = s.tracks
-    query = select(t.c.uuid, t.c.release_date).where(t.c.release_date.is_not(None), t.c.uuid.in_(_ranked(days)))
+    query = select(t.c.uuid, t.c.release_date).where(t.c.release_date.is_not(None), t.c.uuid.in_(ranked(days)))
     return {row[0]: row[1] for row in conn.execute(query)}
 
 
 def asks(conn: Connection, days: ChartDays, entity: str, platform: str, metric: str) -> dict[str, list[AskRow]]:
     """Answered windows of one series, by entity of the chart in the span."""
-    return _asks(conn, entity, platform, metric, _entities(days, entity))
+    return _asks(conn, entity, platform, metric, entities(days, entity))
 
 
 def asks_of(
@@ -150,7 +150,7 @@ def buried(conn: Connection, days: ChartDays, entity: str, scope: str, *, after:
     """Entities of the chart in the span with a tombstone that is still young."""
     t = s.tombstones
     query = select(t.c.uuid).where(
-        t.c.entity == entity, t.c.scope == scope, t.c.noted_at >= after, t.c.uuid.in_(_entities(days, entity))
+        t.c.entity == entity, t.c.scope == scope, t.c.noted_at >= after, t.c.uuid.in_(entities(days, entity))
     )
     return set(conn.scalars(query))
 
@@ -165,7 +165,8 @@ def chart_slugs(conn: Connection) -> list[str]:
     return list(conn.scalars(select(s.charts.c.slug).order_by(s.charts.c.slug)))
 
 
-def _ranked(days: ChartDays) -> Select[Any]:
+def ranked(days: ChartDays) -> Select[Any]:
+    """UUIDs of the tracks ranked in the span."""
     t = s.chart_rankings
     return (
         select(t.c.track_uuid)
@@ -174,10 +175,11 @@ def _ranked(days: ChartDays) -> Select[Any]:
     )
 
 
-def _entities(days: ChartDays, entity: str) -> Select[Any]:
+def entities(days: ChartDays, entity: str) -> Select[Any]:
+    """UUIDs of the tracks ranked in the span, or of their artists."""
     if entity == "track":
-        return _ranked(days)
-    return select(s.track_artists.c.artist_uuid).distinct().where(s.track_artists.c.track_uuid.in_(_ranked(days)))
+        return ranked(days)
+    return select(s.track_artists.c.artist_uuid).distinct().where(s.track_artists.c.track_uuid.in_(ranked(days)))
 
 
 def _gone(entity: str, uuid: Any) -> Any:

@@ -32,8 +32,12 @@ class SyncContext:
 
         Last in its transaction: every process updates these rows, and whoever holds them must not wait for others.
         """
-        usage = self.client.usage
         if self.run_id:
             save_progress(conn, self.run_id, self.step, done, total, self.clock())
+        self.keep_usage(conn)
+
+    def keep_usage(self, conn: Connection) -> None:
+        """Calls made since the last time."""
+        usage = self.client.usage
         for (day, endpoint), counts in sorted(usage.drain().items()):
             add_usage(conn, day, endpoint, asdict(counts), usage.quota_remaining)

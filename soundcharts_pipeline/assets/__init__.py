@@ -1,0 +1,1 @@
+"""Thin glue: what each asset is, and which sync function fills it."""

@@ -1,0 +1,173 @@
+"""One asset's step: its partitions through its sync function, then metadata and checks.
+
+A range of days is one step. When it fails, the days that are complete all the same are recorded on the way out:
+Dagster itself records none of a failed step's partitions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence, Sized
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import Connection, Table
+
+from soundcharts_pipeline.assets.metadata import as_markdown, column_lineage, column_schema
+from soundcharts_pipeline.cascade import exclusion
+from soundcharts_pipeline.checks import Check
+from soundcharts_pipeline.failures import USER_ERRORS, failure_of
+from soundcharts_pipeline.partitions import ChartSpan, partition_key, spans_of
+from soundcharts_pipeline.resources import SoundchartsResource, WarehouseResource
+from soundcharts_pipeline.settings import ChartSettings, Settings
+from soundcharts_pipeline.storage.errors import StorageError
+from soundcharts_pipeline.storage.summaries import Preview
+from soundcharts_pipeline.storage.worklists import ChartDays
+from soundcharts_pipeline.sync.context import SyncContext
+from soundcharts_pipeline.sync.report import SyncReport
+from soundcharts_pipeline.sync.source import check_source, note_source
+
+Metadata = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One asset of the cascade: what one row is, how it is synced, what is still due, how it is shown."""
+
+    key: str
+    group: str
+    kinds: frozenset[str]
+    description: str
+    deps: Sequence[str]
+    table: Table
+    lineage: Mapping[str, tuple[str, str]]
+    sync: Callable[[SyncContext, ChartSettings, Sequence[date]], SyncReport]
+    due: Callable[[SyncContext, ChartSettings, Sequence[date]], Sized]
+    rows: Callable[[Connection, ChartDays, ChartSettings], Mapping[date, int]]
+    preview: Callable[[Connection, str, date], Preview]
+    checks: Sequence[Check]
+
+
+def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """The software-defined asset of a stage."""
+    key = dg.AssetKey(stage.key.split("/"))
+
+    @dg.asset(
+        key=key,
+        group_name=stage.group,
+        description=stage.description,
+        deps=[dg.AssetKey(dep.split("/")) for dep in stage.deps],
+        kinds=set(stage.kinds),
+        owners=["team:music-data"],
+        partitions_def=partitions_def,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        check_specs=[check.spec(key) for check in stage.checks],
+        metadata={
+            "dagster/table_name": stage.table.name,
+            "dagster/column_schema": column_schema(stage.table),
+            "dagster/column_lineage": column_lineage(stage.lineage),
+        },
+    )
+    def materialize(
+        context: dg.AssetExecutionContext, soundcharts: SoundchartsResource, database: WarehouseResource
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster does not recognise the parametrised form
+        ctx = SyncContext(
+            client=soundcharts.client,
+            warehouse=database.warehouse,
+            max_in_flight=soundcharts.max_in_flight,
+            run_id=context.run_id,
+            step=stage.key,
+        )
+        return _Step(context, stage, settings, ctx, soundcharts.source).run()
+
+    return materialize
+
+
+class _Step:
+    def __init__(
+        self, context: dg.AssetExecutionContext, stage: Stage, settings: Settings, ctx: SyncContext, source: str
+    ) -> None:
+        self._context, self._stage, self._settings = context, stage, settings
+        self._ctx, self._source = ctx, source
+
+    def run(self) -> dg.MaterializeResult[Any]:
+        spans = spans_of(self._context.partition_keys)
+        done: dict[str, Metadata] = {}
+        for span in spans:
+            try:
+                done |= self._sync(span)
+            except USER_ERRORS as error:
+                self._record(done | self._finished(span))
+                raise failure_of(error) from None
+        for key, metadata in done.items():
+            self._context.add_asset_metadata(metadata, partition_key=key)
+        return dg.MaterializeResult(check_results=self._checks(spans))
+
+    def _sync(self, span: ChartSpan) -> dict[str, Metadata]:
+        chart = self._settings.chart(span.slug)
+        reason = exclusion(self._stage.key, chart)
+        if reason:
+            self._context.log.info(f"{span}: left out, {reason}; no call was made")
+            return {key: {"left_out": reason, "calls": 0} for key in span.keys}
+        try:
+            check_source(self._ctx, self._source)
+            report = self._stage.sync(self._ctx, chart, span.days)
+        finally:
+            # Calls that ended in an error before anything was saved are counted too.
+            with self._ctx.warehouse.write() as conn:
+                note_source(self._ctx, conn, self._source)
+                self._ctx.keep_usage(conn)
+        self._context.log.info(f"{span}: {report}")
+        return self._metadata(span, chart, span.days, report)
+
+    def _metadata(
+        self, span: ChartSpan, chart: ChartSettings, days: Sequence[date], report: SyncReport | None
+    ) -> dict[str, Metadata]:
+        spent = {} if report is None else _spent(report)
+        with self._ctx.warehouse.read() as conn:
+            rows = self._stage.rows(conn, ChartDays(span.slug, span.first, span.last), chart)
+            return {
+                partition_key(span.slug, day): {
+                    "dagster/partition_row_count": rows.get(day, 0),
+                    **spent,
+                    **({} if rows.get(day) else {"empty": "Soundcharts has nothing for this day"}),
+                    "preview": as_markdown(self._stage.preview(conn, span.slug, day)),
+                }
+                for day in days
+            }
+
+    def _finished(self, span: ChartSpan) -> dict[str, Metadata]:
+        """Days of a failed span that need nothing more."""
+        chart = self._settings.chart(span.slug)
+        if len(span.days) == 1:
+            return {}
+        try:
+            days = [day for day in span.days if not self._stage.due(self._ctx, chart, [day])]
+            return self._metadata(span, chart, days, None)
+        except StorageError:
+            return {}
+
+    def _record(self, finished: Mapping[str, Metadata]) -> None:
+        for key, metadata in finished.items():
+            self._context.log_event(
+                dg.AssetMaterialization(asset_key=self._context.asset_key, partition=key, metadata=metadata)
+            )
+
+    def _checks(self, spans: Sequence[ChartSpan]) -> list[dg.AssetCheckResult]:
+        days = [ChartDays(span.slug, span.first, span.last) for span in spans if self._is_included(span)]
+        with self._ctx.warehouse.read() as conn:
+            return [check.result(conn, days) for check in self._stage.checks]
+
+    def _is_included(self, span: ChartSpan) -> bool:
+        return exclusion(self._stage.key, self._settings.chart(span.slug)) is None
+
+
+def _spent(report: SyncReport) -> Metadata:
+    """Of the whole run of this step, be it one day or a range."""
+    spent: Metadata = {"calls": report.calls, "rows_saved": report.rows}
+    if report.quota_remaining is not None:
+        spent["quota_left"] = report.quota_remaining
+    if report.not_found:
+        spent["not_found"] = report.not_found
+    if report.not_in_plan:
+        spent["not_in_plan"] = report.not_in_plan
+    return spent

@@ -1,0 +1,66 @@
+"""The cascade in names: which assets there are, and which of them a chart's settings allow."""
+
+from collections.abc import Sequence
+
+from soundcharts_pipeline.settings import ChartSettings, Settings
+
+RANKINGS = "chart_rankings"
+TRACK_METADATA = "track_metadata"
+ARTIST_METADATA = "artist_metadata"
+TRACK_AUDIENCE = "track_audience"
+ARTIST_AUDIENCE = "artist_audience"
+
+
+def track_audience_key(platform: str) -> str:
+    return f"{TRACK_AUDIENCE}/{platform}"
+
+
+def artist_audience_key(platform: str) -> str:
+    return f"{ARTIST_AUDIENCE}/{platform}"
+
+
+def all_keys(settings: Settings) -> list[str]:
+    """Every chart x day asset, in the order of the cascade."""
+    return [
+        RANKINGS,
+        TRACK_METADATA,
+        *map(track_audience_key, settings.track_platforms),
+        ARTIST_METADATA,
+        *map(artist_audience_key, settings.artist_platforms),
+    ]
+
+
+def exclusion(key: str, chart: ChartSettings) -> str | None:
+    """Why the chart's settings leave this asset out; None when they do not."""
+    room, _, platform = key.partition("/")
+    rules = {
+        RANKINGS: [],
+        TRACK_METADATA: [(chart.fetch_track_metadata, "fetch_track_metadata is false")],
+        TRACK_AUDIENCE: [
+            (chart.trigger_audience_fetch, "trigger_audience_fetch is false"),
+            (platform in chart.track_audience_platforms, f"{platform} is not in track_audience_platforms"),
+        ],
+        ARTIST_METADATA: [
+            (chart.fetch_track_metadata, "fetch_track_metadata is false, so no artist is known"),
+            (chart.auto_extract_artists, "auto_extract_artists is false"),
+            (chart.trigger_artist_metadata, "trigger_artist_metadata is false"),
+        ],
+        ARTIST_AUDIENCE: [
+            (chart.fetch_track_metadata, "fetch_track_metadata is false, so no artist is known"),
+            (chart.auto_extract_artists, "auto_extract_artists is false"),
+            (chart.trigger_audience_fetch, "trigger_audience_fetch is false"),
+            (platform in chart.artist_audience_platforms, f"{platform} is not in artist_audience_platforms"),
+        ],
+    }
+    return next((reason for allowed, reason in rules[room] if not allowed), None)
+
+
+def allowed_keys(settings: Settings, chart: ChartSettings) -> list[str]:
+    """What a run of the whole cascade of a chart consists of."""
+    return [key for key in all_keys(settings) if exclusion(key, chart) is None]
+
+
+def scheduled_keys(settings: Settings, chart: ChartSettings) -> list[str]:
+    """What the chart's schedule runs: all that is allowed, or the ranking and its tracks' metadata alone."""
+    keys: Sequence[str] = allowed_keys(settings, chart)
+    return [key for key in keys if chart.auto_trigger_cascade or key in (RANKINGS, TRACK_METADATA)]

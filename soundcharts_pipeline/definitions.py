@@ -1,0 +1,50 @@
+"""The composition root: settings, assets, jobs, schedules, sensors and resources become one Dagster project."""
+
+import os
+import warnings
+from collections.abc import Mapping
+
+import dagster as dg
+
+from soundcharts_pipeline.assets.artists import artist_audience_stage, artist_metadata_stage
+from soundcharts_pipeline.assets.rankings import ranking_stage
+from soundcharts_pipeline.assets.step import build_asset
+from soundcharts_pipeline.assets.tracks import track_audience_stage, track_metadata_stage
+from soundcharts_pipeline.environment import read_environment
+from soundcharts_pipeline.jobs import build_jobs
+from soundcharts_pipeline.partitions import chart_days
+from soundcharts_pipeline.resources import SoundchartsResource, WarehouseResource
+from soundcharts_pipeline.settings import Settings, load_settings
+
+
+def build_definitions(
+    settings: Settings | None = None, *, resources: Mapping[str, object] | None = None
+) -> dg.Definitions:
+    """The project for these settings (by default the user's charts.yaml); `resources` replace ours by name."""
+    settings = settings or load_settings(read_environment(os.environ).charts_file)
+    partitions = chart_days(settings)
+    stages = [
+        ranking_stage(),
+        track_metadata_stage(),
+        *map(track_audience_stage, settings.track_platforms),
+        artist_metadata_stage(),
+        *map(artist_audience_stage, settings.artist_platforms),
+    ]
+    with warnings.catch_warnings():
+        # Single-run backfills are the reason a range costs one call per 90 days; their beta label is known.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        assets = [build_asset(stage, settings, partitions) for stage in stages]
+    return dg.Definitions(
+        assets=assets,
+        jobs=build_jobs(),
+        resources={
+            "soundcharts": SoundchartsResource(endpoints=settings.endpoints),
+            "database": WarehouseResource(),
+            **(resources or {}),
+        },
+        # The work is waiting for calls, which threads inside a step do; a process per step would cost 2 s each.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions()

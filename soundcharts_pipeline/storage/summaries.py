@@ -1,0 +1,159 @@
+"""What a partition holds, for people: counts by day, and a few rows to look at."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Date, Select, String, Table, and_, cast, func, literal, select, type_coerce
+from sqlalchemy import case as sql_case
+
+from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage.worklists import ChartDays
+
+PREVIEW_ROWS = 10
+
+
+class Preview(NamedTuple):
+    """A small table."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+def ranking_rows(conn: Connection, days: ChartDays) -> dict[date, int]:
+    """Positions by day."""
+    t = s.chart_rankings
+    return _by_day(conn, select(t.c.rank_date, func.count()).where(_in_span(days)).group_by(t.c.rank_date))
+
+
+def track_rows(conn: Connection, days: ChartDays) -> dict[date, int]:
+    """Ranked tracks with metadata, by day."""
+    t = s.chart_rankings
+    joined = t.join(s.tracks, s.tracks.c.uuid == t.c.track_uuid)
+    query = select(t.c.rank_date, func.count(t.c.track_uuid.distinct())).select_from(joined)
+    return _by_day(
+        conn, query.where(_in_span(days), s.tracks.c.metadata_fetched_at.is_not(None)).group_by(t.c.rank_date)
+    )
+
+
+def artist_rows(conn: Connection, days: ChartDays) -> dict[date, int]:
+    """Artists of ranked tracks with metadata, by day."""
+    t, ta, a = s.chart_rankings, s.track_artists, s.artists
+    joined = t.join(ta, ta.c.track_uuid == t.c.track_uuid).join(a, a.c.uuid == ta.c.artist_uuid)
+    query = select(t.c.rank_date, func.count(a.c.uuid.distinct())).select_from(joined)
+    return _by_day(conn, query.where(_in_span(days), a.c.metadata_fetched_at.is_not(None)).group_by(t.c.rank_date))
+
+
+def audience_rows(conn: Connection, days: ChartDays, entity: str, platform: str, history_days: int) -> dict[date, int]:
+    """Points by day: those of the entities ranked that day, over the history that ends on it."""
+    ranked = _entity_days(days, entity).subquery()
+    points = s.track_audience if entity == "track" else s.artist_audience
+    history = select(ranked.c.rank_date, func.count()).select_from(
+        ranked.join(points, points.c[f"{entity}_uuid"] == ranked.c.uuid)
+    )
+    first = _days_before(conn, ranked.c.rank_date, history_days - 1)
+    query = history.where(points.c.platform == platform, points.c.date.between(first, ranked.c.rank_date))
+    return _by_day(conn, query.group_by(ranked.c.rank_date))
+
+
+def ranking_preview(conn: Connection, slug: str, day: date) -> Preview:
+    """The top of the ranking."""
+    t, tr = s.chart_rankings, s.tracks
+    change = sql_case((t.c.old_position.is_(None), literal("new")), else_=_text(t.c.position_change))
+    query = (
+        select(t.c.position, tr.c.name, tr.c.credit_name, change, t.c.metric)
+        .select_from(t.join(tr, tr.c.uuid == t.c.track_uuid))
+        .where(t.c.chart_slug == slug, t.c.rank_date == day)
+        .order_by(t.c.position)
+    )
+    return _preview(conn, ["position", "track", "credit name", "change", "metric"], query)
+
+
+def track_preview(conn: Connection, slug: str, day: date) -> Preview:
+    """The top tracks' metadata."""
+    t, tr = s.chart_rankings, s.tracks
+    query = (
+        select(t.c.position, tr.c.name, tr.c.credit_name, tr.c.isrc, tr.c.release_date, tr.c.duration_seconds)
+        .select_from(t.join(tr, tr.c.uuid == t.c.track_uuid))
+        .where(t.c.chart_slug == slug, t.c.rank_date == day)
+        .order_by(t.c.position)
+    )
+    return _preview(conn, ["position", "track", "credit name", "ISRC", "release date", "seconds"], query)
+
+
+def artist_preview(conn: Connection, slug: str, day: date) -> Preview:
+    """The artists with the best positions."""
+    t, ta, a = s.chart_rankings, s.track_artists, s.artists
+    best = func.min(t.c.position)
+    query = (
+        select(best, a.c.name, a.c.country_code, a.c.career_stage, a.c.growth_level)
+        .select_from(t.join(ta, ta.c.track_uuid == t.c.track_uuid).join(a, a.c.uuid == ta.c.artist_uuid))
+        .where(t.c.chart_slug == slug, t.c.rank_date == day)
+        .group_by(a.c.uuid, a.c.name, a.c.country_code, a.c.career_stage, a.c.growth_level)
+        .order_by(best, a.c.name)
+    )
+    return _preview(conn, ["best position", "artist", "country", "career stage", "growth"], query)
+
+
+def audience_preview(conn: Connection, slug: str, day: date, entity: str, platform: str) -> Preview:
+    """The latest value up to the day of the best ranked entities."""
+    ranked = _entity_days(ChartDays(slug, day, day), entity).subquery()
+    points = s.track_audience if entity == "track" else s.artist_audience
+    names = s.tracks if entity == "track" else s.artists
+    owner = points.c[f"{entity}_uuid"]
+    top = select(ranked).order_by(ranked.c.position, ranked.c.uuid).limit(PREVIEW_ROWS).subquery()
+    newest = (
+        select(top.c.uuid, points.c.metric, func.max(points.c.date).label("date"))
+        .select_from(top.join(points, owner == top.c.uuid))
+        .where(points.c.platform == platform, points.c.date <= day)
+        .group_by(top.c.uuid, points.c.metric)
+        .subquery()
+    )
+    latest = and_(
+        owner == newest.c.uuid,
+        points.c.metric == newest.c.metric,
+        points.c.date == newest.c.date,
+        points.c.platform == platform,
+    )
+    query = (
+        select(top.c.position, names.c.name, points.c.metric, points.c.date, func.sum(points.c.value))
+        .select_from(
+            top.join(newest, newest.c.uuid == top.c.uuid).join(points, latest).join(names, names.c.uuid == top.c.uuid)
+        )
+        .group_by(top.c.position, names.c.name, points.c.metric, points.c.date)
+        .order_by(top.c.position, names.c.name, points.c.metric)
+    )
+    return _preview(conn, ["position", entity, "metric", "latest day", "value"], query)
+
+
+def _entity_days(days: ChartDays, entity: str) -> Select[Any]:
+    """Each entity once on each day it is ranked, with its best position."""
+    t, ta = s.chart_rankings, s.track_artists
+    uuid = t.c.track_uuid if entity == "track" else ta.c.artist_uuid
+    source = t if entity == "track" else t.join(ta, ta.c.track_uuid == t.c.track_uuid)
+    query = select(t.c.rank_date, uuid.label("uuid"), func.min(t.c.position).label("position")).select_from(source)
+    return query.where(_in_span(days)).group_by(t.c.rank_date, uuid)
+
+
+def _in_span(days: ChartDays) -> Any:
+    t: Table = s.chart_rankings
+    return and_(t.c.chart_slug == days.slug, t.c.rank_date.between(days.first, days.last))
+
+
+def _days_before(conn: Connection, day: Any, count: int) -> Any:
+    """Day arithmetic is the one thing the two databases write differently."""
+    if conn.dialect.name == "sqlite":
+        return type_coerce(func.date(day, f"-{count} days"), Date)
+    return day - literal(timedelta(days=count))
+
+
+def _text(column: Any) -> Any:
+    return cast(column, String)
+
+
+def _by_day(conn: Connection, query: Select[Any]) -> dict[date, int]:
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def _preview(conn: Connection, columns: Sequence[str], query: Select[Any]) -> Preview:
+    return Preview(columns, [tuple(row) for row in conn.execute(query.limit(PREVIEW_ROWS))])
