@@ -11,9 +11,12 @@ from soundcharts_pipeline.assets.rankings import ranking_stage
 from soundcharts_pipeline.assets.step import build_asset
 from soundcharts_pipeline.assets.tracks import track_audience_stage, track_metadata_stage
 from soundcharts_pipeline.environment import read_environment
+from soundcharts_pipeline.freshness import freshness_specs
 from soundcharts_pipeline.jobs import build_jobs
 from soundcharts_pipeline.partitions import chart_days
 from soundcharts_pipeline.resources import SoundchartsResource, WarehouseResource
+from soundcharts_pipeline.schedules import build_schedules
+from soundcharts_pipeline.sensors import build_sensors
 from soundcharts_pipeline.settings import Settings, load_settings
 
 
@@ -35,8 +38,10 @@ def build_definitions(
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = [build_asset(stage, settings, partitions) for stage in stages]
     return dg.Definitions(
-        assets=assets,
+        assets=[*assets, *freshness_specs(settings)],
         jobs=build_jobs(),
+        schedules=build_schedules(settings),
+        sensors=build_sensors(settings),
         resources={
             "soundcharts": SoundchartsResource(endpoints=settings.endpoints),
             "database": WarehouseResource(),

@@ -12,12 +12,14 @@ from soundcharts_pipeline.api.auth import Auth, ClientCredentials, HeaderPair, N
 from soundcharts_pipeline.api.client import SoundchartsClient
 from soundcharts_pipeline.api.endpoints import Endpoints
 from soundcharts_pipeline.api.throttle import SlidingWindow
-from soundcharts_pipeline.api.transport import Transport, new_session
+from soundcharts_pipeline.api.transport import RetryPolicy, Transport, new_session
 from soundcharts_pipeline.environment import Environment, read_environment
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 
-def open_client(environment: Environment, endpoints: dict[str, str] | None = None) -> SoundchartsClient:
+def open_client(
+    environment: Environment, endpoints: dict[str, str] | None = None, *, attempts: int = 5
+) -> SoundchartsClient:
     """A client for the account and hosts of the environment. Makes no call."""
     session = new_session(environment.max_in_flight, environment.base_url, os.environ)
     auth: Auth = NoCredentials()
@@ -33,6 +35,7 @@ def open_client(environment: Environment, endpoints: dict[str, str] | None = Non
         session=session,
         throttle=SlidingWindow(environment.calls_per_minute),
         quota_reserve=environment.quota_reserve,
+        retry=RetryPolicy(attempts=attempts),
     )
     return SoundchartsClient(transport, Endpoints(endpoints))
 

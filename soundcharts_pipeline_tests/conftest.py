@@ -15,9 +15,8 @@ from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
-import psycopg2
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, create_engine, text
 
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
@@ -45,7 +44,9 @@ def postgres_server() -> Iterator[Path]:
         programs, account = _programs(home)
         settings = {**SERVER_SETTINGS, "unix_socket_directories": str(home)}
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-        _run([programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"], account)
+        _run(
+            [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"], account
+        )
         _run([programs / "pg_ctl", "start", "-w", "-t", "60", "-D", data, "-l", home / "log", "-o", options], account)
         try:
             yield home
@@ -60,16 +61,14 @@ def postgres_url(postgres_server: Path) -> Iterator[str]:
     """The URL of an empty PostgreSQL database of this test alone."""
     name = f"test_{next(_numbers)}"
     _administer(postgres_server, f"CREATE DATABASE {name}")
-    yield URL.create(
-        "postgresql+psycopg2", username="postgres", database=name, query={"host": str(postgres_server)}
-    ).render_as_string()
+    yield _url(postgres_server, name).render_as_string()
     _administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """The URL of an SQLite database of this test alone; neither it nor its folder exists yet."""
-    return f"sqlite:///{tmp_path / 'data' / 'soundcharts.db'}"
+    return URL.create("sqlite", database=str(tmp_path / "data" / "soundcharts.db")).render_as_string()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -110,7 +109,7 @@ def _programs(home: Path) -> tuple[Path, str | None]:
 
 
 def _run(command: Sequence[str | Path], account: str | None) -> None:
-    """Run a program of the server; what it prints goes to a file, for a server that it leaves behind would hold a pipe open."""
+    """Run a program of the server. It prints to a file: a server that it leaves behind would hold a pipe open."""
     identity = {} if account is None else {"user": account, "group": pwd.getpwnam(account).pw_gid, "extra_groups": []}
     with tempfile.TemporaryFile("w+") as printed:
         done = subprocess.run(
@@ -121,7 +120,12 @@ def _run(command: Sequence[str | Path], account: str | None) -> None:
             raise RuntimeError(f"{command[0]} failed:\n{printed.read()}")
 
 
+def _url(server: Path, database: str) -> URL:
+    return URL.create("postgresql+psycopg2", username="postgres", database=database, query={"host": str(server)})
+
+
 def _administer(server: Path, statement: str) -> None:
-    with closing(psycopg2.connect(host=str(server), user="postgres", dbname="postgres")) as connection:
-        connection.autocommit = True
-        connection.cursor().execute(statement)
+    engine = create_engine(_url(server, "postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()

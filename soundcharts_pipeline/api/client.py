@@ -63,11 +63,10 @@ class SoundchartsClient:
         for page in each_page(partial(self._get, "available_rankings", {"slug": slug}), "available_rankings"):
             yield [parsing.published(item, "available_rankings") for item in page["items"]]
 
-    def newest_ranking(self, slug: str) -> PublishedRanking:
-        """The day of the newest ranking, for plans whose list of rankings is closed. One call."""
+    def newest_ranking(self, slug: str) -> tuple[Chart, PublishedRanking]:
+        """The chart and the day of its newest ranking. One call. Raises NotFound for an unknown slug."""
         body = self._get("ranking", {"slug": slug, "datetime": "latest"}, {"offset": 0, "limit": 1})
-        related = body.get("related")
-        return parsing.published(related.get("date") if isinstance(related, dict) else None, "ranking")
+        return parsing.newest(body.get("related"), "ranking")
 
     def ranking(self, published: PublishedRanking, slug: str) -> Ranking:
         """One whole ranking. One call per 100 places."""

@@ -55,6 +55,12 @@ def _timestamp_day(timestamp: Any, endpoint: str) -> date:
         raise UnexpectedPayload(f"{endpoint}: {timestamp!r} is no timestamp", endpoint=endpoint) from None
 
 
+def newest(related: Any, endpoint: str) -> tuple[models.Chart, models.PublishedRanking]:
+    """A ranking's `related`: its chart and its date."""
+    parsed = _parse(payloads.RankingRelatedItem, related, endpoint)
+    return _chart(parsed.chart), published(parsed.date, endpoint)
+
+
 def ranking(pages: list[dict[str, Any]], endpoint: str) -> models.Ranking:
     """All pages of one ranking. Position 0 (has left the chart) is not an entry."""
     related = _parse(payloads.RankingRelatedItem, pages[0].get("related"), endpoint)

@@ -3,6 +3,7 @@
 from soundcharts_pipeline.assets.step import Stage
 from soundcharts_pipeline.cascade import RANKINGS
 from soundcharts_pipeline.checks import RANKING_CHECKS
+from soundcharts_pipeline.freshness import newest_saved
 from soundcharts_pipeline.storage import schema, summaries
 from soundcharts_pipeline.sync.rankings import due_rankings, sync_rankings
 
@@ -27,4 +28,5 @@ def ranking_stage() -> Stage:
         rows=lambda conn, days, chart: summaries.ranking_rows(conn, days),  # noqa: ARG005
         preview=summaries.ranking_preview,
         checks=RANKING_CHECKS,
+        announce=newest_saved,
     )

@@ -45,6 +45,7 @@ class Stage:
     rows: Callable[[Connection, ChartDays, ChartSettings], Mapping[date, int]]
     preview: Callable[[Connection, str, date], Preview]
     checks: Sequence[Check]
+    announce: Callable[[SyncContext, str, list[date]], dg.AssetMaterialization | None] | None = None
 
 
 def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -117,6 +118,9 @@ class _Step:
                 note_source(self._ctx, conn, self._source)
                 self._ctx.keep_usage(conn)
         self._context.log.info(f"{span}: {report}")
+        news = self._stage.announce(self._ctx, span.slug, span.days) if self._stage.announce else None
+        if news and chart.active:
+            self._context.log_event(news)
         return self._metadata(span, chart, span.days, report)
 
     def _metadata(

@@ -181,8 +181,10 @@ class Gate:
     def _spoilt(self, fault: Fault, route: Route | None, question: Question, method: str) -> Reply:
         """The true answer, cut off half-way or with half its items and a complaint."""
         reply = self._answer(route, question, method)
-        if fault is Fault.TRUNCATED or reply.status != 200:
+        if fault is Fault.TRUNCATED:
             return replace(reply, delivery="truncated")
+        if reply.status != 200:
+            return FAULT_REPLIES[Fault.SERVER_ERROR]
         content = json.loads(reply.body)
         content |= json.loads(error_body(500, "Partial data."))
         if "items" in content:

@@ -119,6 +119,6 @@ class Oddities:
             return "errors in answer"
         if "throttling" in self.names and 6 <= roll < 11:
             return "throttled bare" if roll < 9 else "throttled"
-        if "refusals" in self.names and 11 <= roll < 17:
-            return "slow" if roll == 11 else "bad gateway" if roll % 2 else "unavailable"
+        if "refusals" in self.names and 11 <= roll < 21:
+            return "slow" if roll < 13 else "bad gateway" if roll % 2 else "unavailable"
         return None

@@ -4,6 +4,8 @@ Knows no API. `Exchange` is the one hook: it is given a request and calls back w
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -87,8 +89,10 @@ class Connection(asyncio.Protocol):
         self._next()
 
     def abort(self) -> None:
-        """Reset the connection."""
+        """Reset the connection: with no time to linger, closing sends RST instead of FIN."""
         if self._transport is not None:
+            connected = self._transport.get_extra_info("socket")
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._transport.abort()
 
     def _next(self) -> None:
@@ -122,7 +126,7 @@ class Connection(asyncio.Protocol):
         self._finish()
         match reply.delivery:
             case "reset":
-                transport.abort()
+                self.abort()
             case "truncated":
                 transport.write(reply.head() + reply.body[: len(reply.body) // 2])
                 transport.close()

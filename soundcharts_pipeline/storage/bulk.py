@@ -39,7 +39,8 @@ def merge(
     keys = [key.name for key in table.primary_key]
     if missing := set(keys) - set(columns):
         raise ValueError(f"a merge into {table.name} needs its key columns {sorted(missing)}")
-    updated = [name for name in columns if name not in keys and name not in insert_only]
+    named = [column.name for column in rendering.in_table_order(table, columns)]
+    updated = [name for name in named if name not in keys and name not in insert_only]
     compared = [name for name in updated if name not in ignore]
     insert = _insert(connection, table)
     if compared:

@@ -47,10 +47,10 @@ def parse_url(text: str) -> URL:
     return url
 
 
-def open_engine(url: URL) -> Engine:
-    """An engine that connects on first use."""
+def open_engine(url: URL, *, lock_timeout: float) -> Engine:
+    """An engine that connects on first use. Another writer of an SQLite file is waited for `lock_timeout` seconds."""
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_SECONDS}, hide_parameters=True, **POOL)
+        engine = create_engine(url, connect_args={"timeout": lock_timeout}, hide_parameters=True, **POOL)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

@@ -157,3 +157,23 @@ def _by_day(conn: Connection, query: Select[Any]) -> dict[date, int]:
 
 def _preview(conn: Connection, columns: Sequence[str], query: Select[Any]) -> Preview:
     return Preview(columns, [tuple(row) for row in conn.execute(query.limit(PREVIEW_ROWS))])
+
+
+def totals(conn: Connection) -> dict[str, int]:
+    """What the whole warehouse holds, in the words of a summary."""
+    r = s.chart_rankings
+    counts = {
+        "charts": select(func.count(r.c.chart_slug.distinct())),
+        "rankings": select(func.count()).select_from(select(r.c.chart_slug, r.c.rank_date).distinct().subquery()),
+        "ranking positions": select(func.count()).select_from(r),
+        "tracks": select(func.count()).select_from(s.tracks),
+        "artists": select(func.count()).select_from(s.artists),
+    }
+    found = {name: int(conn.scalar(query) or 0) for name, query in counts.items()}
+    for noun, table in (("track", s.track_audience), ("artist", s.artist_audience)):
+        by_platform = select(table.c.platform, func.count()).group_by(table.c.platform).order_by(table.c.platform)
+        for platform, count in conn.execute(by_platform):
+            found[f"{noun} audience points, {platform}"] = count
+    found["cities and countries"] = int(conn.scalar(select(func.count()).select_from(s.artist_audience_geo)) or 0)
+    found["calls spent"] = int(conn.scalar(select(func.sum(s.api_usage.c.calls))) or 0)
+    return found

@@ -19,9 +19,9 @@ REVISION: Select[str] = select(column("version_num", String)).select_from(table(
 class Warehouse:
     """One database, SQLite or PostgreSQL. Opens connections on first use; threads may share it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, lock_timeout: float = engine.LOCK_TIMEOUT_SECONDS) -> None:
         self.url = engine.parse_url(url)
-        self._engine = engine.open_engine(self.url)
+        self._engine = engine.open_engine(self.url, lock_timeout=lock_timeout)
         self._reader = engine.reader(self._engine)
         self._writer = engine.writer(self._engine)
         self._preparing = threading.Lock()

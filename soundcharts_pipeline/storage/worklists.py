@@ -155,6 +155,13 @@ def buried(conn: Connection, days: ChartDays, entity: str, scope: str, *, after:
     return set(conn.scalars(query))
 
 
+def progress_of(conn: Connection, run_id: str) -> dict[str, tuple[int, int]]:
+    """(done, total) of every step of a run that has begun."""
+    t = s.sync_progress
+    rows = conn.execute(select(t.c.step, t.c.done, t.c.total).where(t.c.run_id == run_id))
+    return {row.step: (row.done, row.total) for row in rows}
+
+
 def fact(conn: Connection, name: str) -> str | None:
     """What was learnt once about the API."""
     return conn.scalar(select(s.facts.c.value).where(s.facts.c.name == name))

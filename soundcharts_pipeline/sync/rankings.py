@@ -75,6 +75,23 @@ def due_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -
     return [day for day in days if not _is_settled(known.get(day), oldest_check)]
 
 
+def find_published(ctx: SyncContext, chart: ChartSettings) -> list[date]:
+    """Every published day since the chart's first date (with `sync_history` off only the newest), oldest first.
+
+    Asks the list of rankings: one call, more only while days of the past are not known yet.
+    """
+    today = ctx.clock().date()
+    with ctx.warehouse.read() as conn:
+        known = worklists.ranking_days(conn, ChartDays(chart.slug, chart.first_date, today))
+    span = (today - chart.first_date).days + 1 if chart.sync_history else 0
+    days = [chart.first_date + timedelta(days=n) for n in range(span)]
+    listed = list_published(ctx, chart.slug, wanted=[day for day in days if day not in known])
+    if not chart.sync_history:
+        return [listed.newest] if listed.newest and listed.newest >= chart.first_date else []
+    with ctx.warehouse.read() as conn:
+        return [day for day in worklists.published_days(conn, chart.slug) if day >= chart.first_date]
+
+
 def list_published(ctx: SyncContext, slug: str, *, wanted: Sequence[date]) -> _Published:
     """Ask the list of rankings until every wanted day is found or certainly absent, and save what it said.
 
@@ -96,7 +113,7 @@ def list_published(ctx: SyncContext, slug: str, *, wanted: Sequence[date]) -> _P
                 break
     except NotInPlan:
         # A plan without the list of rankings still has the newest one.
-        newest = ctx.client.newest_ranking(slug)
+        _, newest = ctx.client.newest_ranking(slug)
         found, certain = {newest.day: newest}, False
     except NotFound as error:
         raise _unknown_chart(ctx, slug, error) from error

@@ -1,6 +1,6 @@
 """What a sync did, and how it ends when something is left to do."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from soundcharts_pipeline.api.errors import SoundchartsError
 
@@ -16,7 +16,6 @@ class SyncReport:
     not_in_plan: int = 0
     remaining: int = 0
     quota_remaining: int | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 class SyncIncomplete(Exception):

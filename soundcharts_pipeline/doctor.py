@@ -1,0 +1,99 @@
+"""Is everything in place to run? One line a question, with the remedy where the answer is no."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from soundcharts_pipeline.api.errors import AuthenticationError, NetworkError, SoundchartsError
+from soundcharts_pipeline.environment import Environment
+from soundcharts_pipeline.local_simulator import has_credentials
+from soundcharts_pipeline.resources import open_client
+from soundcharts_pipeline.settings import Settings, SettingsError, load_settings
+from soundcharts_pipeline.storage.errors import StorageError, place
+from soundcharts_pipeline.storage.warehouse import Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, whether it is fine, what was seen or what to do."""
+
+    subject: str
+    fine: bool
+    text: str
+    error: Exception | None = None
+
+
+def examine(environment: Environment) -> Iterator[Finding]:
+    """Charts file, data directory, database, credentials, network and quota, in this order. Makes one free call."""
+    yield _finding("charts file", lambda: _charts(environment))
+    yield _finding("data directory", lambda: _data_directory(environment))
+    yield _finding("database", lambda: _database(environment))
+    yield _credentials(environment)
+    yield from _account(environment)
+
+
+def _finding(subject: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, True, look())
+    except (SettingsError, StorageError) as error:
+        return Finding(subject, False, str(error), error)
+
+
+def _charts(environment: Environment) -> str:
+    settings: Settings = load_settings(environment.charts_file)
+    active = sum(chart.active for chart in settings.charts.values())
+    return f"{environment.charts_file}: {len(settings.charts)} charts, {active} active"
+
+
+def _data_directory(environment: Environment) -> str:
+    folder = environment.data_dir
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise SettingsError(f"{folder} cannot be written; set SOUNDCHARTS_DATA_DIR to a folder that can")
+    return str(folder) + ("" if folder.exists() else " (made on first use)")
+
+
+def _database(environment: Environment) -> str:
+    warehouse = Warehouse(environment.database_url)
+    try:
+        warehouse.prepare()
+    finally:
+        warehouse.close()
+    return f"{place(warehouse.url)}: tables are up to date"
+
+
+def _credentials(environment: Environment) -> Finding:
+    if not has_credentials(environment):
+        text = (
+            "none set: set SOUNDCHARTS_APP_ID and SOUNDCHARTS_API_KEY, or SOUNDCHARTS_CLIENT_ID and "
+            "SOUNDCHARTS_CLIENT_SECRET"
+        )
+        return Finding("credentials", False, text, AuthenticationError(text))
+    pair = "SOUNDCHARTS_CLIENT_ID and _SECRET" if environment.client_id else "SOUNDCHARTS_APP_ID and _API_KEY"
+    return Finding("credentials", True, f"{pair} are set")
+
+
+def _account(environment: Environment) -> Iterator[Finding]:
+    if not has_credentials(environment):
+        return
+    try:
+        quota = open_client(environment, attempts=2).team_usage()
+    except NetworkError as error:
+        yield Finding("network", False, str(error), error)
+        return
+    except SoundchartsError as error:
+        yield Finding("network", True, f"{environment.base_url} answers")
+        yield Finding("account", False, str(error), error)
+        return
+    yield Finding("network", True, f"{environment.base_url} answers")
+    yield _quota(environment, quota)
+
+
+def _quota(environment: Environment, left: int | None) -> Finding:
+    if left is None:
+        return Finding("quota", True, "the server does not say how many calls are left")
+    reserve = environment.quota_reserve
+    kept = f", {reserve:,} of them kept in reserve" if reserve else ""
+    if left <= reserve:
+        return Finding("quota", False, f"{left:,} billed calls left{kept}: no call will be made before the next term")
+    return Finding("quota", True, f"{left:,} billed calls left{kept}")

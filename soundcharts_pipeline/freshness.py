@@ -1,0 +1,55 @@
+"""How old the newest ranking of each chart may be, as Dagster's own freshness policies.
+
+A policy belongs to an asset and chart_rankings holds every chart, so each active chart has an asset of its own that
+nothing materialises: it is reported whenever the chart's newest ranking is saved.
+"""
+
+from datetime import date, timedelta
+
+import dagster as dg
+
+from soundcharts_pipeline.cascade import RANKINGS
+from soundcharts_pipeline.settings import ChartSettings, Settings
+from soundcharts_pipeline.storage import worklists
+from soundcharts_pipeline.sync.context import SyncContext
+
+LATEST = "latest_ranking"
+
+
+def latest_key(slug: str) -> dg.AssetKey:
+    return dg.AssetKey([LATEST, slug])
+
+
+def freshness_specs(settings: Settings) -> list[dg.AssetSpec]:
+    """One external asset per active chart: fresh while its schedule missed no ranking twice."""
+    return [
+        dg.AssetSpec(
+            key=latest_key(chart.slug),
+            deps=[dg.AssetKey(RANKINGS)],
+            group_name="freshness",
+            owners=["team:music-data"],
+            description=f"The newest ranking of {chart.name} that is saved. Reported by chart_rankings.",
+            freshness_policy=dg.FreshnessPolicy.time_window(
+                fail_window=2.5 * _period(chart), warn_window=1.5 * _period(chart)
+            ),
+        )
+        for chart in settings.charts.values()
+        if chart.active
+    ]
+
+
+def newest_saved(ctx: SyncContext, slug: str, days: list[date]) -> dg.AssetMaterialization | None:
+    """What to report when the newest known ranking of a chart is among the days that were just synced."""
+    with ctx.warehouse.read() as conn:
+        newest = max(worklists.published_days(conn, slug), default=None)
+    if newest is None or newest not in days:
+        return None
+    return dg.AssetMaterialization(asset_key=latest_key(slug), metadata={"day": str(newest)})
+
+
+def _period(chart: ChartSettings) -> timedelta:
+    """The longest time between two ticks of the chart's cron, roughly: a month, a week or a day."""
+    _, _, day_of_month, _, day_of_week = chart.schedule.split()
+    if day_of_month != "*":
+        return timedelta(days=31)
+    return timedelta(days=1 if day_of_week in ("*", "1-5") else 7)

@@ -1,0 +1,45 @@
+"""A simulator in a process of its own, for the demo and for `dev` without credentials."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from soundcharts_pipeline.environment import Environment
+
+
+@contextmanager
+def simulator_process(*, latency: float, rate: int) -> Iterator[str]:
+    """The URL of a simulator on a free port, which ends with the block."""
+    command = [sys.executable, "-m", "soundcharts_pipeline", "simulate", "--port", "0"]
+    command += ["--latency", str(latency), "--rate", str(rate), "--quota", "1000000"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603  # our own interpreter
+    try:
+        assert process.stdout is not None  # noqa: S101  # it is a pipe
+        line = process.stdout.readline()
+        if not line.startswith("http"):
+            raise RuntimeError("the simulator did not start; run `soundcharts-pipeline simulate` to see why")
+        yield line.strip()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def use_simulator(url: str, *, calls_per_minute: int) -> None:
+    """Point this process and its children to it."""
+    os.environ |= {
+        "SOUNDCHARTS_BASE_URL": url,
+        "SOUNDCHARTS_AUTH_URL": url,
+        "SOUNDCHARTS_APP_ID": "soundcharts",
+        "SOUNDCHARTS_API_KEY": "soundcharts",
+        "SOUNDCHARTS_CALLS_PER_MINUTE": str(calls_per_minute),
+    }
+    for name in ("SOUNDCHARTS_CLIENT_ID", "SOUNDCHARTS_CLIENT_SECRET"):
+        os.environ.pop(name, None)
+
+
+def has_credentials(environment: Environment) -> bool:
+    """Whether a pair of either kind is set."""
+    pair = environment.app_id and environment.api_key
+    return bool(pair or (environment.client_id and environment.client_secret))

@@ -1,0 +1,66 @@
+"""One schedule per chart, in the chart's own time zone: it asks what is published and requests what is missing."""
+
+import re
+from datetime import date
+
+import dagster as dg
+
+from soundcharts_pipeline.cascade import RANKINGS, scheduled_keys
+from soundcharts_pipeline.failures import USER_ERRORS, failure_of
+from soundcharts_pipeline.jobs import FULL_SYNC
+from soundcharts_pipeline.partitions import ChartSpan
+from soundcharts_pipeline.resources import SoundchartsResource, WarehouseResource
+from soundcharts_pipeline.run_requests import any_overlap, materialized_days, request_run, spans_in_flight
+from soundcharts_pipeline.settings import ChartSettings, Settings
+from soundcharts_pipeline.sync.context import SyncContext
+from soundcharts_pipeline.sync.rankings import find_published
+
+
+def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+    """A schedule for every chart; that of an inactive chart is off until somebody turns it on."""
+    names: dict[str, str] = {}
+    for slug in settings.slugs:
+        name = "sync_" + re.sub(r"\W", "_", slug)
+        # Two slugs may differ in nothing but their punctuation.
+        names[slug] = name if name not in names.values() else f"{name}_{len(names)}"
+    return [_schedule(settings, chart, names[chart.slug]) for chart in settings.charts.values()]
+
+
+def _schedule(settings: Settings, chart: ChartSettings, name: str) -> dg.ScheduleDefinition:
+    keys = scheduled_keys(settings, chart)
+
+    @dg.schedule(
+        name=name,
+        cron_schedule=chart.schedule,
+        execution_timezone=chart.timezone,
+        job_name=FULL_SYNC,
+        default_status=dg.DefaultScheduleStatus.RUNNING if chart.active else dg.DefaultScheduleStatus.STOPPED,
+        description=f"{chart.name}: requests the published days since {chart.first_date} that are not materialised, "
+        "as one run. Costs one call a tick.",
+        tags={"soundcharts/chart": chart.slug},
+    )
+    def tick(
+        context: dg.ScheduleEvaluationContext, soundcharts: SoundchartsResource, database: WarehouseResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        ctx = SyncContext(client=soundcharts.client, warehouse=database.warehouse, max_in_flight=1)
+        try:
+            published = find_published(ctx, chart)
+        except USER_ERRORS as error:
+            raise failure_of(error) from None
+        return _request(context.instance, chart, keys, published)
+
+    return tick
+
+
+def _request(
+    instance: dg.DagsterInstance, chart: ChartSettings, keys: list[str], published: list[date]
+) -> dg.RunRequest | dg.SkipReason:
+    if not published:
+        return dg.SkipReason(f"{chart.slug} has no published ranking since {chart.first_date}")
+    missing = sorted(set(published) - materialized_days(instance, RANKINGS, chart.slug))
+    if not missing:
+        return dg.SkipReason(f"{chart.slug}: nothing new, the newest published day is {published[-1]}")
+    span = ChartSpan(chart.slug, missing[0], missing[-1])
+    if any_overlap(span, spans_in_flight(instance)):
+        return dg.SkipReason(f"{span} is already queued or running")
+    return request_run(FULL_SYNC, span, keys, "schedule")

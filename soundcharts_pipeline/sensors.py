@@ -1,0 +1,167 @@
+"""What runs without being asked: the rest of the cascade below a ranking, and days that were lost."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+
+from soundcharts_pipeline.cascade import RANKINGS, TRACK_METADATA, all_keys, allowed_keys, scheduled_keys
+from soundcharts_pipeline.failures import USER_ERRORS, failure_of
+from soundcharts_pipeline.jobs import CASCADE, CHART_SYNC, FULL_SYNC
+from soundcharts_pipeline.partitions import ChartSpan, parse_key, spans_of, spans_over
+from soundcharts_pipeline.resources import WarehouseResource
+from soundcharts_pipeline.run_requests import (
+    any_overlap,
+    asset_key,
+    ended_runs,
+    materialized_days,
+    next_try,
+    request_run,
+    spans_in_flight,
+)
+from soundcharts_pipeline.settings import ChartSettings, Settings
+from soundcharts_pipeline.storage import worklists
+from soundcharts_pipeline.storage.worklists import ChartDays
+
+# Materialisations read in one evaluation; the rest waits for the next.
+EVENTS_AT_ONCE = 1000
+# A day found published this recently is the schedule's: its run is only being created.
+LEAVE_TO_SCHEDULE = timedelta(minutes=10)
+
+
+def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """Both run from the start: they request only what charts.yaml says."""
+    return [_cascade_sensor(settings), _healing_sensor(settings)]
+
+
+def _cascade_sensor(settings: Settings) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="cascade_sensor",
+        job_name=CASCADE,
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Takes rankings that were materialised by hand or by a backfill through the rest of the cascade, "
+        "for charts with auto_trigger_cascade.",
+    )
+    def cascade_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        state = json.loads(context.cursor or '{"after": 0, "waiting": []}')
+        records = context.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=asset_key(RANKINGS), after_storage_id=state["after"]),
+            limit=EVENTS_AT_ONCE,
+            ascending=True,
+        ).records
+        below = _Below(context.instance, settings)
+        new = [r.partition_key for r in records if r.partition_key and below.is_wanted(r.partition_key, r.run_id)]
+        busy = spans_in_flight(context.instance)
+        spans = spans_of(dict.fromkeys([*state["waiting"], *new]))
+        # The run that brought the rankings may still be at work on the days: wait for its end.
+        waiting = [key for span in spans if any_overlap(span, busy) for key in span.keys]
+        requests = [
+            request_run(CASCADE, span, below.keys(settings.chart(span.slug)), "cascade_sensor")
+            for span in spans
+            if not any_overlap(span, busy)
+        ]
+        after = records[-1].storage_id if records else state["after"]
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else _nothing_below(waiting),
+            cursor=json.dumps({"after": after, "waiting": waiting}),
+        )
+
+    return cascade_sensor
+
+
+def _nothing_below(waiting: Sequence[str]) -> str:
+    if waiting:
+        return f"{len(waiting)} chart-days wait for the runs that are at work on them"
+    return "no ranking was materialised on its own since the last look"
+
+
+class _Below:
+    """What is below a ranking, and whether the run that made the ranking takes care of it."""
+
+    def __init__(self, instance: dg.DagsterInstance, settings: Settings) -> None:
+        self._instance, self._settings = instance, settings
+        self._selections: dict[str, set[str] | None] = {}
+
+    def keys(self, chart: ChartSettings) -> list[str]:
+        return [key for key in allowed_keys(self._settings, chart) if key != RANKINGS]
+
+    def is_wanted(self, partition: str, run_id: str) -> bool:
+        slug, _ = parse_key(partition)
+        chart = self._settings.charts.get(slug)
+        if chart is None or not chart.auto_trigger_cascade:
+            return False
+        selection = self._selection(run_id)
+        return selection is not None and not set(self.keys(chart)) <= selection
+
+    def _selection(self, run_id: str) -> set[str] | None:
+        """The assets of a run; None when it is gone."""
+        if run_id not in self._selections:
+            run = self._instance.get_run_by_id(run_id)
+            self._selections[run_id] = None if run is None else self._assets_of(run)
+        return self._selections[run_id]
+
+    def _assets_of(self, run: dg.DagsterRun) -> set[str]:
+        if run.asset_selection is not None:
+            return {key.to_user_string() for key in run.asset_selection}
+        # Without a selection a run takes all that its job has.
+        return {RANKINGS, TRACK_METADATA} if run.job_name == CHART_SYNC else set(all_keys(self._settings))
+
+
+def _healing_sensor(settings: Settings) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="healing_sensor",
+        job_name=FULL_SYNC,
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Finds published chart-days of the last heal_days that are missing or failed, and requests them "
+        "again as ranges; after repeated failure ever less often, once a day at last. Makes no call.",
+    )
+    def healing_sensor(context: dg.SensorEvaluationContext, database: WarehouseResource) -> dg.SensorResult:
+        now = datetime.now(UTC)
+        horizon = max((chart.heal_days for chart in settings.charts.values()), default=0)
+        busy = spans_in_flight(context.instance)
+        ended = ended_runs(context.instance, now - timedelta(days=horizon))
+        requests, notes = [], []
+        for chart in settings.charts.values():
+            if not chart.active:
+                continue
+            try:
+                published = _published(database, chart, now)
+            except USER_ERRORS as error:
+                raise failure_of(error) from None
+            for span, keys in _lost(context.instance, settings, chart, published):
+                again = next_try(span, ended)
+                if any_overlap(span, busy):
+                    notes.append(f"{span} is queued or running")
+                elif again is not None and again > now:
+                    notes.append(f"{span} failed, next try after {again:%Y-%m-%d %H:%M} UTC")
+                else:
+                    requests.append(request_run(FULL_SYNC, span, keys, "healing_sensor"))
+        reason = "; ".join(notes) or "no published chart-day is missing"
+        return dg.SensorResult(run_requests=requests, skip_reason=None if requests else reason)
+
+    return healing_sensor
+
+
+def _published(database: WarehouseResource, chart: ChartSettings, now: datetime) -> list[date]:
+    """Known published days that the schedule should have requested by now."""
+    first = max(chart.first_date, now.date() - timedelta(days=chart.heal_days))
+    with database.warehouse.read() as conn:
+        days = worklists.ranking_days(conn, ChartDays(chart.slug, first, now.date())).values()
+    settled = sorted(d.day for d in days if d.published_at is not None and d.checked_at < now - LEAVE_TO_SCHEDULE)
+    return settled if chart.sync_history else settled[-1:]
+
+
+def _lost(
+    instance: dg.DagsterInstance, settings: Settings, chart: ChartSettings, published: Sequence[date]
+) -> list[tuple[ChartSpan, list[str]]]:
+    """Spans with something missing, and the assets that are."""
+    if not published:
+        return []
+    keys = scheduled_keys(settings, chart)
+    missing = {key: set(published) - materialized_days(instance, key, chart.slug) for key in keys}
+    spans = spans_over(chart.slug, set().union(*missing.values()), published)
+    return [(span, [key for key in keys if missing[key] & set(span.days)]) for span in spans]

@@ -1,0 +1,1 @@
+"""Promises of the simulator, checked over real HTTP."""

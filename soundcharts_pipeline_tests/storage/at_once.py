@@ -1,0 +1,60 @@
+"""What the processes of a test do. Each waits at the barrier, so that all of them start in the same instant."""
+
+from contextlib import closing
+from datetime import UTC, date, datetime
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
+
+from sqlalchemy import select, text
+
+from soundcharts_pipeline.storage.bulk import merge
+from soundcharts_pipeline.storage.schema import api_usage, facts, track_audience
+from soundcharts_pipeline.storage.warehouse import Warehouse
+
+NOW = datetime(2026, 11, 16, tzinfo=UTC)
+USAGE = ["day", "endpoint", "calls", "billed", "errors", "throttled"]
+
+
+def prepare(url: str, barrier: Barrier, answers: "Queue[str]") -> None:
+    """Answer with the revision found, or with what went wrong."""
+    with closing(Warehouse(url)) as warehouse:
+        barrier.wait()
+        try:
+            warehouse.prepare()
+            with warehouse.read() as connection:
+                answers.put(str(connection.scalar(text("SELECT version_num FROM soundcharts_schema_version"))))
+        except Exception as error:
+            answers.put(repr(error))
+
+
+def count_calls(url: str, barrier: Barrier, answers: "Queue[str]", name: str, times: int) -> None:
+    """Read a shared counter and write it back one higher, and save one row of our own, `times` times."""
+    with closing(Warehouse(url)) as warehouse:
+        warehouse.prepare()
+        barrier.wait()
+        try:
+            for number in range(times):
+                with warehouse.write() as connection:
+                    row = connection.execute(select(api_usage.c.calls).with_for_update()).one()
+                    counted = (date(2026, 11, 16), "song", row.calls + 1, 0, 0, 0)
+                    merge(connection, api_usage, [counted], columns=USAGE)
+                    merge(connection, facts, [(f"{name}-{number}", name, NOW)], columns=["name", "value", "noted_at"])
+            answers.put("done")
+        except Exception as error:
+            answers.put(repr(error))
+
+
+def merge_the_same_points(url: str, barrier: Barrier, answers: "Queue[str]", *, backwards: bool, times: int) -> None:
+    """Merge the same points with ever new values, in one order or the other."""
+    columns = [column.name for column in track_audience.columns]
+    with closing(Warehouse(url)) as warehouse:
+        warehouse.prepare()
+        barrier.wait()
+        try:
+            for value in range(times):
+                rows = [(f"track-{n}", "spotify", "streams", "", date(2026, 1, 1), value, NOW) for n in range(300)]
+                with warehouse.write() as connection:
+                    merge(connection, track_audience, rows[::-1] if backwards else rows, columns=columns)
+            answers.put("done")
+        except Exception as error:
+            answers.put(repr(error))

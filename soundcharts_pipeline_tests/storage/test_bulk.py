@@ -1,0 +1,342 @@
+"""Merging: whole rows in, whole rows out, and a repeat changes nothing."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Table, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from soundcharts_pipeline.storage.bulk import CHUNK, insert_missing, merge, replace_slice
+from soundcharts_pipeline.storage.errors import ValueOutOfRange
+from soundcharts_pipeline.storage.schema import (
+    api_usage,
+    artists,
+    chart_rankings,
+    facts,
+    genres,
+    track_artists,
+    track_audience,
+    track_genres,
+    tracks,
+)
+from soundcharts_pipeline.storage.warehouse import Warehouse
+
+MONDAY = datetime(2026, 11, 16, 3, 15, 0, 250000, tzinfo=UTC)
+# What a track cannot do without, with one document.
+DOCUMENT = ["uuid", "name", "audio_features", "first_seen_at", "artists_extracted", "genres_extracted"]
+TUESDAY = datetime(2026, 11, 17, 3, 15, tzinfo=UTC)
+AUDIENCE = [column.name for column in track_audience.columns]
+FACTS = [column.name for column in facts.columns]
+
+Row = tuple[Any, ...]
+
+
+def points(*values: int, fetched_at: datetime = MONDAY) -> list[Row]:
+    """One point a day from 1 November."""
+    return [
+        ("track-1", "spotify", "streams", "id-1", date(2026, 11, day), value, fetched_at)
+        for day, value in enumerate(values, start=1)
+    ]
+
+
+def save_points(warehouse: Warehouse, rows: Sequence[Row]) -> int:
+    with warehouse.write() as connection:
+        return merge(connection, track_audience, rows, columns=AUDIENCE, ignore=["fetched_at"])
+
+
+def stored(warehouse: Warehouse, table: Table) -> list[Row]:
+    with warehouse.read() as connection:
+        return [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+
+
+def test_new_rows_are_inserted_whole(warehouse: Warehouse) -> None:
+    assert save_points(warehouse, points(10, 20, 30)) == 3
+    assert stored(warehouse, track_audience) == points(10, 20, 30)
+
+
+def test_a_repeat_changes_no_row_not_even_its_fetched_at(warehouse: Warehouse) -> None:
+    save_points(warehouse, points(10, 20, 30))
+    assert save_points(warehouse, points(10, 20, 30, fetched_at=TUESDAY)) == 0
+    assert stored(warehouse, track_audience) == points(10, 20, 30)
+
+
+def test_only_rows_that_differ_are_updated(warehouse: Warehouse) -> None:
+    save_points(warehouse, points(10, 20, 30))
+    later = points(10, 21, 30, 40, fetched_at=TUESDAY)
+    assert save_points(warehouse, later) == 2
+    assert stored(warehouse, track_audience) == [
+        points(10)[0],
+        later[1],
+        points(10, 20, 30)[2],
+        later[3],
+    ]
+
+
+def test_a_key_that_comes_twice_keeps_its_last_row(warehouse: Warehouse) -> None:
+    assert save_points(warehouse, [*points(1), *points(2), *points(3)]) == 1
+    assert stored(warehouse, track_audience) == points(3)
+
+
+def test_a_batch_larger_than_a_chunk_is_saved_whole(warehouse: Warehouse) -> None:
+    rows = [(f"track-{n}", "spotify", "streams", "", date(2026, 11, 1), n, MONDAY) for n in range(CHUNK + 5)]
+    assert save_points(warehouse, rows) == CHUNK + 5
+    assert stored(warehouse, track_audience) == sorted(rows)
+
+
+def test_several_merges_share_a_transaction(warehouse: Warehouse) -> None:
+    with warehouse.write() as connection:
+        for value in (1, 2, 2):
+            merge(connection, track_audience, points(value), columns=AUDIENCE, ignore=["fetched_at"])
+        merge(connection, facts, [("colour", "red", MONDAY)], columns=FACTS)
+    assert stored(warehouse, track_audience) == points(2)
+    assert stored(warehouse, facts) == [("colour", "red", MONDAY)]
+
+
+def merge_and_fail(connection: Connection) -> None:
+    merge(connection, track_audience, points(1, 2), columns=AUDIENCE)
+    connection.execute(text("SELECT nonsense"))
+
+
+def test_a_merge_that_is_rolled_back_leaves_nothing_behind(warehouse: Warehouse) -> None:
+    with pytest.raises(DBAPIError), warehouse.write() as connection:
+        merge_and_fail(connection)
+    assert save_points(warehouse, points(7)) == 1
+    assert stored(warehouse, track_audience) == points(7)
+
+
+def test_a_merge_inside_a_savepoint_that_is_rolled_back_can_be_followed_by_another(warehouse: Warehouse) -> None:
+    with warehouse.write() as connection:
+        with pytest.raises(DBAPIError), connection.begin_nested():
+            merge_and_fail(connection)
+        merge(connection, track_audience, points(2), columns=AUDIENCE)
+    assert stored(warehouse, track_audience) == points(2)
+
+
+def test_no_rows_are_no_change(warehouse: Warehouse) -> None:
+    assert save_points(warehouse, []) == 0
+
+
+def test_some_columns_are_given_to_new_rows_only(warehouse: Warehouse) -> None:
+    columns = ["uuid", "name", "first_seen_at"]
+    with warehouse.write() as connection:
+        merge(connection, artists, [("a", "Old", MONDAY)], columns=columns, insert_only=["first_seen_at"])
+        rows = [("a", "New", TUESDAY), ("b", "Other", TUESDAY)]
+        assert merge(connection, artists, rows, columns=columns, insert_only=["first_seen_at"]) == 2
+        found = connection.execute(select(artists.c.uuid, artists.c.name, artists.c.first_seen_at).order_by("uuid"))
+        assert [tuple(row) for row in found] == [("a", "New", MONDAY), ("b", "Other", TUESDAY)]
+
+
+def test_columns_that_are_not_given_stay_as_they_are(warehouse: Warehouse) -> None:
+    with warehouse.write() as connection:
+        first = [("a", "Name", "0001", MONDAY)]
+        merge(connection, artists, first, columns=["uuid", "name", "isni", "first_seen_at"])
+        second = [("a", "Renamed", MONDAY)]
+        merge(connection, artists, second, columns=["uuid", "name", "first_seen_at"])
+        assert tuple(connection.execute(select(artists.c.name, artists.c.isni)).one()) == ("Renamed", "0001")
+
+
+def test_the_order_of_columns_is_the_callers(warehouse: Warehouse) -> None:
+    with warehouse.write() as connection:
+        merge(connection, facts, [("red", MONDAY, "colour")], columns=["value", "noted_at", "name"])
+    assert stored(warehouse, facts) == [("colour", "red", MONDAY)]
+
+
+def test_a_table_of_keys_alone_is_merged(warehouse: Warehouse) -> None:
+    with warehouse.write() as connection:
+        columns = ["track_uuid", "genre_id"]
+        assert merge(connection, track_genres, [("a", 1), ("a", 2), ("a", 1)], columns=columns) == 2
+        assert merge(connection, track_genres, [("a", 2), ("a", 3)], columns=columns) == 1
+    assert stored(warehouse, track_genres) == [("a", 1), ("a", 2), ("a", 3)]
+
+
+def test_null_differs_from_a_value_and_equals_null(warehouse: Warehouse) -> None:
+    columns = ["day", "endpoint", "calls", "billed", "errors", "throttled", "quota_remaining"]
+    unknown = (date(2026, 11, 1), "song", 1, 1, 0, 0, None)
+    known = (date(2026, 11, 1), "song", 1, 1, 0, 0, 5000)
+    changes = []
+    for row in (unknown, unknown, known, known, unknown):
+        with warehouse.write() as connection:
+            changes.append(merge(connection, api_usage, [row], columns=columns))
+    assert changes == [1, 0, 1, 0, 1]
+    assert stored(warehouse, api_usage) == [unknown]
+
+
+def test_every_kind_of_value_comes_back_as_it_went_in(warehouse: Warehouse) -> None:
+    row = {
+        "uuid": "a",
+        "name": "Song",
+        "release_date": date(1969, 7, 20),
+        "duration_seconds": 2**31 - 1,
+        "explicit": False,
+        "labels": [{"name": "Ünïon\t\\", "type": "Major"}],
+        "composers": [],
+        "audio_features": {"energy": 0.25, "key": 5, "deep": {"b": None, "a": [True, "x"]}},
+        "first_seen_at": datetime(2026, 11, 16, 5, 0, tzinfo=timezone(timedelta(hours=2))),
+        "metadata_fetched_at": None,
+        "artists_extracted": True,
+        "genres_extracted": False,
+    }
+    for expected in (1, 0):
+        with warehouse.write() as connection:
+            assert merge(connection, tracks, [tuple(row.values())], columns=list(row)) == expected
+    with warehouse.read() as connection:
+        assert dict(connection.execute(select(*(tracks.c[name] for name in row))).mappings().one()) == row
+
+
+def test_another_order_of_keys_in_a_document_is_no_change(warehouse: Warehouse) -> None:
+    with warehouse.write() as connection:
+        merge(connection, tracks, [("a", "Song", {"x": 1, "y": 2}, MONDAY, False, False)], columns=DOCUMENT)
+        assert merge(connection, tracks, [("a", "Song", {"y": 2, "x": 1}, MONDAY, False, False)], columns=DOCUMENT) == 0
+        assert merge(connection, tracks, [("a", "Song", {"y": 2, "x": 3}, MONDAY, False, False)], columns=DOCUMENT) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\\N", "\\", "\\.", "a\tb", "a\nb", "a\r\nb", "\\t", "'; --", "é", "🎵", "\u2028", "null", "%s", ":x"],
+)
+def test_text_comes_back_exactly(warehouse: Warehouse, text: str) -> None:
+    rows = [(f"key {text}", text, MONDAY)]
+    for expected in (1, 0):
+        with warehouse.write() as connection:
+            assert merge(connection, facts, rows, columns=FACTS) == expected
+    assert stored(warehouse, facts) == rows
+
+
+def test_what_no_database_can_hold_is_taken_out_of_text(warehouse: Warehouse) -> None:
+    with warehouse.write() as connection:
+        merge(connection, facts, [("a\0b", "\0x\ud83d\0", MONDAY), ("ab", "later", MONDAY)], columns=FACTS)
+        document = {"k\0": ["\0v", "\ud83d", "\\u0000"]}
+        merge(connection, tracks, [("a", "\ud83d", document, MONDAY, False, False)], columns=DOCUMENT)
+        features = connection.execute(select(tracks.c.name, tracks.c.audio_features)).one()
+    assert stored(warehouse, facts) == [("ab", "later", MONDAY)]
+    assert tuple(features) == ("\ufffd", {"k": ["v", "\ufffd", "\\u0000"]})
+
+
+@pytest.mark.parametrize("value", [2**63 - 1, -(2**63)])
+def test_64_bits_are_enough_for_a_value(warehouse: Warehouse, value: int) -> None:
+    save_points(warehouse, points(value))
+    assert stored(warehouse, track_audience) == points(value)
+
+
+def test_a_value_beyond_64_bits_is_refused_by_name(warehouse: Warehouse) -> None:
+    with pytest.raises(ValueOutOfRange, match=r"track_audience\.value .* not 9223372036854775808, in \('track-1', 's"):
+        save_points(warehouse, points(5, 2**63))
+    assert stored(warehouse, track_audience) == []
+
+
+def test_a_small_column_holds_32_bits_on_both_databases(warehouse: Warehouse) -> None:
+    rows = [("a", "b", "main", 2**31)]
+    with pytest.raises(ValueOutOfRange, match=r"track_artists\.position"), warehouse.write() as connection:
+        merge(connection, track_artists, rows, columns=["track_uuid", "artist_uuid", "role", "position"])
+
+
+@pytest.mark.parametrize(
+    ("row", "error", "message"),
+    [
+        (("a", None, MONDAY), ValueError, r"facts\.value is null in \('a', None"),
+        (("a", 5, MONDAY), TypeError, r"facts\.value takes str, not int"),
+        (("a", "b", datetime(2026, 1, 1)), ValueError, "no time zone"),  # noqa: DTZ001
+        (("a", "b", date(2026, 1, 1)), TypeError, r"facts\.noted_at takes datetime, not date"),
+        (("a", "b"), ValueError, "rows for facts need 3 values: name, value, noted_at"),
+    ],
+)
+def test_a_wrong_row_is_refused_before_anything_is_saved(
+    warehouse: Warehouse, row: Row, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message), warehouse.write() as connection:
+        merge(connection, facts, [("ok", "ok", MONDAY), row], columns=FACTS)
+    assert stored(warehouse, facts) == []
+
+
+def test_a_merge_needs_the_whole_key_and_known_columns(warehouse: Warehouse) -> None:
+    with warehouse.write() as connection:
+        with pytest.raises(ValueError, match=r"needs its key columns \['name'\]"):
+            merge(connection, facts, [], columns=["value", "noted_at"])
+        with pytest.raises(ValueError, match="facts has no column colour"):
+            merge(connection, facts, [], columns=["name", "colour"])
+
+
+def test_a_broken_unique_rule_surfaces_as_the_mistake_it_is(warehouse: Warehouse) -> None:
+    with pytest.raises(IntegrityError), warehouse.write() as connection:
+        merge(connection, genres, [(1, "pop", ""), (2, "pop", "")], columns=["id", "root", "name"])
+
+
+def test_missing_rows_are_inserted_and_others_left(warehouse: Warehouse) -> None:
+    with warehouse.write() as connection:
+        assert insert_missing(connection, facts, [("a", "1", MONDAY)], columns=FACTS) == 1
+        rows = [("a", "2", TUESDAY), ("b", "3", TUESDAY)]
+        assert insert_missing(connection, facts, rows, columns=FACTS) == 1
+    assert stored(warehouse, facts) == [("a", "1", MONDAY), ("b", "3", TUESDAY)]
+
+
+def test_missing_rows_get_their_keys_from_the_database(warehouse: Warehouse) -> None:
+    columns = ["root", "name"]
+    with warehouse.write() as connection:
+        assert insert_missing(connection, genres, [("pop", ""), ("pop", "k-pop"), ("pop", "")], columns=columns) == 2
+        assert insert_missing(connection, genres, [("pop", "k-pop"), ("rock", "")], columns=columns) == 1
+    assert sorted(row[1:] for row in stored(warehouse, genres)) == [("pop", ""), ("pop", "k-pop"), ("rock", "")]
+
+
+def ranking(day: int, *uuids: str, fetched_at: datetime = MONDAY) -> list[Row]:
+    return [("global-28", date(2026, 11, day), place, uuid, fetched_at) for place, uuid in enumerate(uuids, start=1)]
+
+
+RANKING = ["chart_slug", "rank_date", "position", "track_uuid", "fetched_at"]
+
+
+def save_ranking(warehouse: Warehouse, day: int, rows: Sequence[Row]) -> int:
+    of_the_day = chart_rankings.c.rank_date == date(2026, 11, day)
+    with warehouse.write() as connection:
+        return replace_slice(connection, chart_rankings, of_the_day, rows, columns=RANKING, ignore=["fetched_at"])
+
+
+def stored_rankings(warehouse: Warehouse) -> list[Row]:
+    with warehouse.read() as connection:
+        columns = [chart_rankings.c[name] for name in RANKING]
+        return [tuple(row) for row in connection.execute(select(*columns).order_by(*chart_rankings.primary_key))]
+
+
+def test_a_slice_is_replaced_and_its_neighbours_stay(warehouse: Warehouse) -> None:
+    save_ranking(warehouse, 1, ranking(1, "a", "b"))
+    save_ranking(warehouse, 2, ranking(2, "a", "b", "c"))
+    assert save_ranking(warehouse, 2, ranking(2, "a", "x", fetched_at=TUESDAY)) == 2
+    changed = ranking(2, "a", "x", fetched_at=TUESDAY)[1]
+    assert stored_rankings(warehouse) == [*ranking(1, "a", "b"), ranking(2, "a")[0], changed]
+
+
+def test_an_unchanged_slice_keeps_its_rows(warehouse: Warehouse) -> None:
+    save_ranking(warehouse, 1, ranking(1, "a", "b"))
+    assert save_ranking(warehouse, 1, ranking(1, "a", "b", fetched_at=TUESDAY)) == 0
+    assert stored_rankings(warehouse) == ranking(1, "a", "b")
+
+
+def test_a_slice_can_become_empty(warehouse: Warehouse) -> None:
+    save_ranking(warehouse, 1, ranking(1, "a", "b"))
+    assert save_ranking(warehouse, 1, []) == 2
+    assert stored_rankings(warehouse) == []
+
+
+TEXT = st.text(st.sampled_from("ab\t\n\\N🎵'"), max_size=3)
+POINT = st.tuples(TEXT, st.sampled_from(["", "i"]), st.dates(date(2026, 1, 1), date(2026, 1, 3)), st.integers(0, 3))
+BATCHES = st.lists(st.lists(POINT, max_size=12), max_size=6)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches=BATCHES)
+def test_merging_batches_is_updating_a_dict(warehouse: Warehouse, batches: list[list[tuple[Any, ...]]]) -> None:
+    with warehouse.write() as connection:
+        connection.execute(track_audience.delete())
+    model: dict[Row, Row] = {}
+    for number, batch in enumerate(batches):
+        now = MONDAY + timedelta(hours=number)
+        rows = [(uuid, "spotify", "streams", identifier, day, value, now) for uuid, identifier, day, value in batch]
+        last = {row[:5]: row for row in rows}
+        changed = {key: row for key, row in last.items() if key not in model or model[key][5] != row[5]}
+        assert save_points(warehouse, rows) == len(changed)
+        model.update(changed)
+    with warehouse.read() as connection:
+        assert {tuple(row) for row in connection.execute(select(track_audience))} == set(model.values())
