@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, create_engine, text
 
+from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 # Nothing here has to survive a crash. The time zone is one that no result may depend on.
@@ -110,10 +111,17 @@ def _programs(home: Path) -> tuple[Path, str | None]:
 
 def _run(command: Sequence[str | Path], account: str | None) -> None:
     """Run a program of the server. It prints to a file: a server that it leaves behind would hold a pipe open."""
-    identity = {} if account is None else {"user": account, "group": pwd.getpwnam(account).pw_gid, "extra_groups": []}
+    group = None if account is None else pwd.getpwnam(account).pw_gid
     with tempfile.TemporaryFile("w+") as printed:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT, cwd="/", **identity
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            user=account,
+            group=group,
+            extra_groups=None if account is None else [],
         )
         if done.returncode != 0:
             printed.seek(0)
@@ -129,3 +137,25 @@ def _administer(server: Path, statement: str) -> None:
     with engine.connect() as connection:
         connection.execute(text(statement))
     engine.dispose()
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """A local Soundcharts of this test alone, without latency, faults or oddities."""
+    with Simulator(slow=0.05) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def environ(simulator: Simulator, tmp_path: Path) -> dict[str, str]:
+    """The environment of a user whose Soundcharts is the simulator and whose data lies in this test's folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SOUNDCHARTS_", "DAGSTER_"))}
+    return kept | {
+        "SOUNDCHARTS_BASE_URL": simulator.url,
+        "SOUNDCHARTS_AUTH_URL": simulator.auth_url,
+        "SOUNDCHARTS_APP_ID": "soundcharts",
+        "SOUNDCHARTS_API_KEY": "soundcharts",
+        "SOUNDCHARTS_DATA_DIR": str(tmp_path / "data"),
+        "SOUNDCHARTS_CALLS_PER_MINUTE": "100000",
+        "DAGSTER_HOME": str(tmp_path / "dagster"),
+    }

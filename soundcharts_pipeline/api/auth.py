@@ -92,7 +92,11 @@ class ClientCredentials:
     def _fetch(self) -> None:
         try:
             response = self._session.post(
-                self._url, auth=self._pair, data={"grant_type": "client_credentials"}, timeout=self._timeout
+                self._url,
+                auth=self._pair,
+                data={"grant_type": "client_credentials"},
+                timeout=self._timeout,
+                allow_redirects=False,
             )
         except requests.RequestException as error:
             raise NetworkError(
@@ -106,7 +110,8 @@ class ClientCredentials:
                 status=response.status_code,
             )
         try:
-            body = response.json() if response.ok else {}
+            # A redirect is no token either: following it would carry the secret elsewhere.
+            body = response.json() if response.ok and not response.is_redirect else {}
         except ValueError:
             raise ServerError(f"{self._url} answered with a broken body; try again later", endpoint="token") from None
         if not isinstance(body, dict) or not body.get("access_token"):

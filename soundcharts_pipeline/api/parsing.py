@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -19,11 +20,15 @@ def _parse(kind: type[ItemT], item: Any, endpoint: str) -> ItemT:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the item"
-        raise UnexpectedPayload(
-            f"{endpoint}: {key}: {first['msg'].lower()}; nothing of this answer was saved. If Soundcharts changed "
-            "the endpoint, set its path under `endpoints:` in charts.yaml or update soundcharts-pipeline",
-            endpoint=endpoint,
-        ) from None
+        raise _missing(endpoint, key, first["msg"].lower()) from None
+
+
+def _missing(endpoint: str, key: str, what: str = "missing, or of another type") -> UnexpectedPayload:
+    return UnexpectedPayload(
+        f"{endpoint}: {key}: {what}; nothing of this answer was saved. If Soundcharts changed the endpoint, set its "
+        "path under `endpoints:` in charts.yaml or update soundcharts-pipeline",
+        endpoint=endpoint,
+    )
 
 
 def platform(item: Any, endpoint: str) -> str:
@@ -51,7 +56,7 @@ def published(timestamp: Any, endpoint: str) -> models.PublishedRanking:
 def _timestamp_day(timestamp: Any, endpoint: str) -> date:
     try:
         return date.fromisoformat(timestamp[:10])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, KeyError):
         raise UnexpectedPayload(f"{endpoint}: {timestamp!r} is no timestamp", endpoint=endpoint) from None
 
 
@@ -124,15 +129,20 @@ def artist(item: Any, endpoint: str) -> models.Artist:
     return models.Artist(**a.model_dump(exclude={"genres"}), genres=_genres(a.genres))
 
 
+# Series are read by hand: an artist's 90 days hold a thousand plots, and a model per plot took 9.5 ms of the
+# interpreter where this takes 1.5, while 32 calls are in flight on it.
+
+
 def track_series(items: Iterable[Any], endpoint: str) -> models.Series:
     """Plots by identifier; of several points of one day the latest counts, a null value is missing."""
     points: dict[tuple[date, str], models.AudiencePoint] = {}
-    for item in _oldest_first(_parse(payloads.TrackPointItem, item, endpoint) for item in items):
-        day = _timestamp_day(item.date, endpoint)
-        for plot in item.plots:
-            if plot.value is not None:
-                identifier = plot.identifier or ""
-                points[day, identifier] = models.AudiencePoint(day, identifier, plot.value)
+    for item, day in _oldest_first(items, endpoint):
+        if not isinstance(item.get("plots"), list):
+            raise _missing(endpoint, "plots")
+        for plot in item["plots"]:
+            if (value := _value(plot, endpoint, "plots")) is not None:
+                identifier = str(plot.get("identifier") or "")
+                points[day, identifier] = models.AudiencePoint(day, identifier, value)
     return models.Series(tuple(points.values()))
 
 
@@ -140,23 +150,48 @@ def artist_series(items: Iterable[Any], endpoint: str) -> models.Series:
     """Values and their places; of several points of one day the latest counts, a null value is missing."""
     points: dict[date, models.AudiencePoint] = {}
     places: dict[tuple[date, str, str, str], models.GeoPoint] = {}
-    for item in _oldest_first(_parse(payloads.ArtistPointItem, item, endpoint) for item in items):
-        day = _timestamp_day(item.date, endpoint)
-        if item.value is not None:
-            points[day] = models.AudiencePoint(day, "", item.value)
-        for place in [*item.city_plots, *item.country_plots]:
-            if place.value is not None:
-                where = (place.country_code or "", place.region or "", place.city_name or "")
-                places[day, *where] = models.GeoPoint(day, *where, place.value)
+    for item, day in _oldest_first(items, endpoint):
+        if (value := _value(item, endpoint, "items")) is not None:
+            points[day] = models.AudiencePoint(day, "", value)
+        for plots in ("cityPlots", "countryPlots"):
+            for place in item.get(plots) or ():
+                if (value := _value(place, endpoint, plots)) is not None:
+                    where = (place.get("countryCode") or "", place.get("region") or "", place.get("cityName") or "")
+                    places[day, *where] = models.GeoPoint(day, *where, value)
     return models.Series(tuple(points.values()), tuple(places.values()))
 
 
-PointT = TypeVar("PointT", payloads.TrackPointItem, payloads.ArtistPointItem)
+def _oldest_first(items: Iterable[Any], endpoint: str) -> list[tuple[dict[str, Any], date]]:
+    """Items with their day. Order is not guaranteed; the sort is stable: of two equal timestamps the one that came
+    last counts."""
+    dated = [(item, _item_date(item, endpoint)) for item in items]
+    dated.sort(key=itemgetter(1))
+    return [(item, _timestamp_day(timestamp, endpoint)) for item, timestamp in dated]
 
 
-def _oldest_first(items: Iterable[PointT]) -> list[PointT]:
-    # Order is not guaranteed. The sort is stable: of two equal timestamps the one that came last counts.
-    return sorted(items, key=lambda item: item.date)
+def _item_date(item: Any, endpoint: str) -> str:
+    timestamp = item.get("date") if isinstance(item, dict) else None
+    if not isinstance(timestamp, str):
+        raise _missing(endpoint, "date")
+    return timestamp
+
+
+def _value(item: Any, endpoint: str, where: str) -> int | None:
+    """A whole number, or None where it is missing; numbers in text or with `.0` are read too."""
+    if not isinstance(item, dict):
+        raise _missing(endpoint, where)
+    value = item.get("value")
+    if type(value) is int:
+        return value
+    if value is None or value == "":
+        return None
+    try:
+        whole = int(value)
+    except (TypeError, ValueError):
+        raise _missing(endpoint, f"{where}.value") from None
+    if isinstance(value, float) and whole != value:
+        raise _missing(endpoint, f"{where}.value")
+    return whole
 
 
 def plays(items: Iterable[Any], endpoint: str) -> int:

@@ -20,6 +20,11 @@ def _day(value: Any) -> Any:
     return value[:10] if isinstance(value, str) else value
 
 
+def _none_if_zero_date(value: Any) -> Any:
+    # PHP prints an unset date of a database as the year 0, or as the last day of the year before it.
+    return None if isinstance(value, str) and value.startswith(("0000-", "-0001-")) else value
+
+
 def _list(value: Any) -> Any:
     return [item for item in value if item not in (None, "")] if isinstance(value, list) else value or []
 
@@ -40,7 +45,9 @@ Text = Annotated[str | None, BeforeValidator(_none_if_empty)]
 Whole = Annotated[int | None, BeforeValidator(_none_if_empty)]
 Flag = Annotated[bool | None, BeforeValidator(_none_if_empty)]
 Day = Annotated[date, BeforeValidator(_day)]
-OptionalDay = Annotated[date | None, BeforeValidator(_day), BeforeValidator(_none_if_empty)]
+OptionalDay = Annotated[
+    date | None, BeforeValidator(_day), BeforeValidator(_none_if_zero_date), BeforeValidator(_none_if_empty)
+]
 Object = Annotated[dict[str, Any] | None, BeforeValidator(_none_if_empty)]
 
 
@@ -151,30 +158,6 @@ class ArtistItem(Item):
     isni: Text = None
     ipi: Text = None
     genres: Genres = []
-
-
-class PlotItem(Item):
-    identifier: Text = None
-    value: Whole = None
-
-
-class TrackPointItem(Item):
-    date: str
-    plots: Annotated[list[PlotItem], BeforeValidator(_list)]
-
-
-class PlaceItem(Item):
-    value: Whole = None
-    country_code: Text = None
-    region: Text = None
-    city_name: Text = None
-
-
-class ArtistPointItem(Item):
-    date: str
-    value: Whole = None
-    city_plots: Annotated[list[PlaceItem], BeforeValidator(_list)] = []
-    country_plots: Annotated[list[PlaceItem], BeforeValidator(_list)] = []
 
 
 class StationItem(Item):

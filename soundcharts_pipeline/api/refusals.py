@@ -72,6 +72,13 @@ def _refusal(response: requests.Response, endpoint: str, path: str) -> Soundchar
         )
         error.wait = _server_wait(response)
         return error
+    if status in (403, 404, 410) and response.content.lstrip().startswith(b"<"):
+        # The API refuses in JSON. A gateway's page says nothing of the plan or the entity.
+        return ServerError(
+            f"{path}: a gateway answered {status} with a web page; check the network and SOUNDCHARTS_BASE_URL",
+            endpoint=endpoint,
+            status=status,
+        )
     kind, remedy = _REFUSALS.get(status, (UnexpectedPayload, "check `endpoints:` in charts.yaml"))
     return kind(f"{path}: {status} {text}; {remedy}", endpoint=endpoint, status=status)
 

@@ -4,6 +4,7 @@ Nothing above retries. One `get` costs one billed call, plus one for every attem
 that had to be repeated all the same (a body that was cut off).
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -76,7 +77,7 @@ class Transport:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._base_url = base_url.rstrip("/")
-        self._host = urlsplit(base_url).netloc or base_url
+        self._host = urlsplit(base_url).netloc.rpartition("@")[2] or base_url
         self._auth = auth
         self._session = session
         self._throttle = throttle
@@ -85,7 +86,7 @@ class Transport:
         self._timeout = timeout
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
-        self._lock = threading.Lock()
+        self._returned = threading.Condition()
         self._in_flight = 0
 
     def get(self, endpoint: str, path: str, params: Mapping[str, str | int]) -> dict[str, Any]:
@@ -128,6 +129,7 @@ class Transport:
         self, endpoint: str, path: str, params: Mapping[str, str | int], headers: dict[str, str]
     ) -> requests.Response:
         self._reserve_call(endpoint)
+        calls_before = self.usage.calls
         try:
             self._throttle.acquire()
             # Redirects are not followed: the key headers would go to wherever they point.
@@ -138,6 +140,7 @@ class Transport:
                 timeout=self._timeout,
                 allow_redirects=False,
             )
+            self._count(endpoint, path, response, calls_before)
         except (
             requests.exceptions.InvalidURL,
             requests.exceptions.InvalidSchema,
@@ -147,36 +150,50 @@ class Transport:
                 f"{self._base_url!r} is no URL; set SOUNDCHARTS_BASE_URL to one like https://customer.api.soundcharts.com"
             ) from None
         except requests.RequestException as error:
-            self.usage.add(endpoint, billed=False, error=True, throttled=False, quota=None)
+            self.usage.add(endpoint, billed=False, error=True, throttled=False)
             raise NetworkError(
                 f"no whole answer from {self._host} for {path} ({cause_of(error)}); check the network, "
                 "the proxy settings and SOUNDCHARTS_BASE_URL, then run again: what was saved stays",
                 endpoint=endpoint,
             ) from None
         finally:
-            with self._lock:
+            with self._returned:
                 self._in_flight -= 1
-        self._count(endpoint, response)
+                self._returned.notify_all()
         return response
 
     def _reserve_call(self, endpoint: str) -> None:
-        """One more call in flight, unless it could be the one that overruns the quota."""
-        with self._lock:
-            left = self.usage.quota_remaining
-            if left is not None and endpoint not in FREE and left - self._in_flight <= self._quota_reserve:
-                raise QuotaExhausted(
-                    f"{left} billed calls are left in this term and {self._quota_reserve} are kept in reserve "
-                    "(SOUNDCHARTS_QUOTA_RESERVE); what was saved stays, a later run resumes",
-                    endpoint=endpoint,
-                )
+        """One more call in flight, unless the reserve is reached; near to it, calls wait for those in flight."""
+        with self._returned:
+            while endpoint not in FREE and (spare := self._spare_calls()) <= self._in_flight:
+                if spare <= 0:
+                    raise QuotaExhausted(
+                        f"{self.usage.quota_remaining} billed calls are left in this term and {self._quota_reserve} "
+                        "are kept in reserve (SOUNDCHARTS_QUOTA_RESERVE); what was saved stays, a later run resumes",
+                        endpoint=endpoint,
+                    )
+                self._returned.wait()
             self._in_flight += 1
 
-    def _count(self, endpoint: str, response: requests.Response) -> None:
+    def _spare_calls(self) -> float:
+        """Billed calls above the reserve. Until the first answer tells, one where there is a reserve to keep."""
+        left = self.usage.quota_remaining
+        if left is not None:
+            return left - self._quota_reserve
+        return 1 if self._quota_reserve and not self.usage.answered else math.inf
+
+    def _count(self, endpoint: str, path: str, response: requests.Response, calls_before: int) -> None:
         status = response.status_code
         self.usage.add(
             endpoint,
-            billed=endpoint not in FREE and status < 500 and status not in (401, 429),
+            billed=endpoint not in FREE and _is_billed(path, status),
             error=status >= 400,
             throttled=status == 429,
             quota=quota_remaining(response),
+            since=calls_before,
         )
+
+
+def _is_billed(path: str, status: int) -> bool:
+    """The vendor's rule (help.soundcharts.com article 10104246)."""
+    return status < 500 and status not in (401, 402, 429) and not (status == 404 and "/by-platform/" in path)

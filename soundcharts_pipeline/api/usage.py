@@ -28,8 +28,12 @@ class UsageMeter:
         self.answered = 0
         self.quota_remaining: int | None = None
 
-    def add(self, endpoint: str, *, billed: bool, error: bool, throttled: bool, quota: int | None) -> None:
+    def add(
+        self, endpoint: str, *, billed: bool, error: bool, throttled: bool, quota: int | None = None, since: int = 0
+    ) -> None:
+        """Count one call that is over; `since` is what `calls` was when it left."""
         with self._lock:
+            self._note_quota(quota, overtaken_by=self.calls - since)
             count = self._counts.setdefault((self._clock().date(), endpoint), EndpointUsage())
             self.calls += 1
             self.answered += billed
@@ -37,8 +41,12 @@ class UsageMeter:
             count.billed += billed
             count.errors += error
             count.throttled += throttled
-            if quota is not None:
-                self.quota_remaining = quota
+
+    def _note_quota(self, quota: int | None, *, overtaken_by: int) -> None:
+        known = self.quota_remaining
+        # A slow answer tells of the moment before other calls overtook it; only more than that is a larger quota.
+        if quota is not None and (known is None or quota < known or quota > known + overtaken_by):
+            self.quota_remaining = quota
 
     def drain(self) -> dict[tuple[date, str], EndpointUsage]:
         with self._lock:

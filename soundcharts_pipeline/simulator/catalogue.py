@@ -5,6 +5,7 @@ Everything here depends on the seed alone. What the API leaves out of a record i
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 from soundcharts_pipeline.models import Artist, ArtistRef, Genre, Track
@@ -158,6 +159,12 @@ class Catalogue:
             featured_artists=tuple(self.artist_ref(one) for one in featured),
             genres=_genres(seed),
         )
+
+
+@lru_cache(maxsize=4)
+def catalogue_of(seed: int) -> Catalogue:
+    """The catalogue of a seed. Shared, because nothing in it changes and each start would build it again."""
+    return Catalogue(seed)
 
 
 def country_name(code: str | None) -> str | None:

@@ -1,8 +1,10 @@
 """Which charts exist, what each lists and when it is published. A chart's ranking lives in `rankings`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 
 from soundcharts_pipeline import models
 from soundcharts_pipeline.simulator.places import CITIES, COUNTRIES
@@ -148,7 +150,8 @@ def _by_city() -> Iterator[ChartPlan]:
         )
 
 
-def chart_plans() -> dict[str, ChartPlan]:
+@lru_cache(maxsize=1)
+def chart_plans() -> Mapping[str, ChartPlan]:
     """Every chart by its slug, worldwide ones first."""
     plans = (*_worldwide(), *_by_country(), *_by_city())
-    return {plan.slug: plan for plan in plans}
+    return MappingProxyType({plan.slug: plan for plan in plans})

@@ -11,10 +11,11 @@ from array import array
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
-from soundcharts_pipeline.simulator.catalogue import TrackSeed
-from soundcharts_pipeline.simulator.chart_list import ChartPlan
+from soundcharts_pipeline.simulator.catalogue import TrackSeed, catalogue_of
+from soundcharts_pipeline.simulator.chart_list import ChartPlan, chart_plans
 from soundcharts_pipeline.simulator.seeding import fingerprint, unit
 
 _WARM_UP = 60
@@ -146,6 +147,12 @@ class ChartWalk:
             if found.index not in self._runs:
                 return found, False
             by_index = None
+
+
+@lru_cache(maxsize=400)
+def walk_of(seed: int, slug: str) -> ChartWalk:
+    """The walk of one chart. Shared between worlds: the same steps would be taken again."""
+    return ChartWalk(seed, chart_plans()[slug], catalogue_of(seed).tracks)
 
 
 def _advance(run: _Run, noise: float) -> None:

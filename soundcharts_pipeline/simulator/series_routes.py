@@ -6,10 +6,10 @@ from typing import Any
 from soundcharts_pipeline.models import GeoPoint
 from soundcharts_pipeline.simulator.accounts import LOCATED_STREAMING, SOCIAL, STREAMING, TRACK_METRICS, Account
 from soundcharts_pipeline.simulator.answers import Question, Refusal, envelope, page_span, window
-from soundcharts_pipeline.simulator.catalogue import country_name
 from soundcharts_pipeline.simulator.chart_routes import track_ref_object
 from soundcharts_pipeline.simulator.entity_routes import artist_ref_object
 from soundcharts_pipeline.simulator.oddities import Absence
+from soundcharts_pipeline.simulator.places import COUNTRIES
 from soundcharts_pipeline.simulator.publication import Row, listed, located_values, midnight
 from soundcharts_pipeline.simulator.world import World
 
@@ -180,6 +180,8 @@ def _located_item(world: World, account: Account, row: Row) -> Payload:
     fate = world.oddities.plots_fate(account.seed, row.day)
     if fate == "absent":
         return item
+    if not row.located:
+        return item | {"cityPlots": [], "countryPlots": []}
     cities, countries = located_values(account, row, fate)
     item["cityPlots"] = [_city_plot(point, row.stamp) for point in cities]
     item["countryPlots"] = [_country_plot(point, row.stamp) for point in countries]
@@ -187,14 +189,21 @@ def _located_item(world: World, account: Account, row: Row) -> Payload:
 
 
 def _city_plot(point: GeoPoint, stamp: str) -> Payload:
-    return {**_country_plot(point, stamp), "region": point.region, "cityName": point.city_name}
+    return {
+        "date": stamp,
+        "value": point.value,
+        "countryName": COUNTRIES[point.country_code],
+        "countryCode": point.country_code,
+        "region": point.region,
+        "cityName": point.city_name,
+    }
 
 
 def _country_plot(point: GeoPoint, stamp: str) -> Payload:
     return {
         "date": stamp,
         "value": point.value,
-        "countryName": country_name(point.country_code),
+        "countryName": COUNTRIES[point.country_code],
         "countryCode": point.country_code,
     }
 

@@ -12,11 +12,11 @@ from soundcharts_pipeline import models
 from soundcharts_pipeline.simulator import holes
 from soundcharts_pipeline.simulator.accounts import SOCIAL, STREAMING, TRACK_METRICS, Account, Accounts
 from soundcharts_pipeline.simulator.airplay import Airplay
-from soundcharts_pipeline.simulator.catalogue import Catalogue
+from soundcharts_pipeline.simulator.catalogue import catalogue_of
 from soundcharts_pipeline.simulator.chart_list import METRICS, ChartPlan, chart_plans
 from soundcharts_pipeline.simulator.oddities import Absence, Oddities, named
 from soundcharts_pipeline.simulator.publication import Row, points_of, published, series_of
-from soundcharts_pipeline.simulator.rankings import ChartWalk, Placing
+from soundcharts_pipeline.simulator.rankings import ChartWalk, Placing, walk_of
 from soundcharts_pipeline.simulator.seeding import fingerprint, unit
 
 
@@ -25,13 +25,12 @@ class World:
 
     def __init__(self, seed: int = 1, today: date | None = None, oddities: frozenset[str] = frozenset()) -> None:
         self.seed = seed
-        self.catalogue = Catalogue(seed)
+        self.catalogue = catalogue_of(seed)
         self.plans = chart_plans()
         self.accounts = Accounts(self.catalogue)
         self.airplay = Airplay(self.catalogue)
         self.oddities = Oddities(seed, named(oddities))
         self._today = today
-        self._walks: dict[str, ChartWalk] = {}
         self._whole_ranking = lru_cache(maxsize=128)(self._build_ranking)
 
     @property
@@ -79,9 +78,7 @@ class World:
         return number
 
     def _walk(self, slug: str) -> ChartWalk:
-        if slug not in self._walks:
-            self._walks[slug] = ChartWalk(self.seed, self.plans[slug], self.catalogue.tracks)
-        return self._walks[slug]
+        return walk_of(self.seed, slug)
 
     def _build_ranking(self, slug: str, day: date, number: int) -> models.Ranking:
         plan = self.plans[slug]

@@ -19,6 +19,8 @@ WRITES = "soundcharts_writes"
 # How long a writer waits for the others. Writes are short, so only a stuck process makes anyone wait this long.
 LOCK_TIMEOUT_SECONDS = 60
 CONNECT_TIMEOUT_SECONDS = 10
+# Each attempt waits for the lock first, so that more than one is needed only when several processes create the file.
+WAL_ATTEMPTS = 10
 # Enough for the largest sensible SOUNDCHARTS_MAX_IN_FLIGHT with one connection a thread.
 POOL = {"pool_size": 8, "max_overflow": 56, "pool_timeout": 60}
 
@@ -99,15 +101,16 @@ def _set_up_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) ->
 
 def _use_wal(cursor: Any) -> None:
     """Let readers and a writer work at the same time. The mode is a property of the file and outlives us."""
-    try:
-        cursor.execute("PRAGMA journal_mode = WAL")
-    except sqlite3.OperationalError as error:
-        if (error.sqlite_errorcode & 0xFF) != SQLITE_BUSY:
-            raise
-        # This pragma alone does not wait for locks. BEGIN EXCLUSIVE does: after it, whoever made the file is done.
-        cursor.execute("BEGIN EXCLUSIVE")
-        cursor.execute("COMMIT")
-        cursor.execute("PRAGMA journal_mode = WAL")
+    for attempt in range(WAL_ATTEMPTS):
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if (error.sqlite_errorcode & 0xFF) != SQLITE_BUSY or attempt == WAL_ATTEMPTS - 1:
+                raise
+            # This pragma alone does not wait for locks. BEGIN EXCLUSIVE does: after it, whoever was in the way is done.
+            cursor.execute("BEGIN EXCLUSIVE")
+            cursor.execute("COMMIT")
 
 
 def _begin_sqlite(connection: Connection) -> None:

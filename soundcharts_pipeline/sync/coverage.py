@@ -72,15 +72,12 @@ def answered(
     day = window.start if settled is None else settled + ONE_DAY
     while day <= window.end and day in present:
         settled, day = day, day + ONE_DAY
-    new, kept = Ask(window, settled, now), list[Ask]()
-    for ask in sorted(asks, key=lambda ask: ask.window.start):
-        new = _folded(new, ask) or _keep(kept, ask, new)
-    return sorted([*kept, new], key=lambda ask: ask.window)
-
-
-def _keep(kept: list[Ask], ask: Ask, new: Ask) -> Ask:
-    kept.append(ask)
-    return new
+    new, others = Ask(window, settled, now), list(asks)
+    # An ask folded in may have made another one superfluous that was not so before, hence until nothing folds.
+    while (foldable := next(((old, both) for old in others if (both := _folded(new, old))), None)) is not None:
+        old, new = foldable
+        others.remove(old)
+    return sorted([*others, new], key=lambda ask: ask.window)
 
 
 def _folded(new: Ask, old: Ask) -> Ask | None:

@@ -254,7 +254,7 @@ def test_a_statement_that_takes_too_long_is_reported_as_busy(postgres_url: str) 
         pytest.raises(StorageBusy, match="statement timeout"),
         warehouse.read() as connection,
     ):
-        connection.execute(text("SELECT pg_sleep(60)"))
+        connection.execute(text("SELECT count(*) FROM generate_series(1, 10000000000)"))
 
 
 def test_a_connection_lost_in_a_merge_is_reported_and_the_next_use_connects_again(postgres_url: str) -> None:
