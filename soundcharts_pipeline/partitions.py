@@ -70,6 +70,12 @@ def parse_key(key: str) -> tuple[str, date]:
     return slug, date.fromisoformat(day)
 
 
+def span_of_key(key: str) -> ChartSpan:
+    """One chart-day as a span."""
+    slug, day = parse_key(key)
+    return ChartSpan(slug, day, day)
+
+
 def spans_of(keys: Iterable[str]) -> list[ChartSpan]:
     """The keys as few spans of consecutive days, by chart."""
     days: dict[str, list[date]] = {}

@@ -74,3 +74,9 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
     @cached_property
     def warehouse(self) -> Warehouse:
         return Warehouse(read_environment(os.environ).database_url)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002  # Dagster's hook
+        """Every run and every tick has a resource of its own; a code server lives for weeks and keeps none of their
+        connections."""
+        if "warehouse" in self.__dict__:
+            self.warehouse.close()

@@ -1,6 +1,7 @@
 """Which chart-days Dagster has, is working on, or has failed at; and the one way in which runs are requested."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -46,10 +47,12 @@ def request_run(job: str, span: ChartSpan, keys: Iterable[str], trigger: str) ->
     )
 
 
-def materialized_days(instance: dg.DagsterInstance, key: str, slug: str) -> set[date]:
-    """Days of a chart on which the asset is materialised."""
-    parsed = (parse_key(partition) for partition in instance.get_materialized_partitions(asset_key(key)))
-    return {day for chart, day in parsed if chart == slug}
+def materialized_days(instance: dg.DagsterInstance, key: str) -> Mapping[str, set[date]]:
+    """Days on which the asset is materialised, by chart: one query, which reads all charts of the asset anyway."""
+    days: defaultdict[str, set[date]] = defaultdict(set)
+    for slug, day in map(parse_key, instance.get_materialized_partitions(asset_key(key))):
+        days[slug].add(day)
+    return days
 
 
 def spans_in_flight(instance: dg.DagsterInstance) -> list[ChartSpan]:

@@ -14,6 +14,7 @@ from soundcharts_pipeline.run_requests import any_overlap, materialized_days, re
 from soundcharts_pipeline.settings import ChartSettings, Settings
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.rankings import find_published
+from soundcharts_pipeline.sync.source import check_source, note_source
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
@@ -44,7 +45,10 @@ def _schedule(settings: Settings, chart: ChartSettings, name: str) -> dg.Schedul
     ) -> dg.RunRequest | dg.SkipReason:
         ctx = SyncContext(client=soundcharts.client, warehouse=database.warehouse, max_in_flight=1)
         try:
+            check_source(ctx, soundcharts.source)
             published = find_published(ctx, chart)
+            with ctx.warehouse.write() as conn:
+                note_source(ctx, conn, soundcharts.source)
         except USER_ERRORS as error:
             raise failure_of(error) from None
         return _request(context.instance, chart, keys, published)
@@ -57,7 +61,7 @@ def _request(
 ) -> dg.RunRequest | dg.SkipReason:
     if not published:
         return dg.SkipReason(f"{chart.slug} has no published ranking since {chart.first_date}")
-    missing = sorted(set(published) - materialized_days(instance, RANKINGS, chart.slug))
+    missing = sorted(set(published) - materialized_days(instance, RANKINGS)[chart.slug])
     if not missing:
         return dg.SkipReason(f"{chart.slug}: nothing new, the newest published day is {published[-1]}")
     span = ChartSpan(chart.slug, missing[0], missing[-1])

@@ -1,7 +1,7 @@
 """What runs without being asked: the rest of the cascade below a ranking, and days that were lost."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -9,7 +9,7 @@ import dagster as dg
 from soundcharts_pipeline.cascade import RANKINGS, TRACK_METADATA, all_keys, allowed_keys, scheduled_keys
 from soundcharts_pipeline.failures import USER_ERRORS, failure_of
 from soundcharts_pipeline.jobs import CASCADE, CHART_SYNC, FULL_SYNC
-from soundcharts_pipeline.partitions import ChartSpan, parse_key, spans_of, spans_over
+from soundcharts_pipeline.partitions import ChartSpan, parse_key, span_of_key, spans_of, spans_over
 from soundcharts_pipeline.resources import WarehouseResource
 from soundcharts_pipeline.run_requests import (
     any_overlap,
@@ -45,22 +45,30 @@ def _cascade_sensor(settings: Settings) -> dg.SensorDefinition:
         "for charts with auto_trigger_cascade.",
     )
     def cascade_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        state = json.loads(context.cursor or '{"after": 0, "waiting": []}')
+        state = json.loads(context.cursor or '{"after": 0, "waiting": {}}')
         records = context.instance.fetch_materializations(
             dg.AssetRecordsFilter(asset_key=asset_key(RANKINGS), after_storage_id=state["after"]),
             limit=EVENTS_AT_ONCE,
             ascending=True,
         ).records
         below = _Below(context.instance, settings)
-        new = [r.partition_key for r in records if r.partition_key and below.is_wanted(r.partition_key, r.run_id)]
+        # Of several runs that brought a ranking the last one counts.
+        brought_by = state["waiting"] | {r.partition_key: r.run_id for r in records if r.partition_key}
         busy = spans_in_flight(context.instance)
-        spans = spans_of(dict.fromkeys([*state["waiting"], *new]))
-        # The run that brought the rankings may still be at work on the days: wait for its end.
-        waiting = [key for span in spans if any_overlap(span, busy) for key in span.keys]
+        # Whoever is at work on the day, perhaps the run that brought its ranking: what is left below shows at its end.
+        waiting = {
+            partition: run_id
+            for partition, run_id in brought_by.items()
+            if below.is_followed(partition) and any_overlap(span_of_key(partition), busy)
+        }
+        left = [
+            partition
+            for partition, run_id in brought_by.items()
+            if partition not in waiting and below.is_left(partition, run_id)
+        ]
         requests = [
             request_run(CASCADE, span, below.keys(settings.chart(span.slug)), "cascade_sensor")
-            for span in spans
-            if not any_overlap(span, busy)
+            for span in spans_of(left)
         ]
         after = records[-1].storage_id if records else state["after"]
         return dg.SensorResult(
@@ -72,7 +80,7 @@ def _cascade_sensor(settings: Settings) -> dg.SensorDefinition:
     return cascade_sensor
 
 
-def _nothing_below(waiting: Sequence[str]) -> str:
+def _nothing_below(waiting: Collection[str]) -> str:
     if waiting:
         return f"{len(waiting)} chart-days wait for the runs that are at work on them"
     return "no ranking was materialised on its own since the last look"
@@ -88,13 +96,24 @@ class _Below:
     def keys(self, chart: ChartSettings) -> list[str]:
         return [key for key in allowed_keys(self._settings, chart) if key != RANKINGS]
 
-    def is_wanted(self, partition: str, run_id: str) -> bool:
-        slug, _ = parse_key(partition)
+    def is_followed(self, partition: str) -> bool:
+        """Whether charts.yaml (still) wants the rest of the cascade for this chart-day."""
+        slug, day = parse_key(partition)
         chart = self._settings.charts.get(slug)
-        if chart is None or not chart.auto_trigger_cascade:
-            return False
+        return chart is not None and chart.auto_trigger_cascade and day >= chart.first_date
+
+    def is_left(self, partition: str, run_id: str) -> bool:
+        """Whether the run, which is over, left what is below the ranking untried."""
         selection = self._selection(run_id)
-        return selection is not None and not set(self.keys(chart)) <= selection
+        if selection is None or not self.is_followed(partition):
+            return False
+        slug, _ = parse_key(partition)
+        if not set(self.keys(self._settings.chart(slug))) <= selection:
+            return True
+        # One day of a range that is not out yet fails the ranking step: the other days' rankings are there all the
+        # same, and the run went no further.
+        stats = self._instance.get_run_step_stats(run_id, [RANKINGS])
+        return any(step.status.name == "FAILURE" for step in stats)
 
     def _selection(self, run_id: str) -> set[str] | None:
         """The assets of a run; None when it is gone."""
@@ -124,15 +143,17 @@ def _healing_sensor(settings: Settings) -> dg.SensorDefinition:
         horizon = max((chart.heal_days for chart in settings.charts.values()), default=0)
         busy = spans_in_flight(context.instance)
         ended = ended_runs(context.instance, now - timedelta(days=horizon))
+        materialized = {key: materialized_days(context.instance, key) for key in all_keys(settings)}
         requests, notes = [], []
         for chart in settings.charts.values():
             if not chart.active:
                 continue
             try:
-                published = _published(database, chart, now)
+                published = _published(database, chart, now, materialized[RANKINGS][chart.slug])
             except USER_ERRORS as error:
                 raise failure_of(error) from None
-            for span, keys in _lost(context.instance, settings, chart, published):
+            missing = {key: set(published) - materialized[key][chart.slug] for key in scheduled_keys(settings, chart)}
+            for span, keys in _lost(chart, published, missing):
                 again = next_try(span, ended)
                 if any_overlap(span, busy):
                     notes.append(f"{span} is queued or running")
@@ -146,22 +167,19 @@ def _healing_sensor(settings: Settings) -> dg.SensorDefinition:
     return healing_sensor
 
 
-def _published(database: WarehouseResource, chart: ChartSettings, now: datetime) -> list[date]:
-    """Known published days that the schedule should have requested by now."""
+def _published(database: WarehouseResource, chart: ChartSettings, now: datetime, ranked: Set[date]) -> list[date]:
+    """Known published days that the schedule has requested or, with a ranking already there, never will."""
     first = max(chart.first_date, now.date() - timedelta(days=chart.heal_days))
     with database.warehouse.read() as conn:
         days = worklists.ranking_days(conn, ChartDays(chart.slug, first, now.date())).values()
-    settled = sorted(d.day for d in days if d.published_at is not None and d.checked_at < now - LEAVE_TO_SCHEDULE)
-    return settled if chart.sync_history else settled[-1:]
+    known = sorted((d for d in days if d.published_at is not None), key=lambda d: d.day)
+    followed = known if chart.sync_history else known[-1:]
+    return [d.day for d in followed if d.day in ranked or d.checked_at < now - LEAVE_TO_SCHEDULE]
 
 
 def _lost(
-    instance: dg.DagsterInstance, settings: Settings, chart: ChartSettings, published: Sequence[date]
+    chart: ChartSettings, published: Sequence[date], missing: Mapping[str, Set[date]]
 ) -> list[tuple[ChartSpan, list[str]]]:
     """Spans with something missing, and the assets that are."""
-    if not published:
-        return []
-    keys = scheduled_keys(settings, chart)
-    missing = {key: set(published) - materialized_days(instance, key, chart.slug) for key in keys}
     spans = spans_over(chart.slug, set().union(*missing.values()), published)
-    return [(span, [key for key in keys if missing[key] & set(span.days)]) for span in spans]
+    return [(span, [key for key, days in missing.items() if days & set(span.days)]) for span in spans]

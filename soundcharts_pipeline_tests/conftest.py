@@ -159,3 +159,10 @@ def environ(simulator: Simulator, tmp_path: Path) -> dict[str, str]:
         "SOUNDCHARTS_CALLS_PER_MINUTE": "100000",
         "DAGSTER_HOME": str(tmp_path / "dagster"),
     }
+
+
+@pytest.fixture
+def sqlite_warehouse(sqlite_url: str) -> Iterator[Warehouse]:
+    """A warehouse on an empty SQLite database, for promises that no database could break."""
+    with closing(Warehouse(sqlite_url)) as warehouse:
+        yield warehouse

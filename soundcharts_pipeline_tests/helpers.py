@@ -1,7 +1,10 @@
 """A client and a context against a simulator, with waits that take no time, and settings for small charts."""
 
 import itertools
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import select
 
 from soundcharts_pipeline.api.auth import HeaderPair
 from soundcharts_pipeline.api.client import SoundchartsClient
@@ -9,8 +12,12 @@ from soundcharts_pipeline.api.throttle import SlidingWindow
 from soundcharts_pipeline.api.transport import RetryPolicy, Transport, new_session
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline.storage.schema import metadata
 from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline.sync.audience import sync_artist_audience, sync_track_audience
 from soundcharts_pipeline.sync.context import SyncContext
+from soundcharts_pipeline.sync.metadata import sync_artist_metadata, sync_track_metadata
+from soundcharts_pipeline.sync.rankings import sync_rankings
 
 # Fifty places: large enough to meet every oddity, small enough to sync in a second or two.
 SLUG = "viral-50-global"
@@ -66,3 +73,28 @@ def small_chart(slug: str = SLUG, **changes: object) -> ChartSettings:
         **changes,
     }
     return ChartSettings(slug=slug, name=slug, **choices)  # type: ignore[arg-type]
+
+
+def run_cascade(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> None:
+    """Every sync function of the chart, in the order of the cascade."""
+    sync_rankings(ctx, chart, days)
+    sync_track_metadata(ctx, chart, days)
+    for platform in chart.track_audience_platforms:
+        sync_track_audience(ctx, chart, days, platform)
+    sync_artist_metadata(ctx, chart, days)
+    for platform in chart.artist_audience_platforms:
+        sync_artist_audience(ctx, chart, days, platform)
+
+
+def last_days(simulator: Simulator, slug: str, count: int, *, before: int = 0) -> list[date]:
+    """The newest published day of a chart, less `before` days, and the days that lead up to it."""
+    newest = simulator.world.newest_day(slug)
+    assert newest is not None
+    return [newest - timedelta(days=before + n) for n in reversed(range(count))]
+
+
+def whole_rows(warehouse: Warehouse) -> dict[str, list[tuple[object, ...]]]:
+    """Every column of every table that a second run must leave alone."""
+    tables = [t for t in metadata.sorted_tables if t.name not in ("api_usage", "sync_progress")]
+    with warehouse.read() as conn:
+        return {t.name: sorted(map(tuple, conn.execute(select(t))), key=repr) for t in tables}

@@ -1,6 +1,7 @@
 """What a warehouse must hold after some chart-days have been synced from nothing, computed from the simulator's
 world without any of the pipeline's own arithmetic."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -86,7 +87,7 @@ def expected(world: World, chart: ChartSettings, days: Sequence[date]) -> Rows:
 
 def _plain(values: Iterable[Any]) -> tuple[Any, ...]:
     """Hashable, JSON as text of its own."""
-    return tuple(repr(v) if isinstance(v, list | dict) else v for v in values)
+    return tuple(json.dumps(v, sort_keys=True) if isinstance(v, list | dict) else v for v in values)
 
 
 def _ranking_rows(ranking: Any) -> Iterable[tuple[Any, ...]]:

@@ -18,6 +18,7 @@ from soundcharts_pipeline.api.errors import (
 )
 from soundcharts_pipeline.api.pages import WINDOW_DAYS, all_pages, each_page, total_of
 from soundcharts_pipeline.api.transport import Transport
+from soundcharts_pipeline.api.usage import UsageMeter
 from soundcharts_pipeline.models import Artist, Chart, PublishedRanking, Ranking, Series, Track, Window
 
 # One billed call holds up to ten (developers.soundcharts.com, get-artist-metadata-batch).
@@ -38,7 +39,7 @@ class SoundchartsClient:
         self._batches_refused = False
 
     @property
-    def usage(self) -> Any:
+    def usage(self) -> UsageMeter:
         """The meter of all calls of this client."""
         return self._transport.usage
 

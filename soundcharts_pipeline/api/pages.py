@@ -37,15 +37,15 @@ def each_page(get_page: GetPage, endpoint: str) -> Iterator[dict[str, Any]]:
     """Pages in order, up to the announced total; a caller that has what it wants stops early and pays no more.
 
     Raises IncompleteAnswer when the pages are exhausted, or one brings nothing new, with fewer distinct rows than
-    announced. A row that stands twice on one page counts twice (a series may hold two points a day); a row of an earlier page does
-    not count again (that is how overlapping pages were seen to hide missing rows).
+    announced. A row that stands twice on one page counts twice (a series may hold two points a day); a row of an
+    earlier page does not count again (that is how overlapping pages were seen to hide missing rows).
     """
     offset, seen, distinct = 0, set[str](), 0
     while True:
         body = get_page({"offset": offset, "limit": PAGE_LIMIT})
         items, total = items_of(body, endpoint), total_of(body, endpoint)
         # An answer of one page, the usual case, has no earlier rows to compare with.
-        rows = [json.dumps(item, sort_keys=True) for item in items] if offset or total > len(items) else []
+        rows = [json.dumps(item, sort_keys=True) for item in items] if total > len(items) else []
         new = sum(row not in seen for row in rows) if rows else len(items)
         distinct += new
         seen.update(rows)

@@ -154,7 +154,10 @@ def artist_series(items: Iterable[Any], endpoint: str) -> models.Series:
         if (value := _value(item, endpoint, "items")) is not None:
             points[day] = models.AudiencePoint(day, "", value)
         for plots in ("cityPlots", "countryPlots"):
-            for place in item.get(plots) or ():
+            located = item.get(plots) or ()
+            if not isinstance(located, list | tuple):
+                raise _missing(endpoint, plots)
+            for place in located:
                 if (value := _value(place, endpoint, plots)) is not None:
                     where = (place.get("countryCode") or "", place.get("region") or "", place.get("cityName") or "")
                     places[day, *where] = models.GeoPoint(day, *where, value)
@@ -187,7 +190,7 @@ def _value(item: Any, endpoint: str, where: str) -> int | None:
         return None
     try:
         whole = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _missing(endpoint, f"{where}.value") from None
     if isinstance(value, float) and whole != value:
         raise _missing(endpoint, f"{where}.value")

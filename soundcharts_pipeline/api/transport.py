@@ -7,6 +7,7 @@ that had to be repeated all the same (a body that was cut off).
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +93,8 @@ class Transport:
     def get(self, endpoint: str, path: str, params: Mapping[str, str | int]) -> dict[str, Any]:
         """The JSON object at `path`; raises one of `errors` after the last try."""
         policy = self._retry
-        backoff = wait_exponential_jitter(initial=policy.first_wait, max=policy.longest_wait, jitter=policy.first_wait)
+        failures: Counter[bool] = Counter()
+        backoff = wait_exponential_jitter(multiplier=policy.first_wait, max=policy.longest_wait, jitter=policy.first_wait)
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
@@ -101,8 +103,10 @@ class Transport:
             return max(backoff(state), getattr(error, "wait", None) or 0.0)
 
         def stop(state: RetryCallState) -> bool:
-            rate = state.outcome is not None and isinstance(state.outcome.exception(), RateLimited)
-            return state.attempt_number >= (policy.rate_limited_attempts if rate else policy.attempts)
+            # Counted apart: a question that had to wait for its turn has not been tried yet.
+            limited = state.outcome is not None and isinstance(state.outcome.exception(), RateLimited)
+            failures[limited] += 1
+            return failures[limited] >= (policy.rate_limited_attempts if limited else policy.attempts)
 
         retrying = Retrying(
             retry=retry_if_exception_type(TransientError),

@@ -3,14 +3,17 @@
 from collections.abc import Callable, Sequence
 from datetime import date
 
+from soundcharts_pipeline.api.errors import SoundchartsError
 from soundcharts_pipeline.models import FOLLOWERS, TRACK_METRICS, Series, artist_metrics
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.sync.answers import save_answers
 from soundcharts_pipeline.sync.context import SyncContext
-from soundcharts_pipeline.sync.fanout import fan_out
+from soundcharts_pipeline.sync.fanout import fan_out, still_to_do
 from soundcharts_pipeline.sync.plays import Plays
 from soundcharts_pipeline.sync.questions import AIRPLAY, Question, SeriesKey, audience_worklist
 from soundcharts_pipeline.sync.report import SyncReport
+
+NOUN = "audience windows"
 
 
 def sync_track_audience(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], platform: str) -> SyncReport:
@@ -21,7 +24,10 @@ def sync_track_audience(ctx: SyncContext, chart: ChartSettings, days: Sequence[d
     questions = track_questions(ctx, chart, days, platform)
     if platform == AIRPLAY:
         plays = Plays(ctx, chart.airplay_source)
-        plays.check_totals(questions)
+        try:
+            questions = plays.check_totals(questions)
+        except SoundchartsError as error:
+            raise still_to_do(NOUN, error, SyncReport(asked=len(questions), remaining=len(questions))) from error
         return _ask(ctx, questions, plays.fetch)
     return _ask(ctx, questions, lambda q: ctx.client.track_audience(q.uuid, platform, q.window))
 
@@ -48,4 +54,4 @@ def artist_questions(ctx: SyncContext, chart: ChartSettings, days: Sequence[date
 
 
 def _ask(ctx: SyncContext, questions: Sequence[Question], fetch: Callable[[Question], Series]) -> SyncReport:
-    return fan_out(ctx, "audience windows", questions, fetch, lambda conn, answers: save_answers(ctx, conn, answers))
+    return fan_out(ctx, NOUN, questions, fetch, lambda conn, answers: save_answers(ctx, conn, answers))

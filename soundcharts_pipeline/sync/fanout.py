@@ -110,9 +110,14 @@ class _FanOut(Generic[Q, A]):
             return report
         # The error that stopped the work says more than one that it met on the way.
         cause = next((e for e in self._errors if isinstance(e, STOP_AT_ONCE)), self._errors[0])
-        raise SyncIncomplete(
-            f"{report.remaining} of {self._total} {self._noun} are still to do: {cause}. "
-            "What was answered is saved; run it again to ask for the rest alone.",
-            cause=cause,
-            report=report,
-        )
+        raise still_to_do(self._noun, cause, report)
+
+
+def still_to_do(noun: str, cause: SoundchartsError, report: SyncReport) -> SyncIncomplete:
+    """The end of a sync that could not answer all it asked."""
+    return SyncIncomplete(
+        f"{report.remaining} of {report.asked} {noun} are still to do: {cause}. "
+        "What was answered is saved; run it again to ask for the rest alone.",
+        cause=cause,
+        report=report,
+    )

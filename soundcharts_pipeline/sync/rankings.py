@@ -7,14 +7,14 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from soundcharts_pipeline.api.errors import NotFound, NotInPlan, SoundchartsError
+from soundcharts_pipeline.api.errors import NotFound, NotInPlan, QuotaExhausted, SoundchartsError, TransientError
 from soundcharts_pipeline.models import PublishedRanking, Ranking
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.storage import worklists
 from soundcharts_pipeline.storage.saves import save_charts, save_published, save_ranking, save_unpublished
 from soundcharts_pipeline.storage.worklists import ChartDays, RankingDay
 from soundcharts_pipeline.sync.context import SyncContext
-from soundcharts_pipeline.sync.fanout import Answer, fan_out
+from soundcharts_pipeline.sync.fanout import Answer, fan_out, still_to_do
 from soundcharts_pipeline.sync.report import SyncIncomplete, SyncReport
 
 
@@ -56,7 +56,10 @@ def sync_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], 
     unpublished: list[date] = []
     newest: date | None = None
     if unknown:
-        listed = list_published(ctx, chart.slug, wanted=unknown)
+        try:
+            listed = list_published(ctx, chart.slug, wanted=unknown)
+        except (QuotaExhausted, TransientError) as error:
+            raise still_to_do("rankings", error, SyncReport(asked=len(todo), remaining=len(todo))) from error
         newest = listed.newest
         published |= {day: listed.days[day] for day in unknown if day in listed.days}
         unpublished = [day for day in unknown if day not in listed.days and day not in listed.absent]

@@ -1,0 +1,1 @@
+"""Tests of `soundcharts_pipeline.api`."""

@@ -1,56 +1,28 @@
 """Merging: whole rows in, whole rows out, and a repeat changes nothing."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Table, select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from soundcharts_pipeline.storage.bulk import CHUNK, insert_missing, merge, replace_slice
-from soundcharts_pipeline.storage.errors import ValueOutOfRange
 from soundcharts_pipeline.storage.schema import (
     api_usage,
     artists,
     chart_rankings,
     facts,
     genres,
-    track_artists,
     track_audience,
     track_genres,
-    tracks,
 )
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
-MONDAY = datetime(2026, 11, 16, 3, 15, 0, 250000, tzinfo=UTC)
-# What a track cannot do without, with one document.
-DOCUMENT = ["uuid", "name", "audio_features", "first_seen_at", "artists_extracted", "genres_extracted"]
-TUESDAY = datetime(2026, 11, 17, 3, 15, tzinfo=UTC)
-AUDIENCE = [column.name for column in track_audience.columns]
-FACTS = [column.name for column in facts.columns]
-
-Row = tuple[Any, ...]
-
-
-def points(*values: int, fetched_at: datetime = MONDAY) -> list[Row]:
-    """One point a day from 1 November."""
-    return [
-        ("track-1", "spotify", "streams", "id-1", date(2026, 11, day), value, fetched_at)
-        for day, value in enumerate(values, start=1)
-    ]
-
-
-def save_points(warehouse: Warehouse, rows: Sequence[Row]) -> int:
-    with warehouse.write() as connection:
-        return merge(connection, track_audience, rows, columns=AUDIENCE, ignore=["fetched_at"])
-
-
-def stored(warehouse: Warehouse, table: Table) -> list[Row]:
-    with warehouse.read() as connection:
-        return [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+from .rows import AUDIENCE, FACTS, MONDAY, TUESDAY, Row, points, save_points, stored
 
 
 def test_new_rows_are_inserted_whole(warehouse: Warehouse) -> None:
@@ -163,93 +135,6 @@ def test_null_differs_from_a_value_and_equals_null(warehouse: Warehouse) -> None
             changes.append(merge(connection, api_usage, [row], columns=columns))
     assert changes == [1, 0, 1, 0, 1]
     assert stored(warehouse, api_usage) == [unknown]
-
-
-def test_every_kind_of_value_comes_back_as_it_went_in(warehouse: Warehouse) -> None:
-    row = {
-        "uuid": "a",
-        "name": "Song",
-        "release_date": date(1969, 7, 20),
-        "duration_seconds": 2**31 - 1,
-        "explicit": False,
-        "labels": [{"name": "Ünïon\t\\", "type": "Major"}],
-        "composers": [],
-        "audio_features": {"energy": 0.25, "key": 5, "deep": {"b": None, "a": [True, "x"]}},
-        "first_seen_at": datetime(2026, 11, 16, 5, 0, tzinfo=timezone(timedelta(hours=2))),
-        "metadata_fetched_at": None,
-        "artists_extracted": True,
-        "genres_extracted": False,
-    }
-    for expected in (1, 0):
-        with warehouse.write() as connection:
-            assert merge(connection, tracks, [tuple(row.values())], columns=list(row)) == expected
-    with warehouse.read() as connection:
-        assert dict(connection.execute(select(*(tracks.c[name] for name in row))).mappings().one()) == row
-
-
-def test_another_order_of_keys_in_a_document_is_no_change(warehouse: Warehouse) -> None:
-    with warehouse.write() as connection:
-        merge(connection, tracks, [("a", "Song", {"x": 1, "y": 2}, MONDAY, False, False)], columns=DOCUMENT)
-        assert merge(connection, tracks, [("a", "Song", {"y": 2, "x": 1}, MONDAY, False, False)], columns=DOCUMENT) == 0
-        assert merge(connection, tracks, [("a", "Song", {"y": 2, "x": 3}, MONDAY, False, False)], columns=DOCUMENT) == 1
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "\\N", "\\", "\\.", "a\tb", "a\nb", "a\r\nb", "\\t", "'; --", "é", "🎵", "\u2028", "null", "%s", ":x"],
-)
-def test_text_comes_back_exactly(warehouse: Warehouse, text: str) -> None:
-    rows = [(f"key {text}", text, MONDAY)]
-    for expected in (1, 0):
-        with warehouse.write() as connection:
-            assert merge(connection, facts, rows, columns=FACTS) == expected
-    assert stored(warehouse, facts) == rows
-
-
-def test_what_no_database_can_hold_is_taken_out_of_text(warehouse: Warehouse) -> None:
-    with warehouse.write() as connection:
-        merge(connection, facts, [("a\0b", "\0x\ud83d\0", MONDAY), ("ab", "later", MONDAY)], columns=FACTS)
-        document = {"k\0": ["\0v", "\ud83d", "\\u0000"]}
-        merge(connection, tracks, [("a", "\ud83d", document, MONDAY, False, False)], columns=DOCUMENT)
-        features = connection.execute(select(tracks.c.name, tracks.c.audio_features)).one()
-    assert stored(warehouse, facts) == [("ab", "later", MONDAY)]
-    assert tuple(features) == ("\ufffd", {"k": ["v", "\ufffd", "\\u0000"]})
-
-
-@pytest.mark.parametrize("value", [2**63 - 1, -(2**63)])
-def test_64_bits_are_enough_for_a_value(warehouse: Warehouse, value: int) -> None:
-    save_points(warehouse, points(value))
-    assert stored(warehouse, track_audience) == points(value)
-
-
-def test_a_value_beyond_64_bits_is_refused_by_name(warehouse: Warehouse) -> None:
-    with pytest.raises(ValueOutOfRange, match=r"track_audience\.value .* not 9223372036854775808, in \('track-1', 's"):
-        save_points(warehouse, points(5, 2**63))
-    assert stored(warehouse, track_audience) == []
-
-
-def test_a_small_column_holds_32_bits_on_both_databases(warehouse: Warehouse) -> None:
-    rows = [("a", "b", "main", 2**31)]
-    with pytest.raises(ValueOutOfRange, match=r"track_artists\.position"), warehouse.write() as connection:
-        merge(connection, track_artists, rows, columns=["track_uuid", "artist_uuid", "role", "position"])
-
-
-@pytest.mark.parametrize(
-    ("row", "error", "message"),
-    [
-        (("a", None, MONDAY), ValueError, r"facts\.value is null in \('a', None"),
-        (("a", 5, MONDAY), TypeError, r"facts\.value takes str, not int"),
-        (("a", "b", datetime(2026, 1, 1)), ValueError, "no time zone"),  # noqa: DTZ001
-        (("a", "b", date(2026, 1, 1)), TypeError, r"facts\.noted_at takes datetime, not date"),
-        (("a", "b"), ValueError, "rows for facts need 3 values: name, value, noted_at"),
-    ],
-)
-def test_a_wrong_row_is_refused_before_anything_is_saved(
-    warehouse: Warehouse, row: Row, error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message), warehouse.write() as connection:
-        merge(connection, facts, [("ok", "ok", MONDAY), row], columns=FACTS)
-    assert stored(warehouse, facts) == []
 
 
 def test_a_merge_needs_the_whole_key_and_known_columns(warehouse: Warehouse) -> None:

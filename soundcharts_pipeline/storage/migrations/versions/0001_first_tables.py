@@ -192,6 +192,7 @@ def _audience() -> None:
             "track_uuid", "platform", "metric", "identifier", "date", name=op.f("pk_track_audience")
         ),
         comment="One track, platform, metric, identifier and day",
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "artist_audience",
@@ -203,6 +204,7 @@ def _audience() -> None:
         sa.Column("fetched_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("artist_uuid", "platform", "metric", "date", name=op.f("pk_artist_audience")),
         comment="One artist, platform, metric and day",
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "artist_audience_geo",
@@ -225,6 +227,7 @@ def _audience() -> None:
             name=op.f("pk_artist_audience_geo"),
         ),
         comment="One artist, platform, metric, day and place; city_name '' is a whole country (a partial sum)",
+        sqlite_with_rowid=False,
     )
 
 

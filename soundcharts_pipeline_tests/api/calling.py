@@ -1,0 +1,144 @@
+"""A transport over real HTTP that waits for nothing, and a tiny server for answers that the simulator never gives."""
+
+import json
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from soundcharts_pipeline.api.auth import Auth, ClientCredentials, HeaderPair
+from soundcharts_pipeline.api.client import SoundchartsClient
+from soundcharts_pipeline.api.errors import SoundchartsError
+from soundcharts_pipeline.api.throttle import SlidingWindow
+from soundcharts_pipeline.api.transport import RetryPolicy, Transport, new_session
+
+from .fake_time import FakeTime
+
+APP = ("sesame-app-id", "sesame-api-key")
+CLIENT = ("sesame-client-id", "sesame-client-secret")
+SECRET = "sesame"
+
+
+@dataclass
+class Caller:
+    """A transport with what it waited for: `between` its tries, and in the throttle (`time`)."""
+
+    transport: Transport
+    auth: Auth
+    time: FakeTime
+    between: list[float]
+
+    @property
+    def client(self) -> SoundchartsClient:
+        return SoundchartsClient(self.transport)
+
+
+def caller_of(
+    url: str,
+    *,
+    auth: Auth | None = None,
+    oauth_url: str | None = None,
+    time: FakeTime | None = None,
+    per_minute: int = 10_000,
+    **more: Any,
+) -> Caller:
+    """A transport to `url`, with the header pair unless other credentials are asked for."""
+    time, between = time or FakeTime(), list[float]()
+    session = new_session(32, url, {})
+    if oauth_url is not None:
+        auth = ClientCredentials(oauth_url, *CLIENT, session=session, monotonic=time.monotonic)
+    auth = auth or HeaderPair(*APP)
+    transport = Transport(
+        base_url=url,
+        auth=auth,
+        session=session,
+        throttle=SlidingWindow(per_minute, monotonic=time.monotonic, sleep=time.sleep),
+        sleep=between.append,
+        **{"retry": RetryPolicy(), **more},
+    )
+    return Caller(transport, auth, time, between)
+
+
+def no_secret_in(error: SoundchartsError) -> bool:
+    """Whether neither the error's texts nor its traceback show a secret."""
+    texts = [str(error), repr(error), repr(error.__dict__), *traceback.format_exception(error)]
+    return not any(SECRET in text for text in texts)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it arrived: `target` is path and query as they were sent."""
+
+    target: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def params(self) -> dict[str, str]:
+        return dict(parse_qsl(urlsplit(self.target).query, strict_parsing=True))
+
+
+@dataclass(frozen=True)
+class Says:
+    """One answer."""
+
+    status: int = 200
+    body: bytes = b'{"items": [], "page": {"total": 0}, "errors": []}'
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def json(cls, body: Any, status: int = 200, **headers: str) -> "Says":
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return cls(status, json.dumps(body).encode(), {"content-type": "application/json", **named})
+
+
+@dataclass
+class Stub:
+    """A server of a few lines, and what it was asked."""
+
+    url: str
+    asked: list[Asked]
+
+
+@contextmanager
+def answering(answer: Callable[[Asked], Says]) -> Iterator[Stub]:
+    """Serve `answer` on the loopback address while the block lasts."""
+    asked: list[Asked] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            asked.append(Asked(self.path, headers, body))
+            says = answer(asked[-1])
+            self.send_response(says.status)
+            for name, value in {**says.headers, "content-length": str(len(says.body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(says.body)
+
+        do_POST = do_GET  # noqa: N815 (the name is http.server's)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield Stub(f"http://127.0.0.1:{server.server_address[1]}", asked)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,432 @@
+"""Whole records from payload files, and a named error for every required key that is missing."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from soundcharts_pipeline.api import parsing
+from soundcharts_pipeline.api.errors import UnexpectedPayload
+from soundcharts_pipeline.models import (
+    Artist,
+    ArtistRef,
+    AudiencePoint,
+    Chart,
+    Genre,
+    GeoPoint,
+    PublishedRanking,
+    Ranking,
+    RankingEntry,
+    Series,
+    Track,
+    TrackRef,
+)
+
+from .recorded import payload
+
+BAD_GUY = "7d534228-5165-11e9-9375-549f35161576"
+SECOND = "11111111-2222-11e9-9375-aaaaaaaaaaaa"
+THIRD = "33333333-4444-11ea-9375-bbbbbbbbbbbb"
+BILLIE = ArtistRef(
+    uuid="11e81bcc-9c1c-ce38-b96b-a0369fe50396",
+    name="Billie Eilish",
+    slug="billie-eilish",
+    app_url="https://example.test/a/1",
+    image_url="https://example.test/a/1.jpg",
+)
+TONES = ArtistRef(uuid="ca22091a-3c00-11e9-974f-549f35141000", name="Tones and I", slug="tones-and-i")
+GLOBAL = Chart(
+    slug="global-28",
+    name="Global Daily Top Songs",
+    platform="spotify",
+    frequency="daily",
+    type="song",
+    max_results=200,
+    web_url="https://example.test/c",
+)
+ONE, OTHER = "a" * 22, "b" * 22
+
+
+def _entry(position: int, uuid: str, name: str, credit: str, **more: Any) -> RankingEntry:
+    ref = TrackRef(uuid=uuid, name=name, credit_name=credit, image_url="https://example.test/t.jpg")
+    return RankingEntry(position=position, track=ref, time_on_chart_unit="DOC", **more)
+
+
+def _may(day: int) -> date:
+    return date(2026, 5, day)
+
+
+def test_chart_platforms() -> None:
+    items = payload("chart_platforms")["items"]
+
+    assert [parsing.platform(item, "chart_platforms") for item in items] == ["spotify", "apple-music"]
+
+
+def test_charts_worldwide_of_a_city_and_with_nothing_but_what_is_required() -> None:
+    assert [parsing.chart(item, "charts") for item in payload("charts")["items"]] == [
+        GLOBAL,
+        Chart(
+            slug="local-pulse-paris",
+            name="Local Pulse Paris",
+            platform="spotify",
+            country_code="FR",
+            city_name="Paris",
+            frequency="weekly",
+            type="song",
+            max_results=100,
+        ),
+        Chart(slug="bare-1", name="Nameless", platform="spotify"),
+    ]
+
+
+def test_published_rankings_keep_their_own_calendar_day_and_exact_timestamp() -> None:
+    items = payload("available_rankings")["items"]
+
+    # The last one is the 29th in UTC: the day printed counts.
+    assert [parsing.published(item, "available_rankings") for item in items] == [
+        PublishedRanking(_may(30), "2026-05-30T12:00:00+00:00"),
+        PublishedRanking(_may(29), "2026-05-29T12:00:00+00:00"),
+        PublishedRanking(_may(28), "2026-05-28T23:00:00-02:00"),
+    ]
+
+
+def test_a_ranking_as_documented() -> None:
+    assert parsing.ranking([payload("ranking")], "ranking") == Ranking(
+        chart=GLOBAL,
+        day=_may(29),
+        metric_type="streams",
+        entries=(
+            _entry(
+                *(1, BAD_GUY, "bad guy", "Billie Eilish"),
+                old_position=2,
+                position_change=1,
+                metric=5000123,
+                entry_date=_may(19),
+                time_on_chart=10,
+            ),
+            _entry(
+                *(2, SECOND, "second", "Someone"),
+                metric=4999999,
+                entry_state="new",
+                entry_date=_may(29),
+                time_on_chart=1,
+            ),
+        ),
+    )
+
+
+def test_a_ranking_as_recorded_has_zeros_for_a_new_entry_and_a_change_of_zero_for_a_steady_one() -> None:
+    assert parsing.ranking([payload("ranking_recorded")], "ranking") == Ranking(
+        chart=GLOBAL,
+        day=_may(29),
+        metric_type="streamcount",
+        entries=(
+            _entry(
+                *(1, BAD_GUY, "bad guy", "Billie Eilish"),
+                old_position=1,
+                position_change=0,
+                metric=6400321,
+                entry_date=_may(19),
+                time_on_chart=10,
+            ),
+            _entry(*(2, SECOND, "second", "Someone"), metric=5400321, entry_date=_may(29), time_on_chart=1),
+        ),
+    )
+
+
+def test_a_bare_ranking_is_sorted_and_leaves_out_what_left_the_chart() -> None:
+    assert parsing.ranking([payload("ranking_bare")], "ranking") == Ranking(
+        chart=Chart(slug="airplay-daily", name="Airplay Daily", platform="airplay"),
+        day=_may(29),
+        metric_type=None,
+        entries=(
+            RankingEntry(position=1, track=TrackRef(uuid=BAD_GUY, name="bad guy")),
+            RankingEntry(position=3, track=TrackRef(uuid=THIRD, name="third"), old_position=1, position_change=-2),
+        ),
+    )
+
+
+def test_the_newest_ranking_is_read_off_what_a_ranking_is_related_to() -> None:
+    chart, published = parsing.newest(payload("ranking_recorded")["related"], "ranking")
+
+    assert (chart, published) == (GLOBAL, PublishedRanking(_may(29), "2026-05-29T12:00:00+00:00"))
+
+
+def test_a_track_as_documented() -> None:
+    assert parsing.track(payload("track")["object"], "track") == Track(
+        uuid=BAD_GUY,
+        name="bad guy",
+        credit_name="Billie Eilish feat. Tones and I",
+        image_url="https://example.test/t.jpg",
+        isrc="USUM71900764",
+        release_date=date(2019, 3, 29),
+        duration_seconds=194,
+        explicit=False,
+        language_code="en",
+        copyright="2019 Some Label",
+        distributor="Some Distributor",
+        app_url="https://example.test/t",
+        preview_url="https://example.test/p.mp3",
+        labels=[{"name": "Some Label", "type": "Major"}],
+        composers=["A. Writer"],
+        producers=["F. Maker"],
+        iswcs=["T0000000001"],
+        audio_features={
+            "danceability": 0.7,
+            "energy": 0.43,
+            "tempo": 135.1,
+            "key": 7,
+            "mode": 1,
+            "timeSignature": 4,
+            "valence": None,
+        },
+        artists=(BILLIE, TONES),
+        main_artists=(BILLIE,),
+        featured_artists=(TONES,),
+        genres=(Genre(root="pop", subs=("electropop", "dark pop")), Genre(root="alternative")),
+    )
+
+
+def test_a_track_of_empty_texts_empty_objects_and_missing_fields() -> None:
+    assert parsing.track(payload("track_bare")["object"], "track") == Track(
+        uuid=SECOND, name="second", labels=[], composers=["A. Writer"], producers=[], iswcs=[]
+    )
+
+
+def test_a_track_of_the_second_version_has_texts_where_objects_are_now() -> None:
+    assert parsing.track(payload("track_v2")["object"], "track") == Track(
+        uuid=THIRD,
+        name="third",
+        credit_name="Someone",
+        isrc="FRZ012600001",
+        duration_seconds=201,
+        labels=[{"name": "Some Label"}],
+        composers=[],
+        producers=[],
+        iswcs=[],
+        artists=(ArtistRef(uuid=TONES.uuid, name="Tones and I"),),
+        genres=(Genre(root="pop"), Genre(root="rock")),
+    )
+
+
+def test_an_artist_as_documented() -> None:
+    assert parsing.artist(payload("artist")["object"], "artist") == Artist(
+        uuid=BILLIE.uuid,
+        name="Billie Eilish",
+        slug="billie-eilish",
+        image_url="https://example.test/a/1.jpg",
+        app_url="https://example.test/a/1",
+        web_url="https://example.test/w",
+        country_code="US",
+        city_name="Los Angeles",
+        biography="Sings.",
+        career_stage="superstar",
+        growth_level="average_growth",
+        gender="female",
+        type="person",
+        birth_date=date(2001, 12, 18),
+        isni="0000000000000001",
+        ipi="00000000002",
+        genres=(Genre(root="alternative", subs=("alternative pop",)),),
+    )
+
+
+def test_an_artist_of_empty_texts_a_number_for_a_text_and_an_unset_date() -> None:
+    assert parsing.artist(payload("artist_bare")["object"], "artist") == Artist(
+        uuid=TONES.uuid, name="Tones and I", slug="tones-and-i", isni="12345", genres=(Genre(root="pop"),)
+    )
+
+
+def test_an_artist_of_the_second_version_has_six_fields() -> None:
+    assert parsing.artist(payload("artist_v2")["object"], "artist") == Artist(
+        uuid=TONES.uuid, name="Tones and I", slug="tones-and-i", country_code="AU"
+    )
+
+
+def test_track_audience_is_kept_by_identifier() -> None:
+    assert parsing.track_series(payload("track_audience")["items"], "track_audience") == Series(
+        (
+            AudiencePoint(_may(28), ONE, 2500000123),
+            AudiencePoint(_may(28), OTHER, 1200345),
+            AudiencePoint(_may(29), ONE, 2500999999),
+            AudiencePoint(_may(29), OTHER, 1200000),
+        )
+    )
+
+
+def test_track_audience_recorded_newest_first_comes_oldest_first_with_its_gap() -> None:
+    assert parsing.track_series(payload("track_audience_recorded")["items"], "track_audience") == Series(
+        (AudiencePoint(_may(28), ONE, 6000000100), AudiencePoint(_may(30), ONE, 6000000300))
+    )
+
+
+def test_untidy_track_audience_keeps_the_latest_of_a_day_and_no_null() -> None:
+    assert parsing.track_series(payload("track_audience_untidy")["items"], "track_audience") == Series(
+        (
+            AudiencePoint(_may(27), "", 7),  # of a plot without identifier; null and '' are no values
+            AudiencePoint(_may(28), ONE, 280),  # the same timestamp twice: the one listed last
+            AudiencePoint(_may(29), ONE, 290),  # the later timestamp, although listed first
+            AudiencePoint(_may(29), OTHER, 29),
+        )
+    )
+
+
+def test_artist_streaming_with_its_places() -> None:
+    assert parsing.artist_series(payload("artist_streaming")["items"], "artist_streaming") == Series(
+        (AudiencePoint(_may(29), "", 99000123), AudiencePoint(_may(30), "", 99050456)),
+        (
+            GeoPoint(_may(29), "GB", "London, City of", "London", 1500000),
+            GeoPoint(_may(29), "GB", "", "", 1900000),
+        ),
+    )
+
+
+def test_artist_streaming_as_recorded_has_empty_regions_absent_plots_and_null_places() -> None:
+    assert parsing.artist_series(payload("artist_streaming_recorded")["items"], "artist_streaming") == Series(
+        (AudiencePoint(_may(29), "", 99000123), AudiencePoint(_may(30), "", 99050456)),
+        (
+            GeoPoint(_may(29), "SG", "", "Singapore", 800000),
+            GeoPoint(_may(29), "FR", "Île-de-France", "Paris", 700000),
+            GeoPoint(_may(29), "SG", "", "", 800000),
+            GeoPoint(_may(29), "FR", "", "", 700000),
+        ),
+    )
+
+
+def test_untidy_followers_keep_the_latest_of_a_day_and_no_null() -> None:
+    assert parsing.artist_series(payload("artist_followers_untidy")["items"], "artist_followers") == Series(
+        (AudiencePoint(_may(27), "", 5000000001), AudiencePoint(_may(29), "", 120000456)),
+        (GeoPoint(_may(29), "US", "", "", 36000000),),
+    )
+
+
+def test_plays_are_summed_over_the_stations() -> None:
+    assert parsing.plays(payload("track_broadcast_groups")["items"], "track_broadcast_groups") == 137
+
+
+Parse = Callable[[Any], object]
+Path = tuple[str | int, ...]
+
+
+def _ranking(body: Any) -> object:
+    return parsing.ranking([body], "ranking")
+
+
+def _newest(body: Any) -> object:
+    return parsing.newest(body.get("related"), "ranking")
+
+
+def _each(parse: Callable[[Any, str], object]) -> Callable[[str], Parse]:
+    return lambda endpoint: lambda body: [parse(item, endpoint) for item in body["items"]]
+
+
+def _object(parse: Callable[[Any, str], object]) -> Callable[[str], Parse]:
+    return lambda endpoint: lambda body: parse(body.get("object"), endpoint)
+
+
+def _items(parse: Callable[[Any, str], object]) -> Callable[[str], Parse]:
+    return lambda endpoint: lambda body: parse(body["items"], endpoint)
+
+
+REQUIRED: list[tuple[str, str, Parse, Path]] = [
+    *[("chart_platforms", "chart_platforms", _each(parsing.platform)("chart_platforms"), ("items", 0, key))
+      for key in ("code",)],
+    *[("charts", "charts", _each(parsing.chart)("charts"), ("items", 1, key)) for key in ("slug", "name", "platform")],
+    ("ranking", "ranking", _ranking, ("related", "date")),
+    ("ranking", "ranking", _ranking, ("related", "chart")),
+    *[("ranking", "ranking", _ranking, ("related", "chart", key)) for key in ("slug", "name", "platform")],
+    *[("ranking", "ranking", _ranking, ("items", 1, key)) for key in ("song", "position")],
+    *[("ranking", "ranking", _ranking, ("items", 1, "song", key)) for key in ("uuid", "name")],
+    ("ranking_recorded", "ranking", _newest, ("related", "date")),
+    *[("ranking_recorded", "ranking", _newest, ("related", "chart", key)) for key in ("slug", "name", "platform")],
+    *[("track", "track", _object(parsing.track)("track"), ("object", key)) for key in ("uuid", "name")],
+    *[("track", "track", _object(parsing.track)("track"), ("object", "artists", 0, key)) for key in ("uuid", "name")],
+    ("track", "track", _object(parsing.track)("track"), ("object", "genres", 0, "root")),
+    *[("artist", "artist", _object(parsing.artist)("artist"), ("object", key)) for key in ("uuid", "name")],
+    *[("track_audience", "track_audience", _items(parsing.track_series)("track_audience"), ("items", 1, key))
+      for key in ("date", "plots")],
+    ("artist_streaming", "artist_streaming", _items(parsing.artist_series)("artist_streaming"), ("items", 1, "date")),
+    (
+        "track_broadcast_groups",
+        "track_broadcast_groups",
+        _items(parsing.plays)("track_broadcast_groups"),
+        ("items", 1, "playCount"),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("missing", [lambda where, key: where.pop(key), lambda where, key: where.update({key: None})])
+@pytest.mark.parametrize(("name", "endpoint", "parse", "path"), REQUIRED)
+def test_a_required_key_that_is_missing_or_null_is_named_with_its_endpoint(
+    name: str, endpoint: str, parse: Parse, path: Path, missing: Callable[[Any, str | int], None]
+) -> None:
+    body = payload(name)
+    assert parse(body)
+    where = body
+    for step in path[:-1]:
+        where = where[step]
+    missing(where, path[-1])
+
+    with pytest.raises(UnexpectedPayload, match=rf"^{endpoint}: .*\b{path[-1]}\b.*charts\.yaml") as raised:
+        parse(body)
+    assert raised.value.endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "nonsense"),
+    [
+        ("track", ("object", "duration"), "three minutes"),
+        ("track", ("object", "artists"), "Billie Eilish"),
+        ("track", ("object", "releaseDate"), "last spring"),
+        ("track", ("object", "audio"), 7),
+        ("track_audience", ("items", 0, "date"), "yesterday"),
+        ("track_audience", ("items", 0, "date"), 20260529),
+        ("track_audience", ("items", 0, "plots"), 7),
+        ("track_audience", ("items", 0, "plots", 0), 7),
+        ("track_audience", ("items", 0, "plots", 0, "value"), "many"),
+        ("track_audience", ("items", 0, "plots", 0, "value"), 1.5),
+        ("track_audience", ("items", 0, "plots", 0, "value"), float("inf")),
+        ("track_audience", ("items", 0, "plots", 0, "value"), float("nan")),
+        ("artist_streaming", ("items", 0), None),
+        ("artist_streaming", ("items", 0, "value"), []),
+        ("artist_streaming", ("items", 0, "cityPlots"), 7),
+        ("artist_streaming", ("items", 0, "cityPlots"), "London"),
+        ("artist_streaming", ("items", 0, "cityPlots", 0), ["London"]),
+        ("artist_streaming", ("items", 0, "countryPlots", 0, "value"), {"value": 3}),
+        ("available_rankings", ("items", 0), {"date": "2026-05-29T12:00:00+00:00"}),
+        ("available_rankings", ("items", 0), 20260529),
+        ("available_rankings", ("items", 0), None),
+    ],
+)
+def test_a_field_of_another_shape_is_an_error_and_never_a_silent_null(name: str, path: Path, nonsense: object) -> None:
+    parse = {
+        "track": _object(parsing.track)(name),
+        "track_audience": _items(parsing.track_series)(name),
+        "artist_streaming": _items(parsing.artist_series)(name),
+        "available_rankings": _each(parsing.published)(name),
+    }[name]
+    body = payload(name)
+    where = body
+    for step in path[:-1]:
+        where = where[step]
+    where[path[-1]] = nonsense
+
+    with pytest.raises(UnexpectedPayload, match=f"^{name}: ") as raised:
+        parse(body)
+    assert raised.value.endpoint == name
+
+
+@pytest.mark.parametrize("value", [7, 7.0, "7"])
+def test_a_whole_number_is_read_however_it_is_written(value: object) -> None:
+    item = {"date": "2026-05-29T00:00:00+00:00", "value": value}
+
+    assert parsing.artist_series([item], "artist_streaming").points == (AudiencePoint(_may(29), "", 7),)
+
+
+def test_platform_codes_and_texts_may_be_numbers_but_never_lists() -> None:
+    chart = payload("charts")["items"][0]
+
+    assert parsing.chart({**chart, "name": 1979}, "charts").name == "1979"
+    with pytest.raises(UnexpectedPayload, match=r"charts: name: "):
+        parsing.chart({**chart, "name": ["1979"]}, "charts")

@@ -1,0 +1,165 @@
+"""The whole Dagster project on an instance, a warehouse and a simulator of one test."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+
+import dagster as dg
+import pytest
+from dagster._core.events import DagsterEvent, DagsterEventType, JobFailureData
+
+from soundcharts_pipeline.api.client import SoundchartsClient
+from soundcharts_pipeline.definitions import build_definitions
+from soundcharts_pipeline.environment import read_environment
+from soundcharts_pipeline.jobs import FULL_SYNC
+from soundcharts_pipeline.partitions import ChartSpan, partition_key
+from soundcharts_pipeline.resources import SoundchartsResource, open_client
+from soundcharts_pipeline.run_requests import asset_key
+from soundcharts_pipeline.settings import ChartSettings, Settings
+from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline.storage.saves import save_published
+from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline_tests.helpers import SLUG, small_chart
+
+# A week of history keeps a chart-day of fifty tracks at about a second.
+HISTORY_DAYS = 7
+
+
+class HastySoundcharts(SoundchartsResource):
+    """The account with a client that tries every call once: nobody waits for a second try."""
+
+    @cached_property
+    def client(self) -> SoundchartsClient:
+        return open_client(self.environment, self.endpoints, attempts=1)
+
+
+def chart(slug: str = SLUG, **changes: object) -> ChartSettings:
+    """A small chart that is followed since a fortnight before the simulator's newest ranking."""
+    return small_chart(slug, **{"history_days": HISTORY_DAYS, **changes})
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Definitions for some charts, with everything they touch."""
+
+    simulator: Simulator
+    instance: dg.DagsterInstance
+    warehouse: Warehouse
+    settings: Settings
+    definitions: dg.Definitions
+
+    def newest(self, slug: str = SLUG) -> date:
+        day = self.simulator.world.newest_day(slug)
+        assert day is not None
+        return day
+
+    def span(self, days: int, slug: str = SLUG, *, ago: int = 0) -> ChartSpan:
+        """The newest `days` days of a chart, or those that ended `ago` days before."""
+        last = self.newest(slug) - timedelta(days=ago)
+        return ChartSpan(slug, last - timedelta(days=days - 1), last)
+
+    def run(
+        self, span: ChartSpan, keys: Iterable[str] | None = None, *, job: str = FULL_SYNC
+    ) -> dg.ExecuteInProcessResult:
+        """One run over the span, of the whole job or of some assets."""
+        selection = None if keys is None else [asset_key(key) for key in keys]
+        tags = span.tags if span.first != span.last else {}
+        return self.definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance,
+            asset_selection=selection,
+            partition_key=None if tags else span.keys[0],
+            tags=tags,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+
+    def perform(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+        """What the daemon makes of a run request."""
+        assert request.job_name is not None
+        return self.definitions.resolve_job_def(request.job_name).execute_in_process(
+            instance=self.instance,
+            asset_selection=request.asset_selection and list(request.asset_selection),
+            tags=dict(request.tags),
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+
+    def tick(self, schedule: str) -> "Tick":
+        """What the schedule says now."""
+        repository = self.definitions.get_repository_def()
+        with dg.build_schedule_context(self.instance, repository_def=repository) as context:
+            data = repository.get_schedule_def(schedule).evaluate_tick(context)
+        return Tick(list(data.run_requests or ()), data.skip_message, None)
+
+    def evaluate(self, sensor: str, cursor: str | None = None) -> "Tick":
+        """What the sensor says now."""
+        repository = self.definitions.get_repository_def()
+        with dg.build_sensor_context(self.instance, cursor, repository_def=repository) as context:
+            data = repository.get_sensor_def(sensor).evaluate_tick(context)
+        return Tick(list(data.run_requests or ()), data.skip_message, data.cursor)
+
+    def begin(self, span: ChartSpan, *, job: str = FULL_SYNC, **tags: str) -> dg.DagsterRun:
+        """A run of the span that is at work, as far as the instance can tell."""
+        return self.instance.create_run_for_job(
+            self.definitions.resolve_job_def(job),
+            tags={**span.tags, **tags},
+            status=dg.DagsterRunStatus.STARTED,
+        )
+
+    def end(self, run: dg.DagsterRun, kind: DagsterEventType, at: datetime) -> None:
+        """The run is over since then."""
+        failure = JobFailureData(None) if kind is DagsterEventType.RUN_FAILURE else None
+        event = DagsterEvent(kind.value, run.job_name, event_specific_data=failure)
+        self.instance.report_dagster_event(event, run.run_id, timestamp=at.timestamp())
+
+    def days(self, key: str, slug: str = SLUG) -> list[date]:
+        """Days of the chart on which the asset is materialised."""
+        keys = self.instance.get_materialized_partitions(asset_key(key))
+        return sorted(date.fromisoformat(day) for name, day in (one.split("|") for one in keys) if name == slug)
+
+    def publish(self, span: ChartSpan, *, known_since: timedelta = timedelta(hours=1)) -> None:
+        """The warehouse has known for that long that these days are published."""
+        known = [p for p in self.simulator.world.published_days(span.slug) if span.first <= p.day <= span.last]
+        with self.warehouse.write() as conn:
+            save_published(conn, span.slug, known, datetime.now(UTC) - known_since)
+
+    def lose(self, key: str, *days: date, slug: str = SLUG) -> None:
+        """Dagster forgets that the asset was materialised on these days."""
+        self.instance.wipe_asset_partitions(asset_key(key), [partition_key(slug, day) for day in days])
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The outcome of a schedule or sensor."""
+
+    requests: Sequence[dg.RunRequest]
+    skipped: str | None
+    cursor: str | None
+
+
+@contextmanager
+def open_project(
+    simulator: Simulator,
+    environ: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    *charts: ChartSettings,
+    hasty: bool = False,
+) -> Iterator[Project]:
+    """A project for these charts (by default one); resources read the environment, as everywhere."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    of_slugs = {one.slug: one for one in charts or (chart(),)}
+    settings = Settings(of_slugs)
+    resources = {"soundcharts": HastySoundcharts()} if hasty else None
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        closing(Warehouse(read_environment(environ).database_url)) as warehouse,
+    ):
+        yield Project(simulator, instance, warehouse, settings, build_definitions(settings, resources=resources))
+
+
+def asset_names(request: dg.RunRequest) -> list[str]:
+    """What a run request asks for."""
+    return [key.to_user_string() for key in request.asset_selection or ()]

@@ -1,0 +1,160 @@
+"""The project as Dagster loads it: with nothing set, without a warning, and with the names that users rely on."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+import soundcharts_pipeline
+from soundcharts_pipeline.definitions import build_definitions
+from soundcharts_pipeline.settings import Settings
+from soundcharts_pipeline_tests.helpers import small_chart
+
+FOLDER = Path(soundcharts_pipeline.__file__).parent
+SNAPSHOT = Path(__file__).parent / "snapshots" / "definitions.txt"
+# Not an import but a program.
+PROGRAM = "__main__"
+
+# Runs before a module is imported: from then on nothing may be asked of the environment, the network or a process.
+# Only what a call of our own module's body leads to counts; the libraries that it imports have had their turn.
+WATCH = """
+import importlib, os, sys
+import dagster, pandas, requests, sqlalchemy, alembic, typer, rich.progress, ruamel.yaml, tenacity, dagster_graphql
+
+names = sys.argv[1:]
+asked = []
+
+
+class Watched(dict):
+    def _seen(self, name):
+        frame = sys._getframe(2)
+        while frame is not None:
+            module = frame.f_globals.get("__name__", "")
+            if frame.f_code.co_name == "<module>":
+                if module.startswith("soundcharts_pipeline"):
+                    asked.append(f"{module} reads the environment: {name}")
+                return
+            frame = frame.f_back
+
+    def __getitem__(self, name):
+        self._seen(name)
+        return super().__getitem__(name)
+
+
+os.environ._data = Watched(os.environ._data)
+
+
+def hook(event, arguments):
+    if event.startswith(("socket.", "subprocess.", "os.exec", "os.fork", "os.mkdir", "sqlite3.")):
+        asked.append(f"{event} {arguments}")
+    if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+        asked.append(f"writes {arguments[0]}")
+
+
+sys.dont_write_bytecode = True
+sys.addaudithook(hook)
+for name in names:
+    importlib.import_module(name)
+print("\\n".join(asked))
+"""
+
+
+def _nothing_set() -> dict[str, str]:
+    return {"PATH": os.environ["PATH"]}
+
+
+def test_the_project_is_valid_with_an_empty_environment_and_warns_of_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("dagster"), "definitions", "validate"],
+        cwd=FOLDER.parent,
+        env=_nothing_set() | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "Validation successful for code location soundcharts_pipeline" in said
+    # Dagster has a word to say of its own command.
+    ours = [line for line in said.splitlines() if "Warning" in line and "definitions_validate_command" not in line]
+    assert ours == []
+
+
+def test_nothing_happens_when_a_module_is_imported() -> None:
+    names = (
+        ".".join(("soundcharts_pipeline", *path.relative_to(FOLDER).with_suffix("").parts))
+        for path in sorted(FOLDER.rglob("*.py"))
+    )
+    # Definitions are what Dagster loads; the environment of migrations runs inside Alembic alone.
+    modules = [name for name in names if not name.endswith((".definitions", ".__main__", "migrations.env"))]
+    done = subprocess.run(
+        [sys.executable, "-c", WATCH, *modules], cwd=FOLDER.parent, env=_nothing_set(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    """Two charts, of which one is off and asks for a platform of its own."""
+    daily = small_chart("viral-50-global", schedule="0 2 * * *")
+    weekly = small_chart(
+        "tiktok-weekly-songs",
+        active=False,
+        schedule="0 6 * * 1",
+        timezone="Europe/Paris",
+        track_audience_platforms=("shazam",),
+        artist_audience_platforms=("youtube",),
+    )
+    return build_definitions(Settings({chart.slug: chart for chart in (daily, weekly)}))
+
+
+def _described(definitions: dg.Definitions) -> Iterator[str]:
+    repository = definitions.get_repository_def()
+    graph = repository.asset_graph
+    for key in sorted(graph.get_all_asset_keys()):
+        node = graph.get(key)
+        yield f"asset {key.to_user_string()}"
+        yield f"    group {node.group_name}; owners {', '.join(sorted(node.owners))}"
+        yield f"    kinds {', '.join(sorted(node.kinds)) or 'none'}"
+        partitions = node.partitions_def
+        names = partitions.partition_dimension_names if isinstance(partitions, dg.MultiPartitionsDefinition) else ()
+        yield f"    partitions {' x '.join(names) or 'none'}"
+        policy = node.backfill_policy.policy_type.value if node.backfill_policy else "none"
+        yield f"    backfill {policy}; freshness {'yes' if node.freshness_policy else 'no'}"
+        yield f"    below {', '.join(sorted(parent.to_user_string() for parent in node.parent_keys)) or 'nothing'}"
+        checks = sorted(check.name for check in graph.get_check_keys_for_assets({key}))
+        yield f"    checks {', '.join(checks) or 'none'}"
+    for job in sorted(repository.get_all_jobs(), key=lambda job: job.name):
+        if not job.name.startswith("__"):
+            selected = sorted(key.to_user_string() for key in job.asset_layer.selected_asset_keys)
+            yield f"job {job.name}: {', '.join(selected)}"
+    for schedule in sorted(repository.schedule_defs, key=lambda schedule: schedule.name):
+        cron, zone = schedule.cron_schedule, schedule.execution_timezone
+        yield f"schedule {schedule.name}: {cron} {zone}, {schedule.default_status.value}, job {schedule.job_name}"
+    for sensor in sorted(repository.sensor_defs, key=lambda sensor: sensor.name):
+        every = sensor.minimum_interval_seconds
+        yield f"sensor {sensor.name}: every {every} s, {sensor.default_status.value}, job {sensor.job_name}"
+
+
+def test_names_are_those_that_users_rely_on(definitions: dg.Definitions) -> None:
+    """After a change that is meant: write `_described` to the snapshot and review its diff."""
+    assert "\n".join(_described(definitions)) + "\n" == SNAPSHOT.read_text()
+
+
+def test_every_asset_says_what_one_row_is_and_which_team_owns_it(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key in graph.materializable_asset_keys:
+        node = graph.get(key)
+        assert (node.description or "").startswith("One row is one "), key
+        assert node.owners, key
+        assert {"dagster/table_name", "dagster/column_schema", "dagster/column_lineage"} <= node.metadata.keys()
+
+
+def test_two_slugs_that_differ_in_punctuation_alone_have_a_schedule_each() -> None:
+    charts = {slug: small_chart(slug) for slug in ("top-10", "top_10")}
+    schedules = build_definitions(Settings(charts)).get_repository_def().schedule_defs
+    assert {schedule.tags["soundcharts/chart"] for schedule in schedules} == charts.keys()

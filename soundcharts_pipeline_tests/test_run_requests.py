@@ -1,0 +1,113 @@
+"""What is requested, what counts as being at work, and when a failed span may be tried again."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soundcharts_pipeline.partitions import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG, ChartSpan
+from soundcharts_pipeline.run_requests import (
+    FIRST_BACKOFF,
+    LONGEST_BACKOFF,
+    EndedRun,
+    materialized_days,
+    next_try,
+    request_run,
+    spans_in_flight,
+)
+
+SPAN = ChartSpan("global-28", date(2026, 11, 2), date(2026, 11, 5))
+ELSEWHERE = ChartSpan("global-28", date(2026, 11, 6), date(2026, 11, 9))
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def _ended(hours_ago: float, *, succeeded: bool = False, span: ChartSpan = SPAN) -> EndedRun:
+    return EndedRun(span, succeeded, NOW - timedelta(hours=hours_ago))
+
+
+def test_a_span_that_never_failed_may_be_tried_at_any_time() -> None:
+    assert next_try(SPAN, []) is None
+    assert next_try(SPAN, [_ended(1, succeeded=True)]) is None
+
+
+@pytest.mark.parametrize(
+    ("failures", "pause"),
+    [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 8), (6, 16), (7, 24), (8, 24), (400, 24)],
+)
+def test_the_pause_doubles_with_every_failure_up_to_a_day(failures: int, pause: float) -> None:
+    ended = [_ended(hours_ago) for hours_ago in range(failures)]
+    assert next_try(SPAN, ended) == NOW + timedelta(hours=pause)
+
+
+def test_only_failures_since_the_last_success_count() -> None:
+    ended = [_ended(1), _ended(2, succeeded=True), _ended(3), _ended(4)]
+    assert next_try(SPAN, ended) == NOW - timedelta(hours=1) + FIRST_BACKOFF
+
+
+def test_runs_of_other_days_and_charts_do_not_count() -> None:
+    other_chart = ChartSpan("airplay-daily", SPAN.first, SPAN.last)
+    assert next_try(SPAN, [_ended(1, span=ELSEWHERE), _ended(1, span=other_chart)]) is None
+    assert next_try(SPAN, [_ended(1, span=ChartSpan("global-28", SPAN.last, ELSEWHERE.last))]) is not None
+
+
+@given(st.lists(st.tuples(st.floats(0, 500), st.booleans())).flatmap(st.permutations))
+def test_the_next_try_is_within_a_day_of_the_last_failure_in_whatever_order_runs_are_listed(
+    runs: list[tuple[float, bool]],
+) -> None:
+    ended = [_ended(hours_ago, succeeded=succeeded) for hours_ago, succeeded in runs]
+    again = next_try(SPAN, ended)
+    last = max(ended, key=lambda run: run.ended_at, default=None)
+    if last is None or last.succeeded:
+        assert again is None or any(run.ended_at == last.ended_at for run in ended if last and not run.succeeded)
+    else:
+        assert again is not None
+        assert FIRST_BACKOFF <= again - last.ended_at <= LONGEST_BACKOFF
+
+
+def test_one_day_is_requested_as_a_partition_and_several_as_one_range() -> None:
+    day = ChartSpan("global-28", SPAN.first, SPAN.first)
+    single = request_run("full_sync", day, ["chart_rankings", "track_audience/spotify"], "schedule")
+    assert single.partition_key == "global-28|2026-11-02"
+    assert single.tags == {"soundcharts/chart": "global-28", "soundcharts/trigger": "schedule"}
+    assert single.asset_selection == [dg.AssetKey("chart_rankings"), dg.AssetKey(["track_audience", "spotify"])]
+    several = request_run("full_sync", SPAN, ["chart_rankings"], "schedule")
+    assert several.partition_key is None
+    assert several.tags == {
+        RANGE_START_TAG: "global-28|2026-11-02",
+        RANGE_END_TAG: "global-28|2026-11-05",
+        "soundcharts/chart": "global-28",
+        "soundcharts/trigger": "schedule",
+    }
+
+
+@dg.job
+def anything() -> None:
+    """A job of no steps: only the tags of its runs matter."""
+
+
+@pytest.mark.parametrize("status", list(dg.DagsterRunStatus))
+def test_a_run_is_in_flight_until_it_is_over(status: dg.DagsterRunStatus) -> None:
+    over = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.create_run_for_job(anything, status=status, tags=SPAN.tags)
+        assert spans_in_flight(instance) == ([] if status in over | {dg.DagsterRunStatus.MANAGED} else [SPAN])
+
+
+def test_runs_count_by_dagsters_own_tags_whoever_launched_them() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        for tags in ({PARTITION_TAG: "global-28|2026-11-02"}, {}, {"dagster/backfill": "abc", **ELSEWHERE.tags}):
+            instance.create_run_for_job(anything, status=dg.DagsterRunStatus.QUEUED, tags=tags)
+        assert sorted(spans_in_flight(instance)) == [ChartSpan("global-28", SPAN.first, SPAN.first), ELSEWHERE]
+
+
+def test_materialised_days_are_read_by_chart() -> None:
+    key = "track_audience/spotify"
+    with dg.DagsterInstance.ephemeral() as instance:
+        for partition in ("global-28|2026-11-02", "global-28|2026-11-03", "a_b.c|2026-11-03"):
+            instance.report_runless_asset_event(dg.AssetMaterialization(key.split("/"), partition=partition))
+        days = materialized_days(instance, key)
+        assert days["global-28"] == {date(2026, 11, 2), date(2026, 11, 3)}
+        assert days["a_b.c"] == {date(2026, 11, 3)}
+        assert days["never-seen"] == set()
