@@ -19,8 +19,8 @@ SNAPSHOT = Path(__file__).parent / "snapshots" / "definitions.txt"
 # Not an import but a program.
 PROGRAM = "__main__"
 
-# Runs before a module is imported: from then on nothing may be asked of the environment, the network or a process.
-# Only what a call of our own module's body leads to counts; the libraries that it imports have had their turn.
+# Imports our modules one by one while it watches: none may touch the network, a process, a file or the environment.
+# What a library reads of the environment when its objects are made is the library's own.
 WATCH = """
 import importlib, os, sys
 import dagster, pandas, requests, sqlalchemy, alembic, typer, rich.progress, ruamel.yaml, tenacity, dagster_graphql
@@ -30,18 +30,12 @@ asked = []
 
 
 class Watched(dict):
-    def _seen(self, name):
-        frame = sys._getframe(2)
-        while frame is not None:
-            module = frame.f_globals.get("__name__", "")
-            if frame.f_code.co_name == "<module>":
-                if module.startswith("soundcharts_pipeline"):
-                    asked.append(f"{module} reads the environment: {name}")
-                return
-            frame = frame.f_back
-
     def __getitem__(self, name):
-        self._seen(name)
+        frame = sys._getframe(1)
+        while frame.f_globals["__name__"] in ("os", "_collections_abc"):
+            frame = frame.f_back
+        if frame.f_globals["__name__"].startswith("soundcharts_pipeline"):
+            asked.append(f"{frame.f_globals['__name__']} reads the environment: {name}")
         return super().__getitem__(name)
 
 

@@ -1,5 +1,6 @@
 """Spans: the days asked, all of them and no others, in as few runs as there are gaps."""
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -62,7 +63,7 @@ def test_with_published_days_spans_hold_the_days_asked_and_no_other_published_on
 @given(st.sets(some_days, min_size=1), st.sets(some_days))
 def test_two_spans_are_apart_because_a_published_day_lies_between(asked: set[date], published: set[date]) -> None:
     spans = spans_over("global-28", asked, published)
-    for one, next_one in zip(spans, spans[1:], strict=False):
+    for one, next_one in itertools.pairwise(spans):
         assert any(one.last < day < next_one.first for day in published - asked)
 
 

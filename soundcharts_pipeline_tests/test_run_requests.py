@@ -1,9 +1,12 @@
 """What is requested, what counts as being at work, and when a failed span may be tried again."""
 
+import uuid
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.events import DagsterEvent, DagsterEventType, JobFailureData
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +15,7 @@ from soundcharts_pipeline.run_requests import (
     FIRST_BACKOFF,
     LONGEST_BACKOFF,
     EndedRun,
+    ended_runs,
     materialized_days,
     next_try,
     request_run,
@@ -82,23 +86,41 @@ def test_one_day_is_requested_as_a_partition_and_several_as_one_range() -> None:
     }
 
 
-@dg.job
-def anything() -> None:
-    """A job of no steps: only the tags of its runs matter."""
+def _add_run(instance: dg.DagsterInstance, event: DagsterEventType | None, tags: dict[str, str]) -> None:
+    """A run that has come as far as this event (None: it was only created)."""
+    origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "repository").get_job_origin("anything")
+    run = instance.add_run(dg.DagsterRun("anything", str(uuid.uuid4()), tags=tags, remote_job_origin=origin))
+    if event is not None:
+        failure = JobFailureData(None) if event is DagsterEventType.RUN_FAILURE else None
+        instance.report_dagster_event(DagsterEvent(event.value, "anything", event_specific_data=failure), run.run_id)
 
 
-@pytest.mark.parametrize("status", list(dg.DagsterRunStatus))
-def test_a_run_is_in_flight_until_it_is_over(status: dg.DagsterRunStatus) -> None:
-    over = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+@pytest.mark.parametrize(
+    ("event", "at_work"),
+    [
+        (None, True),
+        (DagsterEventType.RUN_ENQUEUED, True),
+        (DagsterEventType.RUN_STARTING, True),
+        (DagsterEventType.RUN_START, True),
+        (DagsterEventType.RUN_CANCELING, True),
+        (DagsterEventType.RUN_CANCELED, False),
+        (DagsterEventType.RUN_FAILURE, False),
+        (DagsterEventType.RUN_SUCCESS, False),
+    ],
+)
+def test_a_run_is_in_flight_from_its_creation_to_its_end(event: DagsterEventType | None, at_work: bool) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.create_run_for_job(anything, status=status, tags=SPAN.tags)
-        assert spans_in_flight(instance) == ([] if status in over | {dg.DagsterRunStatus.MANAGED} else [SPAN])
+        _add_run(instance, event, SPAN.tags)
+        assert spans_in_flight(instance) == ([SPAN] if at_work else [])
+        ended = ended_runs(instance, datetime.now(UTC) - timedelta(minutes=1))
+        succeeded = event is DagsterEventType.RUN_SUCCESS
+        assert [(run.span, run.succeeded) for run in ended] == ([] if at_work else [(SPAN, succeeded)])
 
 
 def test_runs_count_by_dagsters_own_tags_whoever_launched_them() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         for tags in ({PARTITION_TAG: "global-28|2026-11-02"}, {}, {"dagster/backfill": "abc", **ELSEWHERE.tags}):
-            instance.create_run_for_job(anything, status=dg.DagsterRunStatus.QUEUED, tags=tags)
+            _add_run(instance, DagsterEventType.RUN_ENQUEUED, tags)
         assert sorted(spans_in_flight(instance)) == [ChartSpan("global-28", SPAN.first, SPAN.first), ELSEWHERE]
 
 

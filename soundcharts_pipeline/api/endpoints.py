@@ -1,6 +1,7 @@
 """Every path once. Soundcharts versions each endpoint on its own, so a user may override one at a time
 (`endpoints:` in charts.yaml)."""
 
+import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
@@ -26,6 +27,10 @@ PATHS: Mapping[str, str] = {
 FREE = frozenset({"usage"})
 
 
+def _parts(path: str) -> list[str]:
+    return sorted(re.findall(r"\{.*?\}|[{}]", path))
+
+
 class Endpoints:
     """The path table with a user's overrides. An unknown name is refused with the known ones."""
 
@@ -35,6 +40,12 @@ class Endpoints:
             raise BadRequest(
                 f"unknown endpoint {unknown[0]!r} in charts.yaml `endpoints:`; known ones: {', '.join(PATHS)}"
             )
+        for name, path in (overrides or {}).items():
+            if not path.startswith("/") or _parts(path) != _parts(PATHS[name]):
+                raise BadRequest(
+                    f"endpoint {name!r} in charts.yaml `endpoints:` is {path!r}; write a path that starts with '/' and "
+                    f"names the same parts as {PATHS[name]}"
+                )
         self._paths = {**PATHS, **(overrides or {})}
 
     def path(self, name: str, **parts: str) -> str:

@@ -94,7 +94,9 @@ class Transport:
         """The JSON object at `path`; raises one of `errors` after the last try."""
         policy = self._retry
         failures: Counter[bool] = Counter()
-        backoff = wait_exponential_jitter(multiplier=policy.first_wait, max=policy.longest_wait, jitter=policy.first_wait)
+        backoff = wait_exponential_jitter(
+            multiplier=policy.first_wait, max=policy.longest_wait, jitter=policy.first_wait
+        )
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
@@ -195,6 +197,7 @@ class Transport:
             throttled=status == 429,
             quota=quota_remaining(response),
             since=calls_before,
+            in_flight=self._in_flight,
         )
 
 

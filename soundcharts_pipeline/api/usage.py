@@ -29,11 +29,20 @@ class UsageMeter:
         self.quota_remaining: int | None = None
 
     def add(
-        self, endpoint: str, *, billed: bool, error: bool, throttled: bool, quota: int | None = None, since: int = 0
+        self,
+        endpoint: str,
+        *,
+        billed: bool,
+        error: bool,
+        throttled: bool,
+        quota: int | None = None,
+        since: int = 0,
+        in_flight: int = 0,
     ) -> None:
-        """Count one call that is over; `since` is what `calls` was when it left."""
+        """Count one call that is over; `since` is what `calls` was when it left, `in_flight` how many are out now."""
         with self._lock:
-            self._note_quota(quota, overtaken_by=self.calls - since)
+            # So many may have been answered after it although they, or some of them, came back before.
+            self._note_quota(quota, overtaken_by=self.calls - since + in_flight)
             count = self._counts.setdefault((self._clock().date(), endpoint), EndpointUsage())
             self.calls += 1
             self.answered += billed
@@ -44,7 +53,7 @@ class UsageMeter:
 
     def _note_quota(self, quota: int | None, *, overtaken_by: int) -> None:
         known = self.quota_remaining
-        # A slow answer tells of the moment before other calls overtook it; only more than that is a larger quota.
+        # An overtaken answer tells of an earlier moment; only a number that this cannot explain is a larger quota.
         if quota is not None and (known is None or quota < known or quota > known + overtaken_by):
             self.quota_remaining = quota
 

@@ -75,7 +75,7 @@ def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsD
             client=soundcharts.client,
             warehouse=database.warehouse,
             max_in_flight=soundcharts.max_in_flight,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             step=stage.key,
         )
         return _Step(context, stage, settings, ctx, soundcharts.source).run()
@@ -109,9 +109,12 @@ class _Step:
         if reason:
             self._context.log.info(f"{span}: left out, {reason}; no call was made")
             return {key: {"left_out": reason, "calls": 0} for key in span.keys}
+        calls_before = self._ctx.client.usage.calls
         try:
             check_source(self._ctx, self._source)
             report = self._stage.sync(self._ctx, chart, span.days)
+            # Every call of the step, those too that a sync function makes before it works through its worklist.
+            report.calls = self._ctx.client.usage.calls - calls_before
         finally:
             # Calls that ended in an error before anything was saved are counted too.
             with self._ctx.warehouse.write() as conn:

@@ -75,7 +75,8 @@ def sqlite_rows(
     """Parameters for the driver in the table's order, the last row for each value of the `unique` columns."""
     fields = _fields(table, rows, columns, _as_sqlite)
     keys = zip(*(fields[name] for name in unique), strict=True)
-    return list(dict(zip(keys, zip(*fields.values(), strict=True), strict=True)).values())
+    last = dict(zip(keys, zip(*fields.values(), strict=True), strict=True))
+    return list(last.values())
 
 
 def _fields(

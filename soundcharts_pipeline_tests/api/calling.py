@@ -1,6 +1,7 @@
 """A transport over real HTTP that waits for nothing, and a tiny server for answers that the simulator never gives."""
 
 import json
+import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,10 @@ from .fake_time import FakeTime
 APP = ("sesame-app-id", "sesame-api-key")
 CLIENT = ("sesame-client-id", "sesame-client-secret")
 SECRET = "sesame"
+BAD_GUY = "7d534228-5165-11e9-9375-549f35161576"
+BILLIE = "11e81bcc-9c1c-ce38-b96b-a0369fe50396"
+TRACK = f"/api/v2.25/song/{BAD_GUY}"
+USAGE = "/api/v2/team/usage"
 
 
 @dataclass
@@ -63,10 +68,35 @@ def caller_of(
     return Caller(transport, auth, time, between)
 
 
-def no_secret_in(error: SoundchartsError) -> bool:
-    """Whether neither the error's texts nor its traceback show a secret."""
-    texts = [str(error), repr(error), repr(error.__dict__), *traceback.format_exception(error)]
-    return not any(SECRET in text for text in texts)
+def track(caller: Caller) -> dict[str, Any]:
+    """One question, the same in every test of the transport."""
+    return caller.transport.get("track", TRACK, {})
+
+
+def outcome(caller: Caller) -> SoundchartsError | None:
+    """The error of that question, which shows no secret in its texts, its traceback or the objects around it."""
+    try:
+        track(caller)
+    except SoundchartsError as error:
+        texts = [str(error), repr(error), repr(error.__dict__), *traceback.format_exception(error)]
+        assert not any(SECRET in text for text in [*texts, repr((caller, caller.transport, caller.auth))])
+        return error
+    return None
+
+
+def error_of(caller: Caller, kind: type[SoundchartsError]) -> SoundchartsError:
+    """The error of that question, which must be of this kind."""
+    error = outcome(caller)
+    assert type(error) is kind, error
+    return error
+
+
+def closed_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
 
 
 @dataclass(frozen=True)

@@ -92,16 +92,6 @@ def test_no_rows_are_no_change(warehouse: Warehouse) -> None:
     assert save_points(warehouse, []) == 0
 
 
-def test_some_columns_are_given_to_new_rows_only(warehouse: Warehouse) -> None:
-    columns = ["uuid", "name", "first_seen_at"]
-    with warehouse.write() as connection:
-        merge(connection, artists, [("a", "Old", MONDAY)], columns=columns, insert_only=["first_seen_at"])
-        rows = [("a", "New", TUESDAY), ("b", "Other", TUESDAY)]
-        assert merge(connection, artists, rows, columns=columns, insert_only=["first_seen_at"]) == 2
-        found = connection.execute(select(artists.c.uuid, artists.c.name, artists.c.first_seen_at).order_by("uuid"))
-        assert [tuple(row) for row in found] == [("a", "New", MONDAY), ("b", "Other", TUESDAY)]
-
-
 def test_columns_that_are_not_given_stay_as_they_are(warehouse: Warehouse) -> None:
     with warehouse.write() as connection:
         first = [("a", "Name", "0001", MONDAY)]
