@@ -1,15 +1,17 @@
 """Find charts in the live catalogue, and take them into charts.yaml."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from soundcharts_pipeline.api.errors import NotFound
-from soundcharts_pipeline.charts_file import add_chart
+from soundcharts_pipeline.charts_file import add_chart, check_addable
 from soundcharts_pipeline.models import Chart
-from soundcharts_pipeline.settings import SettingsError, load_settings
+from soundcharts_pipeline.settings import SettingsError
 from soundcharts_pipeline.storage.saves import save_charts
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.rankings import nearest_charts
+from soundcharts_pipeline.terminal import program
+from soundcharts_pipeline.yaml_nodes import write_nearest
 
 
 def search_charts(ctx: SyncContext, words: Sequence[str], *, platform: str | None, country: str | None) -> list[Chart]:
@@ -17,7 +19,11 @@ def search_charts(ctx: SyncContext, words: Sequence[str], *, platform: str | Non
     one more for the list of platforms when none is named; what comes is saved."""
     found: list[Chart] = []
     for code in [platform] if platform else ctx.client.chart_platforms():
-        charts = ctx.client.charts(code)
+        try:
+            charts = ctx.client.charts(code)
+        except NotFound:
+            remedy = write_nearest(code, ctx.client.chart_platforms())
+            raise SettingsError(f"Soundcharts has no charts of the platform '{code}'; {remedy}") from None
         with ctx.warehouse.write() as conn:
             save_charts(conn, charts)
             ctx.keep_usage(conn)
@@ -34,26 +40,17 @@ def _matches(chart: Chart, words: Sequence[str], country: str | None) -> bool:
 
 def take_chart(ctx: SyncContext, path: Path, slug: str) -> Chart:
     """Add a chart that exists to the charts file. One call; for an unknown slug the nearest ones are named."""
-    if slug in _known(path):
-        raise SettingsError(f"{path}: chart '{slug}' is already there")
+    check_addable(path, slug)
     try:
         chart, _ = ctx.client.newest_ranking(slug)
     except NotFound:
         near = nearest_charts(ctx, slug)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        hint = f"did you mean {' or '.join(near)}? By name" if near else "by name"
         raise SettingsError(
-            f"Soundcharts has no chart '{slug}'{hint} `soundcharts-pipeline charts search` finds them by name"
+            f"Soundcharts has no chart '{slug}'; {hint} charts are found with `{program()} charts search`"
         ) from None
     with ctx.warehouse.write() as conn:
         save_charts(conn, [chart])
         ctx.keep_usage(conn)
     add_chart(path, slug, chart.name)
     return chart
-
-
-def _known(path: Path) -> Collection[str]:
-    """Slugs of the charts file; none of a file that does not load (an empty one is where adding begins)."""
-    try:
-        return load_settings(path).slugs
-    except SettingsError:
-        return ()

@@ -30,16 +30,8 @@ def add_chart(path: Path, slug: str, name: str | None = None, **settings: Settin
     Keys that are left out keep the file's defaults. Raises SettingsError, with the file unchanged, when the chart
     is there already or a value is not acceptable.
     """
-    text = read_charts_text(path)
-    before, mistakes = examine(text)
-    if any(not isinstance(mistake, NoCharts) for mistake in mistakes):
-        parse_settings(text, source=str(path))
-    if slug in before.charts:
-        raise SettingsError(f"{path}: chart '{slug}' is there already; edit its lines, or remove it first")
     item = _item_lines({"slug": slug} | ({"name": name} if name else {}) | settings)
-    _, mistakes = examine("\n".join(["charts:", *_indented(item, column=0, gap=1)]))
-    if mistakes:
-        raise SettingsError("\n".join(f"{path}: chart '{slug}' cannot be added: {mistake}" for mistake in mistakes))
+    text, before = _read_for(path, slug, item)
     new_text = _with_item(path, text, item)
     after, mistakes = examine(new_text)
     if (
@@ -50,6 +42,25 @@ def add_chart(path: Path, slug: str, name: str | None = None, **settings: Settin
         raise _unusual(path)
     _replace(path, new_text)
     return after
+
+
+def check_addable(path: Path, slug: str) -> None:
+    """Raise the SettingsError with which `add_chart` would refuse the slug, before a call is spent on it."""
+    _read_for(path, slug, _item_lines({"slug": slug}))
+
+
+def _read_for(path: Path, slug: str, item: list[str]) -> tuple[str, Settings]:
+    """The file's text and settings, which are fit to take the new chart."""
+    text = read_charts_text(path)
+    before, mistakes = examine(text)
+    if any(not isinstance(mistake, NoCharts) for mistake in mistakes):
+        parse_settings(text, source=str(path))
+    if slug in before.charts:
+        raise SettingsError(f"{path}: chart '{slug}' is there already; edit its lines, or remove it first")
+    _, mistakes = examine("\n".join(["charts:", *_indented(item, column=0, gap=1)]))
+    if mistakes:
+        raise SettingsError("\n".join(f"{path}: chart '{slug}' cannot be added: {mistake}" for mistake in mistakes))
+    return text, before
 
 
 def remove_chart(path: Path, slug: str) -> Settings:

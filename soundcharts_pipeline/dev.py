@@ -1,6 +1,8 @@
 """The Dagster UI and daemon on this project's data, with a simulator when there are no credentials."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -15,6 +17,9 @@ from soundcharts_pipeline.settings import SettingsError, load_settings
 
 SIMULATOR_LATENCY = 0.05
 SIMULATOR_RATE = 10_000
+STOP_SECONDS = 30
+# `dagster dev` recommends a command of another package at every start.
+SUPERSEDED = "ignore:Function `dev_command` is superseded"
 
 
 def run_dev(port: int, console: Console) -> int:
@@ -24,23 +29,46 @@ def run_dev(port: int, console: Console) -> int:
     workspace = project_folder(package=Path(__file__).parent, current_folder=Path.cwd()) / "workspace.yaml"
     if not workspace.exists():
         raise SettingsError(f"{workspace} is missing; run this in the project's folder")
+    _check_free(port)
+    home = prepare_home(environment)
     with ExitStack() as stack:
         if has_credentials(environment):
-            console.print(f"Soundcharts: {environment.base_url}, with your credentials")
+            console.print(f"Soundcharts: {environment.base_url}, with your credentials", soft_wrap=True)
         else:
             url = stack.enter_context(simulator_process(latency=SIMULATOR_LATENCY, rate=SIMULATOR_RATE))
             use_simulator(url, calls_per_minute=environment.calls_per_minute)
-            console.print(f"No credentials are set: a local simulator answers at {url}, its data is made up.")
-        home = prepare_home(environment)
-        console.print(f"Dagster UI: http://127.0.0.1:{port}  (state in {home})")
-        command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
-        process = subprocess.Popen(command)  # noqa: S603  # our own interpreter
+            console.print(
+                f"No credentials are set: a local simulator answers at {url}, its data is made up.", soft_wrap=True
+            )
+        console.print(f"Dagster UI: http://127.0.0.1:{port}  (state in {home}; Ctrl-C ends it)", soft_wrap=True)
+        command = [sys.executable, "-W", SUPERSEDED, "-m", "dagster", "dev", "-w", str(workspace)]
+        # A session of its own: Ctrl-C reaches us alone, and the child is told to end exactly once.
+        process = subprocess.Popen(  # noqa: S603  # our own interpreter
+            [*command, "-h", "127.0.0.1", "-p", str(port)], start_new_session=True
+        )
         try:
             return process.wait()
-        except KeyboardInterrupt:
-            # Ctrl-C reached the child too; it needs a moment to end its own children.
-            return process.wait()
         finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
+            _stop(process)
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SettingsError(
+                f"port {port} cannot be used ({error.strerror}); end what uses it, or choose another one with --port"
+            ) from None
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """End the child with its own children, which it needs a moment for."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

@@ -1,16 +1,20 @@
 """Is everything in place to run? One line a question, with the remedy where the answer is no."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
 
-from soundcharts_pipeline.api.errors import AuthenticationError, NetworkError, SoundchartsError
+from soundcharts_pipeline.api.endpoints import Endpoints
+from soundcharts_pipeline.api.errors import AuthenticationError, BadRequest, NetworkError, SoundchartsError
 from soundcharts_pipeline.environment import Environment
 from soundcharts_pipeline.local_simulator import has_credentials
-from soundcharts_pipeline.resources import open_client
+from soundcharts_pipeline.resources import open_client, source_of
 from soundcharts_pipeline.settings import Settings, SettingsError, load_settings
-from soundcharts_pipeline.storage.errors import StorageError, place
+from soundcharts_pipeline.storage.errors import StorageError, StorageUnavailable, place
 from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline.sync.context import SyncContext
+from soundcharts_pipeline.sync.source import check_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +28,10 @@ class Finding:
 
 
 def examine(environment: Environment) -> Iterator[Finding]:
-    """Charts file, data directory, database, credentials, network and quota, in this order. Makes one free call."""
+    """Charts file, folders, database, credentials, network and quota, in this order. Makes one free call."""
     yield _finding("charts file", lambda: _charts(environment))
-    yield _finding("data directory", lambda: _data_directory(environment))
+    yield _finding("data directory", lambda: _folder(environment.data_dir, "SOUNDCHARTS_DATA_DIR"))
+    yield _finding("Dagster's state", lambda: _folder(environment.dagster_home, "DAGSTER_HOME"))
     yield _finding("database", lambda: _database(environment))
     yield _credentials(environment)
     yield from _account(environment)
@@ -41,22 +46,32 @@ def _finding(subject: str, look: Callable[[], str]) -> Finding:
 
 def _charts(environment: Environment) -> str:
     settings: Settings = load_settings(environment.charts_file)
+    try:
+        Endpoints(settings.endpoints)
+    except BadRequest as error:
+        raise SettingsError(f"{environment.charts_file}: {error}") from None
     active = sum(chart.active for chart in settings.charts.values())
     return f"{environment.charts_file}: {len(settings.charts)} charts, {active} active"
 
 
-def _data_directory(environment: Environment) -> str:
-    folder = environment.data_dir
+def _folder(folder: Path, variable: str) -> str:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise SettingsError(f"{folder} cannot be written; set SOUNDCHARTS_DATA_DIR to a folder that can")
+    try:
+        # Permission bits do not tell the whole truth (read-only file systems, root): try.
+        with TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise StorageUnavailable(
+            f"{folder} cannot be written ({error.strerror}); set {variable} to a folder that can"
+        ) from None
     return str(folder) + ("" if folder.exists() else " (made on first use)")
 
 
 def _database(environment: Environment) -> str:
     warehouse = Warehouse(environment.database_url)
     try:
-        warehouse.prepare()
+        ctx = SyncContext(client=open_client(environment), warehouse=warehouse, max_in_flight=1)
+        check_source(ctx, source_of(environment.base_url))
     finally:
         warehouse.close()
     return f"{place(warehouse.url)}: tables are up to date"
@@ -77,7 +92,7 @@ def _account(environment: Environment) -> Iterator[Finding]:
     if not has_credentials(environment):
         return
     try:
-        quota = open_client(environment, attempts=2).team_usage()
+        quota = open_client(environment, attempts=2, rate_limited_attempts=1).team_usage()
     except NetworkError as error:
         yield Finding("network", False, str(error), error)
         return

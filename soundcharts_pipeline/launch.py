@@ -2,28 +2,30 @@
 
 import os
 import shutil
-import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.events import RunFailureReason
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from soundcharts_pipeline.environment import Environment, project_folder
 from soundcharts_pipeline.failures import KIND
 from soundcharts_pipeline.jobs import FULL_SYNC
 from soundcharts_pipeline.partitions import ChartSpan
+from soundcharts_pipeline.progress import shown_progress
 from soundcharts_pipeline.run_requests import CHART_TAG, TRIGGER_TAG, asset_key
-from soundcharts_pipeline.storage import worklists
+from soundcharts_pipeline.storage.errors import StorageUnavailable
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
-POLL_SECONDS = 0.2
 # Dagster's own log goes to its storage, where the UI shows it; the terminal has the progress bars.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+# In the metadata of a step: what it cost.
+CALLS = "calls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,40 +39,93 @@ class StepFailure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended."""
+    """How a run ended, and the calls of its steps."""
 
     run_id: str
     succeeded: bool
     failures: Sequence[StepFailure]
+    calls: int
 
 
 def prepare_home(environment: Environment) -> Path:
     """Make Dagster's home usable and point this process and its children to it."""
     home = environment.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
     config = project_folder(package=Path(__file__).parent, current_folder=Path.cwd()) / "dagster.yaml"
-    if config.exists() and not (home / "dagster.yaml").exists():
-        shutil.copy(config, home / "dagster.yaml")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if config.exists() and not (home / "dagster.yaml").exists():
+            shutil.copy(config, home / "dagster.yaml")
+    except OSError as error:
+        raise StorageUnavailable(
+            f"Dagster's folder {home} cannot be written ({error.strerror}); set DAGSTER_HOME or "
+            "SOUNDCHARTS_DATA_DIR to a folder that can"
+        ) from None
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+@contextmanager
+def open_instance() -> Iterator[dg.DagsterInstance]:
+    """The instance in Dagster's home."""
+    try:
+        instance = dg.DagsterInstance.get()
+    except Exception as error:  # whatever its configuration and its storages raise
+        home = os.environ["DAGSTER_HOME"]
+        reason = " ".join(str(error).split())
+        raise StorageUnavailable(
+            f"Dagster's state in {home} cannot be opened ({reason}); correct {home}/dagster.yaml, or set DAGSTER_HOME "
+            "to a new folder"
+        ) from None
+    with instance:
+        yield instance
 
 
 def run_span(
     definitions: dg.Definitions, warehouse: Warehouse, span: ChartSpan, keys: Sequence[str], console: Console
 ) -> Outcome:
-    """One run of the given assets over the span; returns when it has ended."""
+    """One run of the given assets over the span; returns when it has ended, raises KeyboardInterrupt after Ctrl-C."""
     job = definitions.resolve_job_def(FULL_SYNC)
     run_id = str(uuid.uuid4())
-    with dg.DagsterInstance.get() as instance, _progress(warehouse, run_id, keys, console):
-        result = job.execute_in_process(
-            run_config=QUIET,
-            instance=instance,
-            asset_selection=[asset_key(key) for key in keys],
-            tags={**span.tags, CHART_TAG: span.slug, TRIGGER_TAG: "cli"},
-            raise_on_error=False,
-            run_id=run_id,
-        )
-    return Outcome(run_id, result.success, [_failure(e) for e in result.all_events if e.is_step_failure])
+    with open_instance() as instance:
+        try:
+            with shown_progress(warehouse, run_id, keys, console):
+                result = job.execute_in_process(
+                    run_config=QUIET,
+                    instance=instance,
+                    asset_selection=[asset_key(key) for key in keys],
+                    tags={**span.tags, CHART_TAG: span.slug, TRIGGER_TAG: "cli"},
+                    raise_on_error=False,
+                    run_id=run_id,
+                )
+        except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+            run = instance.get_run_by_id(run_id)
+            if run and not run.is_finished:
+                instance.report_run_canceled(run)
+            raise KeyboardInterrupt from None
+    if any(_is_interruption(event) for event in result.all_events):
+        raise KeyboardInterrupt
+    failures = [_failure(event) for event in result.all_events if event.is_step_failure]
+    return Outcome(run_id, result.success, failures, sum(_calls(result.all_events).values()))
+
+
+def _is_interruption(event: dg.DagsterEvent) -> bool:
+    """Dagster caught Ctrl-C, and has recorded the run as failed."""
+    return event.is_job_failure and event.job_failure_data.failure_reason == RunFailureReason.UNEXPECTED_TERMINATION
+
+
+def _calls(events: Sequence[dg.DagsterEvent]) -> dict[str, int]:
+    """By step; every partition of a step carries the calls of the whole step."""
+    calls: dict[str, int] = {}
+    for event in events:
+        metadata: Mapping[str, dg.MetadataValue] = {}
+        if event.is_step_materialization:
+            metadata = event.step_materialization_data.materialization.metadata
+        elif event.is_step_failure and event.step_failure_data.user_failure_data:
+            metadata = event.step_failure_data.user_failure_data.metadata
+        spent = metadata.get(CALLS)
+        if event.step_key and spent and isinstance(spent.value, int):
+            calls[event.step_key] = spent.value
+    return calls
 
 
 def _failure(event: dg.DagsterEvent) -> StepFailure:
@@ -82,48 +137,3 @@ def _failure(event: dg.DagsterEvent) -> StepFailure:
         return StepFailure(asset, cause.message.strip() if cause else "unknown error", "")
     kind = user.metadata.get(KIND)
     return StepFailure(asset, user.description or "", str(kind.value) if kind else "")
-
-
-@contextmanager
-def _progress(warehouse: Warehouse, run_id: str, keys: Sequence[str], console: Console) -> Iterator[None]:
-    """A bar per asset, fed from what the steps save of their progress."""
-    bars = Progress(
-        TextColumn("{task.description:<28}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[unit]}"),
-        TimeElapsedColumn(),
-        console=console,
-    )
-    units = {key: _unit(key) for key in keys}
-    tasks = {key: bars.add_task(key, total=None, start=False, unit=units[key]) for key in keys}
-    over = threading.Event()
-
-    def show() -> None:
-        with warehouse.read() as conn:
-            steps = worklists.progress_of(conn, run_id)
-        for key, (done, total) in steps.items():
-            bars.start_task(tasks[key])
-            # Nothing to ask is as done as done can be.
-            bars.update(tasks[key], total=total or 1, completed=done if total else 1)
-
-    def follow() -> None:
-        while not over.wait(POLL_SECONDS):
-            show()
-
-    warehouse.prepare()
-    with bars:
-        thread = threading.Thread(target=follow, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-            show()
-
-
-def _unit(key: str) -> str:
-    if key == "chart_rankings":
-        return "rankings"
-    return "batches of ten" if key.endswith("_metadata") else "series windows"

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from soundcharts_pipeline.api.errors import NetworkError
 from soundcharts_pipeline.environment import Environment
+from soundcharts_pipeline.terminal import program
 
 
 @contextmanager
@@ -14,16 +16,20 @@ def simulator_process(*, latency: float, rate: int) -> Iterator[str]:
     """The URL of a simulator on a free port, which ends with the block."""
     command = [sys.executable, "-m", "soundcharts_pipeline", "simulate", "--port", "0"]
     command += ["--latency", str(latency), "--rate", str(rate), "--quota", "1000000"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603  # our own interpreter
+    # A session of its own: Ctrl-C is for us, and the last calls of the run still find an answer.
+    process = subprocess.Popen(  # noqa: S603  # our own interpreter
+        command, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None  # noqa: S101  # it is a pipe
     try:
-        assert process.stdout is not None  # noqa: S101  # it is a pipe
         line = process.stdout.readline()
         if not line.startswith("http"):
-            raise RuntimeError("the simulator did not start; run `soundcharts-pipeline simulate` to see why")
+            raise NetworkError(f"the local simulator did not start; `{program()} simulate` shows why")
         yield line.strip()
     finally:
         process.terminate()
         process.wait()
+        process.stdout.close()
 
 
 def use_simulator(url: str, *, calls_per_minute: int) -> None:

@@ -18,7 +18,11 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 
 
 def open_client(
-    environment: Environment, endpoints: dict[str, str] | None = None, *, attempts: int = 5
+    environment: Environment,
+    endpoints: dict[str, str] | None = None,
+    *,
+    attempts: int = 5,
+    rate_limited_attempts: int = 15,
 ) -> SoundchartsClient:
     """A client for the account and hosts of the environment. Makes no call."""
     session = new_session(environment.max_in_flight, environment.base_url, os.environ)
@@ -35,7 +39,7 @@ def open_client(
         session=session,
         throttle=SlidingWindow(environment.calls_per_minute),
         quota_reserve=environment.quota_reserve,
-        retry=RetryPolicy(attempts=attempts),
+        retry=RetryPolicy(attempts=attempts, rate_limited_attempts=rate_limited_attempts),
     )
     return SoundchartsClient(transport, Endpoints(endpoints))
 

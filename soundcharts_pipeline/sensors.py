@@ -123,7 +123,7 @@ class _Below:
         return self._selections[run_id]
 
     def _assets_of(self, run: dg.DagsterRun) -> set[str]:
-        if run.asset_selection is not None:
+        if run.asset_selection:
             return {key.to_user_string() for key in run.asset_selection}
         # Without a selection a run takes all that its job has.
         return {RANKINGS, TRACK_METADATA} if run.job_name == CHART_SYNC else set(all_keys(self._settings))

@@ -1,7 +1,7 @@
 """The whole Dagster project on an instance, a warehouse and a simulator of one test."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -89,14 +89,18 @@ class Project:
     def tick(self, schedule: str) -> "Tick":
         """What the schedule says now."""
         repository = self.definitions.get_repository_def()
-        with dg.build_schedule_context(self.instance, repository_def=repository) as context:
+        with dg.build_schedule_context(
+            self.instance, resources=self.definitions.resources, repository_def=repository
+        ) as context:
             data = repository.get_schedule_def(schedule).evaluate_tick(context)
         return Tick(list(data.run_requests or ()), data.skip_message, None)
 
     def evaluate(self, sensor: str, cursor: str | None = None) -> "Tick":
         """What the sensor says now."""
         repository = self.definitions.get_repository_def()
-        with dg.build_sensor_context(self.instance, cursor, repository_def=repository) as context:
+        with dg.build_sensor_context(
+            self.instance, cursor, resources=self.definitions.resources, repository_def=repository
+        ) as context:
             data = repository.get_sensor_def(sensor).evaluate_tick(context)
         return Tick(list(data.run_requests or ()), data.skip_message, data.cursor)
 
@@ -125,9 +129,11 @@ class Project:
         with self.warehouse.write() as conn:
             save_published(conn, span.slug, known, datetime.now(UTC) - known_since)
 
-    def lose(self, key: str, *days: date, slug: str = SLUG) -> None:
-        """Dagster forgets that the asset was materialised on these days."""
-        self.instance.wipe_asset_partitions(asset_key(key), [partition_key(slug, day) for day in days])
+    def mark(self, key: str, days: Iterable[date], slug: str = SLUG) -> None:
+        """Somebody marks the asset as materialised on these days, without a run."""
+        for day in days:
+            made = dg.AssetMaterialization(asset_key(key), partition=partition_key(slug, day))
+            self.instance.report_runless_asset_event(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +152,20 @@ def open_project(
     monkeypatch: pytest.MonkeyPatch,
     *charts: ChartSettings,
     hasty: bool = False,
+    instance: dg.DagsterInstance | None = None,
 ) -> Iterator[Project]:
-    """A project for these charts (by default one); resources read the environment, as everywhere."""
+    """A project for these charts (by default one), on an instance of its own if none is given; resources read the
+    environment, as everywhere."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     of_slugs = {one.slug: one for one in charts or (chart(),)}
     settings = Settings(of_slugs)
     resources = {"soundcharts": HastySoundcharts()} if hasty else None
     with (
-        dg.DagsterInstance.ephemeral() as instance,
+        nullcontext(instance) if instance else dg.DagsterInstance.ephemeral() as used,
         closing(Warehouse(read_environment(environ).database_url)) as warehouse,
     ):
-        yield Project(simulator, instance, warehouse, settings, build_definitions(settings, resources=resources))
+        yield Project(simulator, used, warehouse, settings, build_definitions(settings, resources=resources))
 
 
 def asset_names(request: dg.RunRequest) -> list[str]:

@@ -1,7 +1,9 @@
 """One tick of a chart's schedule: what it requests, what it leaves alone, and what it costs."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -25,9 +27,22 @@ def _chart(simulator: Simulator, slug: str = SLUG, **changes: object) -> ChartSe
     return chart(slug, **{"first_date": newest - timedelta(days=DAYS - 1), **changes})
 
 
+@contextmanager
+def _open(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, *charts: ChartSettings
+) -> Iterator[Project]:
+    """A project on an instance in files: Dagster opens a schedule's instance anew for each tick."""
+    Path(environ["DAGSTER_HOME"]).mkdir()
+    with (
+        dg.DagsterInstance.local_temp(environ["DAGSTER_HOME"]) as instance,
+        open_project(simulator, environ, monkeypatch, *charts, instance=instance) as project,
+    ):
+        yield project
+
+
 @pytest.fixture
 def project(simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    with open_project(simulator, environ, monkeypatch, _chart(simulator)) as project:
+    with _open(simulator, environ, monkeypatch, _chart(simulator)) as project:
         yield project
 
 
@@ -108,7 +123,7 @@ def test_only_what_the_chart_allows_is_requested(
     environ: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with open_project(simulator, environ, monkeypatch, _chart(simulator, **changes)) as project:
+    with _open(simulator, environ, monkeypatch, _chart(simulator, **changes)) as project:
         names = asset_names(_only_request(project.tick(SCHEDULE)))
         allowed = [key for key in all_keys(project.settings) if key.partition("/")[0] not in left_out]
         assert names == (["chart_rankings"] if left_out == {"*"} else allowed)
@@ -118,7 +133,7 @@ def test_a_platform_of_another_chart_is_not_requested(
     simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = _chart(simulator, "viral-50-in", track_audience_platforms=("shazam",), artist_audience_platforms=())
-    with open_project(simulator, environ, monkeypatch, _chart(simulator), other) as project:
+    with _open(simulator, environ, monkeypatch, _chart(simulator), other) as project:
         assert "track_audience/shazam" not in asset_names(_only_request(project.tick(SCHEDULE)))
         names = asset_names(_only_request(project.tick("sync_viral_50_in")))
         assert names == ["chart_rankings", "track_metadata", "track_audience/shazam", "artist_metadata"]
@@ -127,7 +142,7 @@ def test_a_platform_of_another_chart_is_not_requested(
 def test_without_history_only_the_newest_day_is_requested(
     simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with open_project(simulator, environ, monkeypatch, _chart(simulator, sync_history=False)) as project:
+    with _open(simulator, environ, monkeypatch, _chart(simulator, sync_history=False)) as project:
         request = _only_request(project.tick(SCHEDULE))
         assert request.partition_key == f"{SLUG}|{project.newest()}"
         assert simulator.counters.total == 1
@@ -140,7 +155,7 @@ def test_a_weekly_chart_is_one_range_and_its_run_succeeds_on_the_days_between(
     newest = simulator.world.newest_day(slug)
     assert newest is not None
     weekly = chart(slug, first_date=newest - timedelta(days=20), auto_trigger_cascade=False)
-    with open_project(simulator, environ, monkeypatch, weekly) as project:
+    with _open(simulator, environ, monkeypatch, weekly) as project:
         request = _only_request(project.tick("sync_tiktok_weekly_songs"))
         assert _span(request) == (f"{slug}|{newest - timedelta(days=14)}", f"{slug}|{newest}")
         assert project.perform(request).success
@@ -152,7 +167,7 @@ def test_a_chart_without_a_ranking_since_its_first_date_is_skipped(
     simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     today = simulator.world.today
-    with open_project(simulator, environ, monkeypatch, _chart(simulator, first_date=today)) as project:
+    with _open(simulator, environ, monkeypatch, _chart(simulator, first_date=today)) as project:
         assert project.tick(SCHEDULE).skipped == f"{SLUG} has no published ranking since {today}"
 
 
@@ -160,7 +175,7 @@ def test_an_inactive_chart_has_a_schedule_that_is_off(
     simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     charts = [_chart(simulator), _chart(simulator, "viral-50-in", active=False)]
-    with open_project(simulator, environ, monkeypatch, *charts) as project:
+    with _open(simulator, environ, monkeypatch, *charts) as project:
         schedules = project.definitions.get_repository_def().schedule_defs
         status = {schedule.name: schedule.default_status for schedule in schedules}
         assert status == {

@@ -35,8 +35,8 @@ def merge(
 ) -> int:
     """Insert the rows, or update those whose primary key is already there; return how many were added or changed.
 
-    A stored row is left alone when it differs in nothing but `ignore`. A key that comes twice keeps its last row.
-    `columns` holds the whole primary key.
+    A stored row is left alone when it differs in nothing but `ignore`. A key that comes twice keeps its last row
+    (and may count twice). `columns` holds the whole primary key.
     """
     keys = [key.name for key in table.primary_key]
     if missing := set(keys) - set(columns):
@@ -114,7 +114,7 @@ def _save(
             *(column.name for column in rendering.in_table_order(table, columns) if column.name not in unique),
         ]
         return _copy_and_insert(connection, table, lines, names, statement) if lines else 0
-    parameters = rendering.sqlite_rows(table, rows, columns=columns, unique=unique)
+    parameters = rendering.sqlite_rows(table, rows, columns=columns)
     if not parameters:
         return 0
     names = [column.name for column in rendering.in_table_order(table, columns)]

@@ -69,14 +69,10 @@ def copy_lines(
     return [last[head] for head in sorted(last)]
 
 
-def sqlite_rows(
-    table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str], unique: Sequence[str]
-) -> list[tuple[Any, ...]]:
-    """Parameters for the driver in the table's order, the last row for each value of the `unique` columns."""
-    fields = _fields(table, rows, columns, _as_sqlite)
-    keys = zip(*(fields[name] for name in unique), strict=True)
-    last = dict(zip(keys, zip(*fields.values(), strict=True), strict=True))
-    return list(last.values())
+def sqlite_rows(table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Parameters for the driver in the table's order. SQLite takes a key that comes twice in its stride: it inserts
+    row by row, and the last one wins."""
+    return list(zip(*_fields(table, rows, columns, _as_sqlite).values(), strict=True))
 
 
 def _fields(
