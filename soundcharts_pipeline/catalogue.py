@@ -45,9 +45,9 @@ def take_chart(ctx: SyncContext, path: Path, slug: str) -> Chart:
         chart, _ = ctx.client.newest_ranking(slug)
     except NotFound:
         near = nearest_charts(ctx, slug)
-        hint = f"did you mean {' or '.join(near)}? By name" if near else "by name"
+        hint = f"did you mean {' or '.join(near)}? Otherwise find" if near else "find"
         raise SettingsError(
-            f"Soundcharts has no chart '{slug}'; {hint} charts are found with `{program()} charts search`"
+            f"Soundcharts has no chart '{slug}'; {hint} it by name with `{program()} charts search`"
         ) from None
     with ctx.warehouse.write() as conn:
         save_charts(conn, [chart])

@@ -70,7 +70,9 @@ def remove_chart(path: Path, slug: str) -> Settings:
     """
     text = read_charts_text(path)
     before = parse_settings(text, source=str(path))
-    before.chart(slug)
+    if slug not in before.charts:
+        near = yaml_nodes.write_nearest(slug, before.slugs)
+        raise SettingsError(f"{path}: no chart '{slug}' to remove; {near}")
     if len(before.charts) == 1:
         remedy = "add another chart first, or switch this one off with 'active: false'"
         raise SettingsError(f"{path}: '{slug}' is the only chart; {remedy}")

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from soundcharts_pipeline.account import open_client, source_of
 from soundcharts_pipeline.api.endpoints import Endpoints
 from soundcharts_pipeline.api.errors import AuthenticationError, BadRequest, NetworkError, SoundchartsError
 from soundcharts_pipeline.environment import Environment
 from soundcharts_pipeline.local_simulator import has_credentials
-from soundcharts_pipeline.resources import open_client, source_of
 from soundcharts_pipeline.settings import Settings, SettingsError, load_settings
 from soundcharts_pipeline.storage.errors import StorageError, StorageUnavailable, place
 from soundcharts_pipeline.storage.warehouse import Warehouse
@@ -110,5 +110,8 @@ def _quota(environment: Environment, left: int | None) -> Finding:
     reserve = environment.quota_reserve
     kept = f", {reserve:,} of them kept in reserve" if reserve else ""
     if left <= reserve:
-        return Finding("quota", False, f"{left:,} billed calls left{kept}: no call will be made before the next term")
+        remedy = "wait for the next term, ask for a larger plan" + (
+            ", or lower SOUNDCHARTS_QUOTA_RESERVE" if reserve else ""
+        )
+        return Finding("quota", False, f"{left:,} billed calls left{kept}, so no more will be made; {remedy}")
     return Finding("quota", True, f"{left:,} billed calls left{kept}")

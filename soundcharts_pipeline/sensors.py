@@ -53,7 +53,7 @@ def _cascade_sensor(settings: Settings) -> dg.SensorDefinition:
         ).records
         below = _Below(context.instance, settings)
         # Of several runs that brought a ranking the last one counts.
-        brought_by = state["waiting"] | {r.partition_key: r.run_id for r in records if r.partition_key}
+        brought_by = dict(state["waiting"]) | {r.partition_key: r.run_id for r in records if r.partition_key}
         busy = spans_in_flight(context.instance)
         # Whoever is at work on the day, perhaps the run that brought its ranking: what is left below shows at its end.
         waiting = {
@@ -91,7 +91,7 @@ class _Below:
 
     def __init__(self, instance: dg.DagsterInstance, settings: Settings) -> None:
         self._instance, self._settings = instance, settings
-        self._selections: dict[str, set[str] | None] = {}
+        self._tried: dict[str, set[str] | None] = {}
 
     def keys(self, chart: ChartSettings) -> list[str]:
         return [key for key in allowed_keys(self._settings, chart) if key != RANKINGS]
@@ -104,25 +104,22 @@ class _Below:
 
     def is_left(self, partition: str, run_id: str) -> bool:
         """Whether the run, which is over, left what is below the ranking untried."""
-        selection = self._selection(run_id)
-        if selection is None or not self.is_followed(partition):
+        if not self.is_followed(partition):
             return False
-        slug, _ = parse_key(partition)
-        if not set(self.keys(self._settings.chart(slug))) <= selection:
-            return True
-        # One day of a range that is not out yet fails the ranking step: the other days' rankings are there all the
-        # same, and the run went no further.
-        stats = self._instance.get_run_step_stats(run_id, [RANKINGS])
-        return any(step.status.name == "FAILURE" for step in stats)
-
-    def _selection(self, run_id: str) -> set[str] | None:
-        """The assets of a run; None when it is gone."""
-        if run_id not in self._selections:
+        if run_id not in self._tried:
             run = self._instance.get_run_by_id(run_id)
-            self._selections[run_id] = None if run is None else self._assets_of(run)
-        return self._selections[run_id]
+            self._tried[run_id] = None if run is None else self._tried_by(run)
+        tried = self._tried[run_id]
+        slug, _ = parse_key(partition)
+        return tried is not None and not set(self.keys(self._settings.chart(slug))) <= tried
 
-    def _assets_of(self, run: dg.DagsterRun) -> set[str]:
+    def _tried_by(self, run: dg.DagsterRun) -> set[str]:
+        """The assets that a run went for. When one day of a range is not out yet, the ranking step fails with the
+        other days' rankings saved and recorded, and the run goes no further."""
+        if run.status != dg.DagsterRunStatus.SUCCESS:
+            stats = self._instance.get_run_step_stats(run.run_id, [RANKINGS])
+            if "FAILURE" in {step.status.name for step in stats if step.status is not None}:
+                return {RANKINGS}
         if run.asset_selection:
             return {key.to_user_string() for key in run.asset_selection}
         # Without a selection a run takes all that its job has.

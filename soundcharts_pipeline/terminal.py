@@ -3,13 +3,20 @@
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 PROGRAM = "soundcharts-pipeline"
 # Wide enough for every table: a reader of a pipe or a log folds lines itself, but cannot restore what was cut off.
 LOG_WIDTH = 1_000
+NARROWEST_NAME = 16
+# Of one column of a table: a line and two spaces.
+BORDERS = 3
 
 
 def open_console(*, stderr: bool = False) -> Console:
@@ -24,3 +31,26 @@ def program() -> str:
     if shutil.which(PROGRAM) or not beside.exists():
         return PROGRAM
     return os.path.relpath(beside)
+
+
+def print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table whose cells can be copied whole: only names (the second column) are folded. What a narrow terminal
+    has no room for is left out from the right, and said."""
+    widths = [max(map(cell_len, cells)) for cells in zip(headings, *rows, strict=True)]
+    widths[1] = min(widths[1], NARROWEST_NAME)
+    shown = len(headings)
+    while shown > 1 and sum(widths[:shown]) + BORDERS * shown + 1 > console.width:
+        shown -= 1
+    console.print(_table(headings[:shown], [row[:shown] for row in rows]))
+    if shown < len(headings):
+        console.print(f"left out, for this terminal is narrow: {', '.join(headings[shown:])}", soft_wrap=True)
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table()
+    for number, heading in enumerate(headings):
+        name = number == 1
+        table.add_column(heading, no_wrap=not name, overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    return table

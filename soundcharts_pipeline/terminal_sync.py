@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
+from soundcharts_pipeline.account import open_client, source_of
 from soundcharts_pipeline.api.errors import BadRequest
 from soundcharts_pipeline.environment import Environment, read_environment
-from soundcharts_pipeline.resources import open_client, source_of
 from soundcharts_pipeline.settings import ChartSettings, Settings, SettingsError, load_settings
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.context import SyncContext, utc_now

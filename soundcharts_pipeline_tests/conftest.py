@@ -16,10 +16,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import URL, create_engine, text
 
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline_tests.command_line import user_environ
 
 # Nothing here has to survive a crash. The time zone is one that no result may depend on.
 SERVER_SETTINGS = {
@@ -32,6 +34,10 @@ SERVER_SETTINGS = {
 }
 # The account that runs the server when the tests run as root, which PostgreSQL refuses.
 UNPRIVILEGED = "nobody"
+
+# A deadline would be a timed assertion: on a busy machine it fails tests that are right.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 _numbers = itertools.count(1)
 
@@ -149,16 +155,7 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture
 def environ(simulator: Simulator, tmp_path: Path) -> dict[str, str]:
     """The environment of a user whose Soundcharts is the simulator and whose data lies in this test's folder."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SOUNDCHARTS_", "DAGSTER_"))}
-    return kept | {
-        "SOUNDCHARTS_BASE_URL": simulator.url,
-        "SOUNDCHARTS_AUTH_URL": simulator.auth_url,
-        "SOUNDCHARTS_APP_ID": "soundcharts",
-        "SOUNDCHARTS_API_KEY": "soundcharts",
-        "SOUNDCHARTS_DATA_DIR": str(tmp_path / "data"),
-        "SOUNDCHARTS_CALLS_PER_MINUTE": "100000",
-        "DAGSTER_HOME": str(tmp_path / "dagster"),
-    }
+    return user_environ(simulator, tmp_path)
 
 
 @pytest.fixture

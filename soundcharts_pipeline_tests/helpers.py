@@ -37,11 +37,11 @@ class FakeTime:
         self.slept += seconds
 
 
-def new_client(simulator: Simulator, *, max_in_flight: int = 16) -> SoundchartsClient:
-    """A client with the simulator's credentials; it waits in fake time."""
+def new_client(simulator: Simulator, *, max_in_flight: int = 16, url: str | None = None) -> SoundchartsClient:
+    """A client with the simulator's credentials; it waits in fake time. `url`: a server in front of the simulator."""
     time = FakeTime()
     transport = Transport(
-        base_url=simulator.url,
+        base_url=url or simulator.url,
         auth=HeaderPair("soundcharts", "soundcharts"),
         session=new_session(max_in_flight, simulator.url, {}),
         throttle=SlidingWindow(1_000_000, monotonic=time.monotonic, sleep=time.sleep),
@@ -52,12 +52,17 @@ def new_client(simulator: Simulator, *, max_in_flight: int = 16) -> SoundchartsC
 
 
 def new_context(
-    simulator: Simulator, warehouse: Warehouse, *, now: datetime | None = None, max_in_flight: int = 16
+    simulator: Simulator,
+    warehouse: Warehouse,
+    *,
+    now: datetime | None = None,
+    max_in_flight: int = 16,
+    url: str | None = None,
 ) -> SyncContext:
     """A fresh process, as far as the sync functions can tell; `now` defaults to noon of the simulator's today."""
     moment = now or datetime.combine(simulator.world.today, datetime.min.time(), UTC) + timedelta(hours=12)
     return SyncContext(
-        client=new_client(simulator, max_in_flight=max_in_flight),
+        client=new_client(simulator, max_in_flight=max_in_flight, url=url),
         warehouse=warehouse,
         max_in_flight=max_in_flight,
         clock=lambda: moment,

@@ -10,12 +10,13 @@ import dagster as dg
 import pytest
 from dagster._core.events import DagsterEvent, DagsterEventType, JobFailureData
 
+from soundcharts_pipeline.account import open_client
 from soundcharts_pipeline.api.client import SoundchartsClient
 from soundcharts_pipeline.definitions import build_definitions
 from soundcharts_pipeline.environment import read_environment
 from soundcharts_pipeline.jobs import FULL_SYNC
 from soundcharts_pipeline.partitions import ChartSpan, partition_key
-from soundcharts_pipeline.resources import SoundchartsResource, open_client
+from soundcharts_pipeline.resources import SoundchartsResource
 from soundcharts_pipeline.run_requests import asset_key
 from soundcharts_pipeline.settings import ChartSettings, Settings
 from soundcharts_pipeline.simulator import Simulator

@@ -183,7 +183,7 @@ def test_charts_on_one_line_are_left_to_their_user(charts_file: Path) -> None:
 
 
 def test_removing_an_unknown_chart_names_the_nearest(charts_file: Path) -> None:
-    with pytest.raises(SettingsError, match="no chart 'global-29' in the charts file; write 'global-28'"):
+    with pytest.raises(SettingsError, match="no chart 'global-29' to remove; write 'global-28'"):
         remove_chart(charts_file, "global-29")
 
 

@@ -125,7 +125,7 @@ def _spans(site: Site, trigger: str) -> set[ChartSpan | None]:
 
 
 def _materialize_by_hand(site: Site, slug: str, day: date) -> None:
-    command = [PROGRAMS / "dagster", "asset", "materialize", "--select", "chart_rankings"]
+    command: list[str | Path] = [PROGRAMS / "dagster", "asset", "materialize", "--select", "chart_rankings"]
     command += ["--partition", partition_key(slug, day), "-m", "soundcharts_pipeline.definitions"]
     done = subprocess.run(command, cwd=PROJECT, env=site.environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -155,7 +155,7 @@ def _check_truth(site: Site, days: Mapping[str, list[date]]) -> None:
 @contextmanager
 def _daemon(site: Site) -> Iterator[None]:
     """The daemon with a code server of its own; both are gone at the end."""
-    command = [PROGRAMS / "dagster-daemon", "run", "-m", "soundcharts_pipeline.definitions"]
+    command: list[str | Path] = [PROGRAMS / "dagster-daemon", "run", "-m", "soundcharts_pipeline.definitions"]
     with site.log.open("w") as log:
         daemon = subprocess.Popen(
             command, cwd=PROJECT, env=site.environ, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

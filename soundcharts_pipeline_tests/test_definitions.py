@@ -32,7 +32,7 @@ asked = []
 class Watched(dict):
     def __getitem__(self, name):
         frame = sys._getframe(1)
-        while frame.f_globals["__name__"] in ("os", "_collections_abc"):
+        while frame.f_globals["__name__"] in ("os", "collections.abc"):
             frame = frame.f_back
         if frame.f_globals["__name__"].startswith("soundcharts_pipeline"):
             asked.append(f"{frame.f_globals['__name__']} reads the environment: {name}")

@@ -27,7 +27,8 @@ ALLOWED = {
     "cascade": {"settings"},
     "partitions": {"settings"},
     "failures": {"api", "storage", "sync", "settings"},
-    "resources": {"api", "storage", "environment"},
+    "account": {"api", "environment"},
+    "resources": {"account", "api", "storage", "environment"},
     "run_requests": {"partitions"},
 }
 KNOW_DAGSTER = {

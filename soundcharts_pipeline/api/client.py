@@ -13,6 +13,7 @@ from soundcharts_pipeline.api.errors import (
     IncompleteAnswer,
     NotFound,
     NotInPlan,
+    ServerError,
     SoundchartsError,
     UnexpectedPayload,
 )
@@ -83,7 +84,7 @@ class SoundchartsClient:
     # Tracks and artists
 
     def tracks(self, uuids: Sequence[str]) -> dict[str, Track | SoundchartsError]:
-        """Metadata of up to ten tracks, or why there is none, by UUID. One call; ten more when the batch is refused."""
+        """Metadata of up to ten tracks, or the error that says why there is none, by UUID. One call; ten more when the batch is refused."""
         return self._batch("track", uuids, parsing.track)
 
     def artists(self, uuids: Sequence[str]) -> dict[str, Artist | SoundchartsError]:
@@ -146,14 +147,12 @@ class SoundchartsClient:
     def _batch(
         self, endpoint: str, uuids: Sequence[str], parse: Callable[[Any, str], RecordT]
     ) -> dict[str, RecordT | SoundchartsError]:
-        found: dict[str, RecordT | SoundchartsError] = {}
+        found: dict[str, RecordT] = {}
         refused = False
         if len(uuids) > 1 and not self._batches_refused:
             try:
                 body = self._get(endpoint, {"uuid": ",".join(uuids)}, {})
-                for item in body.get("items") or []:
-                    record = parse(item.get("object", item) if isinstance(item, dict) else item, endpoint)
-                    found[record.uuid] = record
+                found = dict(_readable(body.get("items") or [], parse, endpoint))
             except (BadRequest, NotInPlan, NotFound):
                 refused = True
         singles = {uuid: self._single(endpoint, uuid, parse) for uuid in uuids if uuid not in found}
@@ -165,7 +164,19 @@ class SoundchartsClient:
     def _single(self, endpoint: str, uuid: str, parse: Callable[[Any, str], RecordT]) -> RecordT | SoundchartsError:
         try:
             body = self._get(endpoint, {"uuid": uuid}, {})
-        except (NotFound, NotInPlan) as error:
+            # A merged entity may answer under its new UUID; ours stays the one that was asked for.
+            return replace(parse(body.get("object"), endpoint), uuid=uuid)
+        except (NotFound, NotInPlan, BadRequest, ServerError, UnexpectedPayload) as error:
             return error
-        # A merged entity may answer under its new UUID; ours stays the one that was asked for.
-        return replace(parse(body.get("object"), endpoint), uuid=uuid)
+
+
+def _readable(
+    items: Sequence[Any], parse: Callable[[Any, str], RecordT], endpoint: str
+) -> Iterator[tuple[str, RecordT]]:
+    """The members of a batch by UUID, less those that cannot be read: one of them does not spoil the other nine."""
+    for item in items:
+        try:
+            record = parse(item.get("object", item) if isinstance(item, dict) else item, endpoint)
+        except UnexpectedPayload:
+            continue
+        yield record.uuid, record

@@ -121,9 +121,7 @@ class _Step:
                 note_source(self._ctx, conn, self._source)
                 self._ctx.keep_usage(conn)
         self._context.log.info(f"{span}: {report}")
-        news = self._stage.announce(self._ctx, span.slug, span.days) if self._stage.announce else None
-        if news and chart.active:
-            self._context.log_event(news)
+        self._announce(chart, span.days)
         return self._metadata(span, chart, span.days, report)
 
     def _metadata(
@@ -149,9 +147,15 @@ class _Step:
             return {}
         try:
             days = [day for day in span.days if not self._stage.due(self._ctx, chart, [day])]
+            self._announce(chart, days)
             return self._metadata(span, chart, days, None)
         except StorageError:
             return {}
+
+    def _announce(self, chart: ChartSettings, days: list[date]) -> None:
+        news = self._stage.announce(self._ctx, chart.slug, days) if self._stage.announce else None
+        if news and chart.active:
+            self._context.log_event(news)
 
     def _record(self, finished: Mapping[str, Metadata]) -> None:
         for key, metadata in finished.items():

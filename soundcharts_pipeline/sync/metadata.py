@@ -7,14 +7,14 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from soundcharts_pipeline.api.client import BATCH_SIZE
-from soundcharts_pipeline.api.errors import NotFound, SoundchartsError
+from soundcharts_pipeline.api.errors import NotFound, NotInPlan, SoundchartsError
 from soundcharts_pipeline.models import Artist, Track
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.storage import worklists
 from soundcharts_pipeline.storage.saves import bury, save_artists, save_tracks
 from soundcharts_pipeline.storage.worklists import CLOSED, GONE, METADATA, ChartDays
 from soundcharts_pipeline.sync.context import SyncContext
-from soundcharts_pipeline.sync.fanout import Answer, fan_out
+from soundcharts_pipeline.sync.fanout import Answer, fan_out, still_to_do
 from soundcharts_pipeline.sync.report import SyncReport
 
 RecordT = TypeVar("RecordT", Track, Artist)
@@ -75,6 +75,7 @@ def _sync_batches(
     save: Callable[[Connection, list[RecordT]], None],
 ) -> SyncReport:
     gone = closed = 0
+    failed: list[SoundchartsError] = []
 
     def save_answers(conn: Connection, answers: list[Answer[Batch, Records[RecordT]]]) -> int:
         nonlocal gone, closed
@@ -84,8 +85,10 @@ def _sync_batches(
             if isinstance(records, SoundchartsError):
                 continue  # fetch answers per entity: a whole batch is never NotFound
             for uuid, record in records.items():
-                if isinstance(record, SoundchartsError):
+                if isinstance(record, NotFound | NotInPlan):
                     refused[uuid] = GONE if isinstance(record, NotFound) else CLOSED
+                elif isinstance(record, SoundchartsError):
+                    failed.append(record)
                 else:
                     found.append(record)
         save(conn, found)
@@ -97,4 +100,7 @@ def _sync_batches(
     batches = [tuple(due[i : i + BATCH_SIZE]) for i in range(0, len(due), BATCH_SIZE)]
     report = fan_out(ctx, f"batches of {entity} metadata", batches, fetch, save_answers)
     report.not_found, report.not_in_plan = gone, closed
+    if failed:
+        report.asked, report.remaining = len(due), len(failed)
+        raise still_to_do(f"{entity}s", failed[0], report)
     return report

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from soundcharts_pipeline.api.errors import IncompleteAnswer, UnexpectedPayload
@@ -15,6 +15,8 @@ from soundcharts_pipeline.api.pages import PAGE_LIMIT, all_pages, each_page, ite
 from .recorded import payload
 
 Span = Callable[[int], slice]
+# A busy machine is no failure.
+UNTIMED = settings(deadline=None)
 
 
 class Server:
@@ -40,6 +42,7 @@ def _plots(count: int) -> list[dict[str, int]]:
     return [{"value": number % 3, "day": number} for number in range(count)]
 
 
+@UNTIMED
 @given(total=st.integers(0, 450), size=st.integers(1, 100))
 @example(total=0, size=100)
 @example(total=100, size=100)
@@ -52,6 +55,7 @@ def test_every_row_comes_once_in_order_in_no_more_requests_than_pages(total: int
     assert server.asked == [{"offset": size * number, "limit": PAGE_LIMIT} for number in range(pages)]
 
 
+@UNTIMED
 @given(total=st.integers(1, 300), sizes=st.lists(st.integers(1, 100), min_size=1, max_size=8))
 def test_pages_may_differ_in_size(total: int, sizes: list[int]) -> None:
     server = Server(_plots(total), lambda offset: slice(offset, offset + sizes[offset % len(sizes)]))
@@ -59,6 +63,7 @@ def test_pages_may_differ_in_size(total: int, sizes: list[int]) -> None:
     assert server.received() == _plots(total)
 
 
+@UNTIMED
 @given(
     total=st.integers(1, 300),
     size=st.integers(1, 60),
@@ -86,6 +91,7 @@ def test_overlapping_or_short_answers_are_given_whole_or_not_at_all(
     assert offsets[-1] < total
 
 
+@UNTIMED
 @given(total=st.integers(1, 400), announced=st.integers(1, 500), size=st.integers(1, 100))
 def test_a_total_that_is_too_large_is_an_error_and_one_too_small_asks_for_no_more(
     total: int, announced: int, size: int
@@ -100,6 +106,7 @@ def test_a_total_that_is_too_large_is_an_error_and_one_too_small_asks_for_no_mor
         assert len(server.asked) == -(-announced // size)
 
 
+@UNTIMED
 @given(doubled=st.lists(st.integers(0, 79), max_size=20, unique=True))
 def test_a_row_twice_on_one_page_counts_twice(doubled: list[int]) -> None:
     rows = [row for row in _plots(80) for _ in range(1 + (row["day"] in doubled))]
@@ -131,6 +138,7 @@ def test_a_server_that_ignores_the_offset_is_found_out_with_the_second_page(reor
     assert len(asked) == 2
 
 
+@UNTIMED
 @given(wanted=st.integers(1, 5))
 def test_whoever_stops_early_pays_for_no_further_page_and_meets_no_error(wanted: int) -> None:
     server = Server(_plots(100 * 5), lambda offset: slice(offset, offset + 100), total=10_000)

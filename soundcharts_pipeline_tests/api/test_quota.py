@@ -38,6 +38,18 @@ def test_the_last_call_of_a_quota_is_used_and_the_next_one_not_even_sent(simulat
     assert caller.transport.get("usage", USAGE, {})["object"]["quota"]["remaining"] == 0
 
 
+def test_a_new_term_is_noticed_by_the_free_call(simulate: Simulate) -> None:
+    simulator = simulate(quota=1)
+    caller = caller_of(simulator.url)
+    track(caller)
+    error_of(caller, QuotaExhausted)
+    simulator.set(quota=3)
+
+    assert caller.client.team_usage() == 2
+    track(caller)
+    assert simulator.counters.billed == 2
+
+
 def test_a_quota_that_others_used_up_is_the_servers_word(simulate: Simulate) -> None:
     simulator = simulate(quota=5)
     ours, theirs = caller_of(simulator.url), caller_of(simulator.url)

@@ -60,6 +60,14 @@ def test_what_another_try_cannot_help_is_asked_once(says: Says, kind: type[Sound
     assert (caller.between, caller.time.slept) == ([], [])
 
 
+def test_an_empty_list_with_errors_beside_it_is_not_an_absence() -> None:
+    with answering(lambda _: Says.json(payload("errors_in_answer"))) as stub:
+        error = error_of(caller_of(stub.url), ServerError)
+
+    assert f"{TRACK}: answered 200 with errors: Partial data." in str(error)
+    assert len(stub.asked) == 5
+
+
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_a_gateways_web_page_says_nothing_of_the_plan_or_the_entity(status: int) -> None:
     page = b"\n<!DOCTYPE html><html><body>Access denied</body></html>"

@@ -10,6 +10,7 @@ import pytest
 
 from soundcharts_pipeline.assets.metadata import as_markdown
 from soundcharts_pipeline.cascade import all_keys
+from soundcharts_pipeline.freshness import latest_key
 from soundcharts_pipeline.partitions import ChartSpan, partition_key
 from soundcharts_pipeline.simulator import Fault, Simulator
 from soundcharts_pipeline.storage.summaries import Preview
@@ -185,7 +186,6 @@ def test_a_day_between_the_rankings_of_a_weekly_chart_is_done_with_no_rows_and_t
 def test_a_platform_that_fails_leaves_the_others_and_is_all_that_a_rerun_asks_for(
     simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environ |= {"SOUNDCHARTS_MAX_IN_FLIGHT": "4"}
     with open_project(simulator, environ, monkeypatch, hasty=True) as project:
         span = project.span(1)
         simulator.script("artist_streaming", [Fault.SERVER_ERROR] * 3)
@@ -359,6 +359,25 @@ def test_a_preview_of_a_run_shows_markup_in_a_track_name_as_text(
         assert "&lt;b&gt;Bold&lt;/b&gt; &#124; &lt;script&gt;" in preview
         assert "<" not in preview
         assert len({line.count("|") for line in preview.splitlines()}) == 1
+
+
+def test_a_chart_is_reported_fresh_when_its_newest_ranking_is_saved_and_not_before(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_project(simulator, environ, monkeypatch, chart(), chart("viral-50-in", active=False)) as project:
+        newest = project.newest()
+        assert project.run(project.span(2, "viral-50-in"), ["chart_rankings"]).success
+        assert project.instance.get_latest_materialization_event(latest_key("viral-50-in")) is None
+
+        # The list of rankings, asked here, names the newest one.
+        assert project.run(project.span(2, ago=1), ["chart_rankings"]).success
+        assert project.instance.get_latest_materialization_event(latest_key(SLUG)) is None
+        with_today = ChartSpan(SLUG, newest, newest + timedelta(days=1))
+        assert not project.run(with_today, ["chart_rankings"]).success
+        entry = project.instance.get_latest_materialization_event(latest_key(SLUG))
+        assert entry is not None
+        assert entry.asset_materialization is not None
+        assert entry.asset_materialization.metadata["day"].value == str(newest)
 
 
 def test_partitions_are_recorded_under_the_key_of_their_chart_and_day(project: Project) -> None:

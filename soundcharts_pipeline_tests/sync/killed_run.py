@@ -3,8 +3,8 @@
 import sys
 from datetime import date
 
+from soundcharts_pipeline.account import open_client
 from soundcharts_pipeline.environment import read_environment
-from soundcharts_pipeline.resources import open_client
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline_tests.helpers import run_cascade, small_chart

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from soundcharts_pipeline.models import Window
@@ -22,6 +22,8 @@ from soundcharts_pipeline.sync.coverage import (
 FIRST = date(2026, 3, 1)
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 RECHECK = timedelta(hours=12)
+# A busy machine is no failure.
+UNTIMED = settings(deadline=None)
 
 
 def _day(number: int) -> date:
@@ -105,6 +107,7 @@ SAME_KEY = [
 ]
 
 
+@UNTIMED
 @given(answers=answer_sequences(), delay_days=st.integers(0, 15))
 @example(answers=SAME_KEY, delay_days=15)
 def test_after_any_answers_exactly_the_settled_days_are_settled(answers: list[Answered], delay_days: int) -> None:
@@ -120,6 +123,7 @@ def test_after_any_answers_exactly_the_settled_days_are_settled(answers: list[An
         assert len({ask.window for ask in asks}) == len(asks)
 
 
+@UNTIMED
 @given(answers=answer_sequences(), delay_days=st.integers(0, 15))
 @example(answers=SAME_KEY, delay_days=15)
 def test_after_any_answers_each_open_day_knows_when_it_was_last_asked(answers: list[Answered], delay_days: int) -> None:
@@ -156,6 +160,7 @@ def _fewest(days: set[date], longest: int) -> int:
     return fewest[-1]
 
 
+@UNTIMED
 @given(targets=st.lists(SPANS, max_size=4), asks=ask_lists(), longest=st.integers(1, 30))
 @example(targets=[_span(0, 89)], asks=[], longest=90)
 @example(targets=[_span(0, 90)], asks=[], longest=90)
@@ -183,6 +188,7 @@ def test_due_days_are_asked_in_the_fewest_windows(targets: list[Window], asks: l
         assert len(windows) == _fewest(due, longest)
 
 
+@UNTIMED
 @given(numbers=st.lists(st.integers(0, 120), max_size=8), history=st.integers(1, 90))
 def test_targets_are_the_history_of_each_day_as_few_windows(numbers: list[int], history: int) -> None:
     targets = targets_of([_day(number) for number in numbers], history)
@@ -191,6 +197,7 @@ def test_targets_are_the_history_of_each_day_as_few_windows(numbers: list[int], 
     assert all(before.end + ONE_DAY < after.start for before, after in pairwise(targets))
 
 
+@UNTIMED
 @given(delays=st.lists(st.integers(1, PUBLISHING_DELAY_DAYS), min_size=60, max_size=60), history=st.integers(1, 30))
 @example(delays=[1] * 60, history=30)
 @example(delays=[PUBLISHING_DELAY_DAYS] * 60, history=1)

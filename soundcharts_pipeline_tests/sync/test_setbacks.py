@@ -1,6 +1,7 @@
 """What stops a sync, what it keeps, and what the next one still has to pay for."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -15,6 +16,7 @@ from soundcharts_pipeline.sync.plays import TOTALS_FACT
 from soundcharts_pipeline.sync.rankings import NotPublished, UnknownChart, sync_rankings
 from soundcharts_pipeline.sync.report import SyncIncomplete
 from soundcharts_pipeline.sync.source import SourceMismatch, check_source, note_source
+from soundcharts_pipeline_tests.altered import altered
 from soundcharts_pipeline_tests.helpers import SLUG, last_days, new_context, run_cascade, small_chart
 from soundcharts_pipeline_tests.truth import expected, stored
 
@@ -168,3 +170,22 @@ def test_calls_are_counted_as_the_server_counts_them(simulator: Simulator, wareh
     assert sum(row["billed"] for row in rows) == simulator.counters.billed
     track = next(row for row in rows if row["endpoint"] == "track")
     assert (track["errors"], track["throttled"]) == (2, 1)
+
+
+def test_one_unreadable_track_does_not_spoil_its_batch(simulator: Simulator, sqlite_warehouse: Warehouse) -> None:
+    chart, days = small_chart(), last_days(simulator, SLUG, 1)
+    sync_rankings(new_context(simulator, sqlite_warehouse), chart, days)
+    nameless = simulator.world.ranking(SLUG, days[0]).entries[0].track.uuid
+
+    def without_name(_path: str, status: int, body: Any) -> tuple[int, Any]:
+        for item in [*body.get("items", []), body.get("object", {})]:
+            if item.get("uuid") == nameless:
+                del item["name"]
+        return status, body
+
+    with altered(simulator.url, without_name) as url:
+        ctx = new_context(simulator, sqlite_warehouse, url=url)
+        with pytest.raises(SyncIncomplete, match="1 of 50 tracks are still to do: track: name"):
+            sync_track_metadata(ctx, chart, days)
+    rows = stored(sqlite_warehouse)
+    assert (len(rows["tracks"]), rows["tracks without metadata"]) == (49, {(nameless,)})

@@ -1,0 +1,39 @@
+"""Every command explains itself, with an example that one may copy."""
+
+import os
+import re
+
+import pytest
+
+from soundcharts_pipeline_tests.command_line import run
+
+COMMANDS = [
+    "",
+    *("demo", "simulate", "sync", "dev", "doctor"),
+    *("charts", "charts list", "charts search", "charts add", "charts remove"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_of_options_that_exist(command: str) -> None:
+    done = run({**os.environ, "COLUMNS": "80"}, *command.split(), "--help")
+
+    assert done.code == 0
+    example = re.search(r"Example: (soundcharts-pipeline .*)", done.out)
+    assert example is not None
+    assert example[1].startswith(f"soundcharts-pipeline {command}".strip())
+    for option in re.findall(r"--[a-z]+", example[1]):
+        assert f"│ {option} " in done.out
+
+
+def test_help_names_the_exit_codes() -> None:
+    done = run(os.environ, "--help")
+
+    assert done.says("0 ok", "1 failed", "2 bad use", "3 credentials", "4 quota or rate limit")
+
+
+def test_a_command_that_does_not_exist_is_bad_use() -> None:
+    done = run(os.environ, "snyc")
+
+    assert done.code == 2
+    assert done.says("No such command 'snyc'", "--help")

@@ -1,0 +1,130 @@
+"""`sync` on a good day: Dagster runs it, the database is full, and asking again costs nothing.
+
+One story, told once for the module: a day, then a range that begins with it, then the range again.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from sqlalchemy import func, select
+
+from soundcharts_pipeline.cascade import all_keys
+from soundcharts_pipeline.environment import read_environment
+from soundcharts_pipeline.run_requests import asset_key
+from soundcharts_pipeline.settings import load_settings
+from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline.storage import schema
+from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline_tests.command_line import Done, run, run_in_terminal, user_environ, with_charts
+from soundcharts_pipeline_tests.helpers import SLUG
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Three commands, what each cost, and what they left behind."""
+
+    environ: dict[str, str]
+    simulator: Simulator
+    newest: date
+    done: Sequence[Done]
+    calls: Sequence[int]
+
+    def query(self, statement: Any) -> list[Any]:
+        warehouse = Warehouse(read_environment(self.environ).database_url)
+        with warehouse.read() as conn:
+            rows = list(conn.execute(statement))
+        warehouse.close()
+        return rows
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """The three commands have run."""
+    folder: Path = tmp_path_factory.mktemp("sync")
+    with Simulator() as simulator:
+        environ = with_charts(user_environ(simulator, folder), folder)
+        newest = simulator.world.newest_day(SLUG)
+        assert newest is not None
+        span = ["--from", f"{newest - timedelta(days=1)}", "--to", f"{newest}"]
+        done, calls = [], []
+        for arguments in ([], span, span):
+            simulator.reset()
+            done.append(run(environ, "sync", SLUG, *arguments))
+            calls.append(simulator.counters.total)
+        yield Story(environ, simulator, newest, done, calls)
+
+
+@pytest.fixture(scope="module")
+def instance(story: Story) -> Iterator[dg.DagsterInstance]:
+    """Dagster's own state after the story."""
+    with dg.DagsterInstance.from_config(story.environ["DAGSTER_HOME"]) as instance:
+        yield instance
+
+
+def test_every_command_of_the_story_is_complete(story: Story) -> None:
+    assert [done.code for done in story.done] == [0, 0, 0], story.done
+    assert [done.err for done in story.done] == ["", "", ""]
+
+
+def test_without_a_date_the_newest_published_day_is_synced(story: Story) -> None:
+    assert story.done[0].says(f"Viral 50, {story.newest} ")
+
+
+def test_every_place_of_every_day_is_in_the_database(story: Story) -> None:
+    t = schema.chart_rankings
+    days = story.query(select(t.c.rank_date, func.count()).group_by(t.c.rank_date).order_by(t.c.rank_date))
+
+    assert [tuple(row) for row in days] == [(story.newest - timedelta(days=1), 50), (story.newest, 50)]
+    for table in (schema.tracks, schema.artists, schema.track_audience, schema.artist_audience):
+        assert story.query(select(func.count()).select_from(table))[0][0] > 0, table.name
+
+
+def test_every_step_of_every_day_is_materialised_in_dagster(story: Story, instance: dg.DagsterInstance) -> None:
+    settings = load_settings(Path(story.environ["SOUNDCHARTS_CHARTS"]))
+    both = {f"{SLUG}|{story.newest - timedelta(days=n)}" for n in (0, 1)}
+
+    for key in all_keys(settings):
+        assert set(instance.get_materialized_partitions(asset_key(key))) == both, key
+
+
+def test_every_command_is_one_run_that_dagster_knows(instance: dg.DagsterInstance) -> None:
+    runs = instance.get_runs()
+
+    assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS] * 3
+    assert {run.tags["soundcharts/trigger"] for run in runs} == {"cli"}
+
+
+def test_a_range_that_is_complete_costs_no_call(story: Story) -> None:
+    assert story.calls[2] == 0
+    assert story.done[2].says("complete, with 0 calls", "nothing to ask")
+
+
+def test_the_calls_that_are_told_are_those_that_were_made(story: Story) -> None:
+    assert story.calls[0] > 50
+    for done, calls in zip(story.done, story.calls, strict=True):
+        assert done.says(f"complete, with {calls} call")
+
+
+def test_a_log_has_one_line_per_step_with_its_units(story: Story) -> None:
+    lines = [line.split() for line in story.done[0].out.splitlines()[1:-1]]
+
+    assert {line[0] for line in lines} == {
+        *("chart_rankings", "track_metadata", "artist_metadata"),
+        *("track_audience/spotify", "artist_audience/instagram"),
+    }
+    assert len(lines) == 5
+    assert ["track_metadata", "5/5", "batches", "of", "ten"] in [line[:5] for line in lines]
+
+
+def test_a_terminal_has_a_bar_per_step(story: Story) -> None:
+    code, printed = run_in_terminal(story.environ, 100, "sync", SLUG, "--date", f"{story.newest}")
+
+    assert code == 0
+    assert "━━━━━━━━" in printed
+    assert "not started" in printed
+    assert "nothing to ask" in printed
