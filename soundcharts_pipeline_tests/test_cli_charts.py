@@ -126,5 +126,5 @@ def test_a_narrow_terminal_shows_whole_slugs_and_says_what_it_leaves_out(environ
 
     assert code == 0
     assert "│ youtube-top-songs-global │" in printed
-    assert "left out, for this terminal is narrow: platform, country" in printed
+    assert "left out, for this terminal is narrow: country, frequency, places" in printed
     assert all(len(line.rstrip()) <= 60 for line in printed.splitlines() if "│" in line)

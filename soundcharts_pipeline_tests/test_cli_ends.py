@@ -1,0 +1,133 @@
+"""Commands that run until they are told to end: each ends cleanly, with what it has started."""
+
+import signal
+import socket
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dagster as dg
+import pytest
+import requests
+
+from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline_tests.command_line import end, read_until, run, run_program, start, with_charts
+from soundcharts_pipeline_tests.helpers import SLUG
+
+SMALL_DEMO = f"""
+from soundcharts_pipeline import demo
+from soundcharts_pipeline.terminal import open_console
+demo.CHARTS, demo.DAYS, demo.HISTORY_DAYS = {{{SLUG!r}: "Viral 50"}}, 1, 7
+outcomes = demo.run_demo(open_console())
+assert [outcome.succeeded for outcome in outcomes] == [True]
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_simulate_prints_its_url_and_ends_when_told(environ: dict[str, str], number: signal.Signals) -> None:
+    process = start(environ, "simulate", "--port", "0", "--seed", "7")
+
+    url = read_until(process, "http://127.0.0.1:")[-1]
+    answer = requests.get(f"{url}/api/v2/chart/song/platforms", headers=_credentials(), timeout=30)
+    code, printed = end(process, number)
+
+    assert answer.status_code == 200
+    assert (code, printed) == (0, "")
+    assert _is_free(url)
+
+
+@pytest.mark.parametrize("command", ["simulate", "dev"])
+def test_a_port_in_use_is_named_with_the_option_to_choose_another(
+    environ: dict[str, str], simulator: Simulator, command: str
+) -> None:
+    port = str(urlsplit(simulator.url).port)
+
+    done = run(environ, command, "--port", port)
+
+    assert done.code == 2
+    assert done.says(f"port {port} cannot be used (", "ddress already in use", "--port")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [("--rate", "0", "greater than or equal to 1"), ("--oddities", "odd", "no oddity named odd; choose from no-data")],
+)
+def test_simulate_refuses_what_makes_no_sense(environ: dict[str, str], option: str, value: str, words: str) -> None:
+    done = run(environ, "simulate", "--port", "0", option, value)
+
+    assert done.code == 2
+    assert done.says(words)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_sync_says_so_and_its_run_has_ended(
+    environ: dict[str, str], simulator: Simulator, tmp_path: Path, number: signal.Signals
+) -> None:
+    environ = with_charts(environ, tmp_path) | {"SOUNDCHARTS_MAX_IN_FLIGHT": "1"}
+    simulator.set(latency=0.2)
+    process = start(environ, "sync", SLUG)
+
+    read_until(process, "chart_rankings")
+    code, printed = end(process, number)
+
+    assert code == 130
+    assert "Interrupted: what was saved stays" in printed
+    assert "Traceback" not in printed
+    with dg.DagsterInstance.from_config(environ["DAGSTER_HOME"]) as instance:
+        assert [run.is_finished for run in instance.get_runs()] == [True]
+
+
+def test_an_interrupted_demo_takes_its_simulator_with_it(environ: dict[str, str]) -> None:
+    process = start(environ, "demo")
+
+    greeting = read_until(process, "A local Soundcharts answers at ")[-1]
+    read_until(process, "chart_rankings")
+    code, printed = end(process, signal.SIGINT)
+
+    assert code == 130
+    assert "Interrupted: what was saved stays" in printed
+    assert "Traceback" not in printed
+    assert _is_free(greeting.split()[5].rstrip(":"))
+
+
+def test_the_demo_ends_with_what_is_in_the_database_and_three_things_to_try(environ: dict[str, str]) -> None:
+    done = run_program(environ, sys.executable, "-c", SMALL_DEMO)
+
+    assert done.code == 0, done
+    assert done.says("charts 1 1", "rankings 1 1", "ranking positions 50 50", "tracks 50 50")
+    for platform in ("spotify", "youtube", "shazam", "airplay"):
+        assert done.says(f"track audience points, {platform}")
+    for platform in ("spotify", "youtube", "instagram", "tiktok"):
+        assert done.says(f"artist audience points, {platform}")
+    assert done.says("calls spent", "seconds")
+    assert done.says("1. See these runs", "make dev", "2. Ask the data", "3. Go live", f"sync {SLUG}")
+    assert any(line.strip().startswith("sqlite3 ") and line.endswith('LIMIT 10"') for line in done.out.splitlines())
+
+
+def test_an_interrupted_dev_ends_the_ui_and_the_simulator(environ: dict[str, str]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = start(environ | {"SOUNDCHARTS_APP_ID": ""}, "dev", "--port", str(port))
+
+    greeting = read_until(process, "No credentials are set: a local simulator answers at ")[-1]
+    read_until(process, f"Dagster UI: http://127.0.0.1:{port} ")
+    assert process.stdout is not None
+    assert any("Serving dagster-webserver" in line for line in process.stdout)
+    code, printed = end(process, signal.SIGINT)
+
+    assert code == 130
+    assert "Interrupted" in printed
+    assert _is_free(f"http://127.0.0.1:{port}")
+    assert _is_free(greeting.split()[9].rstrip(","))
+
+
+def _credentials() -> dict[str, str]:
+    return {"x-app-id": "soundcharts", "x-api-key": "soundcharts"}
+
+
+def _is_free(url: str) -> bool:
+    """Whether nobody listens there any more."""
+    address = urlsplit(url)
+    with socket.socket() as probe:
+        return probe.connect_ex((address.hostname, address.port)) != 0

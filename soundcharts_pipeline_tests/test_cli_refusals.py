@@ -1,0 +1,196 @@
+"""`sync` on a bad day: what Soundcharts or the network refuses is one message with its remedy and its exit code, and
+what was saved before stays.
+
+One chart-day is saved first, once for the module; every test then fails at another day.
+"""
+
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from soundcharts_pipeline.environment import read_environment
+from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline.storage import schema
+from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline_tests.altered import altered
+from soundcharts_pipeline_tests.command_line import Done, run, user_environ, with_charts
+from soundcharts_pipeline_tests.helpers import SLUG
+
+SECRET = "a-key-that-nobody-may-read"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A database that holds one chart-day."""
+
+    environ: dict[str, str]
+    simulator: Simulator
+    newest: date
+
+    def sync(self, days_ago: int, changes: Mapping[str, str] | None = None) -> Done:
+        """Sync the day so long before the newest one, with changes to the environment."""
+        return run({**self.environ, **(changes or {})}, "sync", SLUG, "--date", f"{self.day(days_ago)}")
+
+    def day(self, days_ago: int) -> date:
+        return self.newest - timedelta(days=days_ago)
+
+    def rows(self) -> dict[str, int]:
+        """What the saved day consists of, by table."""
+        with closing(Warehouse(read_environment(self.environ).database_url)) as warehouse, warehouse.read() as conn:
+            counts = {
+                table.name: conn.scalar(select(func.count()).select_from(table)) or 0
+                for table in (schema.tracks, schema.artists, schema.track_audience, schema.artist_audience)
+            }
+            t = schema.chart_rankings
+            places = select(func.count()).select_from(t).where(t.c.rank_date == self.day(0))
+            return {**counts, "places": conn.scalar(places) or 0}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Saved]:
+    """The newest day is saved."""
+    folder = tmp_path_factory.mktemp("refusals")
+    with Simulator() as simulator:
+        newest = simulator.world.newest_day(SLUG)
+        assert newest is not None
+        saved = Saved(with_charts(user_environ(simulator, folder), folder), simulator, newest)
+        assert saved.sync(0).code == 0
+        yield saved
+
+
+@pytest.fixture
+def saved(filled: Saved) -> Iterator[Saved]:
+    """The database of the module, which the test may add to and takes nothing from."""
+    before = filled.rows()
+    assert before["places"] == 50
+    filled.simulator.reset()
+    yield filled
+    after = filled.rows()
+    assert after["places"] == 50
+    assert all(after[table] >= count for table, count in before.items())
+
+
+def test_a_day_that_is_not_published_yet_names_the_newest_that_is(saved: Saved) -> None:
+    done = saved.sync(-1)
+
+    assert done.code == 1
+    assert done.says(f"no ranking for {saved.day(-1)} yet", f"the newest published day is {saved.newest}")
+    assert done.says("chart_rankings: ", "Not complete: run ", "dev` shows it in the Dagster UI")
+
+
+def test_an_exhausted_quota_says_what_remains_and_that_a_later_run_resumes(saved: Saved) -> None:
+    saved.simulator.set(quota=20)
+
+    done = saved.sync(1)
+
+    saved.simulator.set(quota=500_000)
+    assert done.code == 4
+    assert done.says("are still to do", "quota", "what was saved stays", "resumes")
+    resumed = saved.sync(1)
+    assert resumed.code == 0
+    assert saved.simulator.counters.repeats == 0
+
+
+def test_a_rate_limit_that_does_not_end_names_the_variable_to_lower(saved: Saved) -> None:
+    def limited(path: str, status: int, body: Any) -> tuple[int, Any]:
+        if "/ranking/" not in path:
+            return status, body
+        return 429, {"errors": [{"code": 429, "message": "You have reached the maximum request count per minute."}]}
+
+    with altered(saved.simulator.url, limited) as url:
+        done = saved.sync(2, {"SOUNDCHARTS_BASE_URL": url})
+
+    assert done.code == 4
+    assert done.says("1 of 1 rankings are still to do", "lower SOUNDCHARTS_CALLS_PER_MINUTE")
+
+
+def test_an_answer_without_a_required_field_names_endpoint_and_field(saved: Saved) -> None:
+    def shortened(path: str, status: int, body: Any) -> tuple[int, Any]:
+        if "/ranking/" in path:
+            del body["items"][7]["position"]
+        return status, body
+
+    with altered(saved.simulator.url, shortened) as url:
+        done = saved.sync(3, {"SOUNDCHARTS_BASE_URL": url})
+
+    assert done.code == 1
+    assert done.says("chart_rankings: ", "ranking", "position", "1 of 1 rankings are still to do")
+
+
+def test_a_wrong_key_names_the_variables_and_not_the_key(saved: Saved) -> None:
+    done = saved.sync(4, {"SOUNDCHARTS_API_KEY": SECRET})
+
+    assert done.code == 3
+    assert done.says("SOUNDCHARTS_APP_ID", "SOUNDCHARTS_API_KEY", "refuses the credentials")
+    assert SECRET not in done.text
+
+
+@pytest.mark.parametrize("missing", ["SOUNDCHARTS_APP_ID", "SOUNDCHARTS_API_KEY"])
+def test_without_credentials_the_variables_to_set_are_named(saved: Saved, missing: str) -> None:
+    done = run({**saved.environ, missing: ""}, "sync", SLUG)
+
+    assert done.code == 3
+    assert done.says("no Soundcharts credentials: set SOUNDCHARTS_APP_ID and SOUNDCHARTS_API_KEY", "make demo")
+    assert saved.simulator.counters.total == 0
+
+
+def test_a_host_that_is_down_is_named(saved: Saved) -> None:
+    done = run({**saved.environ, "SOUNDCHARTS_BASE_URL": _closed_port()}, "sync", SLUG)
+
+    assert done.code == 1
+    assert done.says("127.0.0.1:", "connection refused", "SOUNDCHARTS_BASE_URL")
+
+
+def test_a_chart_that_soundcharts_does_not_have_is_named(saved: Saved) -> None:
+    done = run(saved.environ, "sync", "nowhere-28")
+
+    assert done.code == 1
+    assert done.says("Soundcharts has no chart 'nowhere-28'", "charts search", "charts.yaml")
+
+
+def test_a_database_filled_from_elsewhere_is_left_alone(saved: Saved) -> None:
+    done = run({**saved.environ, "SOUNDCHARTS_BASE_URL": "https://soundcharts.invalid"}, "sync", SLUG)
+
+    assert done.code == 1
+    assert done.says("'local'", "'soundcharts.invalid'", "SOUNDCHARTS_DATA_DIR or SOUNDCHARTS_DATABASE_URL")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--date", "2026-02-30"], ["'2026-02-30' is no day", "write it like 2026-11-20"]),
+        (["--date", "2026-11-01", "--from", "2026-11-01"], ["give --date, or --from and --to, not both"]),
+        (["--from", "2026-11-01"], ["give both --from and --to"]),
+        (["--from", "2026-11-02", "--to", "2026-11-01"], ["--from 2026-11-02 is after --to 2026-11-01"]),
+        (["--date", "2999-01-01"], ["2999-01-01 is in the future", "the last day that can be synced is"]),
+        (["--date", "2025-12-31"], [f"{SLUG} is synced since 2026-01-01", "first_date in", "charts.yaml"]),
+    ],
+)
+def test_days_that_cannot_be_meant_are_bad_use_and_cost_no_call(
+    saved: Saved, arguments: list[str], words: list[str]
+) -> None:
+    done = run(saved.environ, "sync", SLUG, *arguments)
+
+    assert done.code == 2
+    assert done.says(*words)
+    assert saved.simulator.counters.total == 0
+
+
+def test_a_chart_that_is_not_in_the_file_is_bad_use_and_the_nearest_is_named(saved: Saved) -> None:
+    done = run(saved.environ, "sync", "viral-50-globe")
+
+    assert done.code == 2
+    assert done.says("charts.yaml: no chart 'viral-50-globe'", f"did you mean '{SLUG}'", "charts add viral-50-globe")
+    assert saved.simulator.counters.total == 0
+
+
+def _closed_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
