@@ -37,7 +37,7 @@ class HastySoundcharts(SoundchartsResource):
 
 
 def chart(slug: str = SLUG, **changes: object) -> ChartSettings:
-    """A small chart that is followed since a fortnight before the simulator's newest ranking."""
+    """A small chart with a short history."""
     return small_chart(slug, **{"history_days": HISTORY_DAYS, **changes})
 
 
