@@ -84,7 +84,10 @@ class SoundchartsClient:
     # Tracks and artists
 
     def tracks(self, uuids: Sequence[str]) -> dict[str, Track | SoundchartsError]:
-        """Metadata of up to ten tracks, or the error that says why there is none, by UUID. One call; ten more when the batch is refused."""
+        """Metadata of up to ten tracks, or the error that says why there is none, by UUID.
+
+        One call; ten more when the batch is refused.
+        """
         return self._batch("track", uuids, parsing.track)
 
     def artists(self, uuids: Sequence[str]) -> dict[str, Artist | SoundchartsError]:
