@@ -91,7 +91,7 @@ def test_an_exhausted_quota_says_what_remains_and_that_a_later_run_resumes(saved
 
     saved.simulator.set(quota=500_000)
     assert done.code == 4
-    assert done.says("are still to do", "quota", "what was saved stays", "resumes")
+    assert done.says("audience windows are still to do", "0 billed calls are left", "what was saved stays", "resumes")
     resumed = saved.sync(1)
     assert resumed.code == 0
     assert saved.simulator.counters.repeats == 0

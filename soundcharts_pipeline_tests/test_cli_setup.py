@@ -23,7 +23,7 @@ BROKEN: dict[str, tuple[str, int, list[str]]] = {
         ["spotfy", "write 'spotify'"],
     ),
     "duplicate slug": ("charts:\n  - slug: a\n  - slug: a\n", 3, ["chart 'a' stands already in line 2", "remove one"]),
-    "no charts": ("defaults:\n  active: true\n", 1, ["there are no charts", "write '  - slug: global-28'"]),
+    "no charts": ("defaults:\n  active: true\n", 1, ["there are no charts", "- slug: global-28' under 'charts:'"]),
     "bad day": ("charts:\n  - slug: a\n    first_date: soon\n", 3, ["first_date is 'soon'", "write"]),
     "bad zone": ("charts:\n  - slug: a\n    timezone: Europe/Pari\n", 3, ["unknown timezone", "write 'Europe/Paris'"]),
     "no list": ("charts: global-28\n", 1, ["charts is 'global-28', not a list of charts", "write"]),
@@ -77,6 +77,7 @@ def test_an_endpoint_that_does_not_exist_is_a_mistake_of_the_charts_file(
 
 
 def test_dagster_ends_with_the_line_of_the_charts_file(environ: dict[str, str], tmp_path: Path) -> None:
+    Path(environ["DAGSTER_HOME"]).mkdir()
     broken = with_charts(environ, tmp_path, "charts:\n  - slug: a\n    schedule: 61 * * * *\n")
 
     done = run_program(

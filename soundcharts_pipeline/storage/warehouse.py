@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from soundcharts_pipeline.storage import engine, migrations
 from soundcharts_pipeline.storage.errors import explained
+from soundcharts_pipeline.storage.interrupts import deferred_interrupts
 
 REVISION: Select[str] = select(column("version_num", String)).select_from(table(migrations.VERSION_TABLE))
 
@@ -41,9 +42,9 @@ class Warehouse:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction: all of it is saved at the end, or nothing when the block raises."""
+        """One transaction: all of it is saved at the end, or nothing when the block raises. Ctrl-C waits for it."""
         self.prepare()
-        with explained(self.url), self._writer.begin() as connection:
+        with explained(self.url), deferred_interrupts(), self._writer.begin() as connection:
             yield connection
 
     def prepare(self) -> None:
