@@ -4,7 +4,7 @@ A policy belongs to an asset and chart_rankings holds every chart, so each activ
 nothing materialises: it is reported whenever the chart's newest ranking is saved.
 """
 
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
 
@@ -38,13 +38,14 @@ def freshness_specs(settings: Settings) -> list[dg.AssetSpec]:
     ]
 
 
-def newest_saved(ctx: SyncContext, slug: str, days: list[date]) -> dg.AssetMaterialization | None:
-    """What to report when the newest known ranking of a chart is among the days that were just synced."""
+def newest_saved(ctx: SyncContext, slug: str, since: datetime) -> dg.AssetMaterialization | None:
+    """What to report when the newest known ranking of a chart was saved since then (a ranking that was there before
+    says nothing about how fresh the chart is)."""
     with ctx.warehouse.read() as conn:
-        newest = max(worklists.published_days(conn, slug), default=None)
-    if newest is None or newest not in days:
+        newest = worklists.newest_ranking(conn, slug)
+    if newest is None or newest.saved_at is None or newest.saved_at < since:
         return None
-    return dg.AssetMaterialization(asset_key=latest_key(slug), metadata={"day": str(newest)})
+    return dg.AssetMaterialization(asset_key=latest_key(slug), metadata={"day": str(newest.day)})
 
 
 def _period(chart: ChartSettings) -> timedelta:

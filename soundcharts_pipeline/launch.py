@@ -13,6 +13,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import RunFailureReason
 from rich.console import Console
 
+from soundcharts_pipeline.dead_runs import process_tags
 from soundcharts_pipeline.environment import Environment, project_folder
 from soundcharts_pipeline.failures import KIND
 from soundcharts_pipeline.jobs import FULL_SYNC
@@ -24,7 +25,7 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 
 # Dagster's own log goes to its storage, where the UI shows it; the terminal has the progress bars.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-# In the metadata of a step: what it cost.
+# In the metadata of a step: what it cost, `calls` or, of a range, `calls_of_30_days`.
 CALLS = "calls"
 
 
@@ -93,7 +94,7 @@ def run_span(
                     run_config=QUIET,
                     instance=instance,
                     asset_selection=[asset_key(key) for key in keys],
-                    tags={**span.tags, CHART_TAG: span.slug, TRIGGER_TAG: "cli"},
+                    tags={**span.tags, CHART_TAG: span.slug, TRIGGER_TAG: "cli", **process_tags()},
                     raise_on_error=False,
                     run_id=run_id,
                 )
@@ -122,7 +123,7 @@ def _calls(events: Sequence[dg.DagsterEvent]) -> dict[str, int]:
             metadata = event.step_materialization_data.materialization.metadata
         elif event.is_step_failure and event.step_failure_data.user_failure_data:
             metadata = event.step_failure_data.user_failure_data.metadata
-        spent = metadata.get(CALLS)
+        spent = next((value for name, value in metadata.items() if name.startswith(CALLS)), None)
         if event.step_key and spent and isinstance(spent.value, int):
             calls[event.step_key] = spent.value
     return calls

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from soundcharts_pipeline.cascade import RANKINGS, TRACK_METADATA, all_keys, allowed_keys, scheduled_keys
+from soundcharts_pipeline.dead_runs import fail_dead_runs
 from soundcharts_pipeline.failures import USER_ERRORS, failure_of
 from soundcharts_pipeline.jobs import CASCADE, CHART_SYNC, FULL_SYNC
 from soundcharts_pipeline.partitions import ChartSpan, parse_key, span_of_key, spans_of, spans_over
@@ -133,10 +134,15 @@ def _healing_sensor(settings: Settings) -> dg.SensorDefinition:
         minimum_interval_seconds=300,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Finds published chart-days of the last heal_days that are missing or failed, and requests them "
-        "again as ranges; after repeated failure ever less often, once a day at last. Makes no call.",
+        "again as ranges; after repeated failure ever less often, once a day at last. Runs whose process is gone are "
+        "marked as failed first. Makes no call.",
     )
     def healing_sensor(context: dg.SensorEvaluationContext, database: WarehouseResource) -> dg.SensorResult:
         now = datetime.now(UTC)
+        try:
+            fail_dead_runs(context.instance, database.warehouse, now)
+        except USER_ERRORS as error:
+            raise failure_of(error) from None
         horizon = max((chart.heal_days for chart in settings.charts.values()), default=0)
         busy = spans_in_flight(context.instance)
         ended = ended_runs(context.instance, now - timedelta(days=horizon))

@@ -29,11 +29,11 @@ ALLOWED = {
     "failures": {"api", "storage", "sync", "settings"},
     "account": {"api", "environment"},
     "resources": {"account", "api", "storage", "environment"},
-    "run_requests": {"partitions"},
+    "dead_runs", "run_requests": {"partitions"},
 }
 KNOW_DAGSTER = {
     *("assets", "checks", "definitions", "failures", "freshness", "jobs", "launch", "partitions", "resources"),
-    *("run_requests", "schedules", "sensors"),
+    *("dead_runs", "run_requests", "schedules", "sensors"),
 }
 # Only the composition root and the edges may see the rooms that Dagster loads.
 LOADED_BY_DAGSTER = {"assets", "checks", "jobs", "schedules", "sensors", "freshness"}

@@ -70,11 +70,10 @@ def test_the_next_try_is_within_a_day_of_the_last_failure_in_whatever_order_runs
         assert FIRST_BACKOFF <= again - last.ended_at <= LONGEST_BACKOFF
 
 
-def test_one_day_is_requested_as_a_partition_and_several_as_one_range() -> None:
+def test_one_day_is_a_range_like_several() -> None:
     day = ChartSpan("global-28", SPAN.first, SPAN.first)
     single = request_run("full_sync", day, ["chart_rankings", "track_audience/spotify"], "schedule")
-    assert single.partition_key == "global-28|2026-11-02"
-    assert single.tags == {"soundcharts/chart": "global-28", "soundcharts/trigger": "schedule"}
+    assert single.tags[RANGE_START_TAG] == single.tags[RANGE_END_TAG] == "global-28|2026-11-02"
     assert single.asset_selection == [dg.AssetKey("chart_rankings"), dg.AssetKey(["track_audience", "spotify"])]
     several = request_run("full_sync", SPAN, ["chart_rankings"], "schedule")
     assert several.partition_key is None

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from soundcharts_pipeline.cascade import all_keys
-from soundcharts_pipeline.partitions import RANGE_END_TAG, RANGE_START_TAG, ChartSpan
+from soundcharts_pipeline.partitions import RANGE_END_TAG, RANGE_START_TAG, ChartSpan, span_of_tags
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline_tests.project import Project, Tick, asset_names, chart, open_project
@@ -85,7 +85,8 @@ def test_a_new_day_is_requested_as_soon_as_it_is_out(project: Project) -> None:
     project.simulator.set(today=tomorrow)
     # The partition of a day comes into being with the day itself, by the real clock: it is tomorrow's today.
     request = _only_request(project.tick(SCHEDULE))
-    assert request.partition_key == f"{SLUG}|{tomorrow - timedelta(days=1)}"
+    day = tomorrow - timedelta(days=1)
+    assert span_of_tags(request.tags) == ChartSpan(SLUG, day, day)
 
 
 def test_days_in_flight_are_not_requested_twice(project: Project) -> None:
@@ -147,7 +148,7 @@ def test_without_history_only_the_newest_day_is_requested(
 ) -> None:
     with _open(simulator, environ, monkeypatch, _chart(simulator, sync_history=False)) as project:
         request = _only_request(project.tick(SCHEDULE))
-        assert request.partition_key == f"{SLUG}|{project.newest()}"
+        assert span_of_tags(request.tags) == ChartSpan(SLUG, project.newest(), project.newest())
         assert simulator.counters.total == 1
 
 

@@ -8,7 +8,7 @@ import pytest
 from dagster._core.events import DagsterEventType
 
 from soundcharts_pipeline.cascade import all_keys
-from soundcharts_pipeline.partitions import PARTITION_TAG, ChartSpan, span_of_tags
+from soundcharts_pipeline.partitions import ChartSpan, span_of_tags
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline_tests.project import Project, Tick, asset_names, chart, open_project
@@ -35,9 +35,7 @@ def project(simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.M
 def _spans(tick: Tick) -> list[ChartSpan]:
     spans = []
     for request in tick.requests:
-        # One day comes as a partition key; the daemon makes the tag of it.
-        key = {PARTITION_TAG: request.partition_key} if request.partition_key else {}
-        span = span_of_tags({**request.tags, **key})
+        span = span_of_tags(request.tags)
         assert span is not None
         assert request.tags["soundcharts/chart"] == span.slug
         spans.append(span)

@@ -23,8 +23,8 @@ def artist_metadata_stage() -> Stage:
         ),
         deps=[TRACK_METADATA],
         table=schema.artists,
-        # The tracks' own table has no artist column: credits are rows of track_artists, filled by track_metadata.
-        lineage={"uuid": (TRACK_METADATA, "uuid"), "name": (TRACK_METADATA, "credit_name")},
+        # Credits are rows of track_artists, which track_metadata fills: its own table has no artist column.
+        lineage={"uuid": (TRACK_METADATA, "uuid")},
         sync=sync_artist_metadata,
         due=due_artists,
         rows=lambda conn, days, chart: summaries.artist_rows(conn, days),  # noqa: ARG005

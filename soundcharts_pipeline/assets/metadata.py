@@ -7,6 +7,15 @@ from sqlalchemy import Table
 
 from soundcharts_pipeline.storage.summaries import Preview
 
+SQL_TYPES = {
+    "BigInteger": "bigint",
+    "Boolean": "boolean",
+    "Date": "date",
+    "Integer": "integer",
+    "JSON": "json",
+    "UtcDateTime": "timestamp (UTC)",
+}
+
 
 def column_schema(table: Table) -> dg.TableSchema:
     """The promised columns of a table."""
@@ -14,7 +23,7 @@ def column_schema(table: Table) -> dg.TableSchema:
         columns=[
             dg.TableColumn(
                 name=column.name,
-                type=column.type.__class__.__name__.lower(),
+                type=SQL_TYPES.get(type(column.type).__name__, "text"),
                 description=column.comment,
                 constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), unique=False),
             )

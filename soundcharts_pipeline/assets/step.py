@@ -6,7 +6,7 @@ Dagster itself records none of a failed step's partitions.
 
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
@@ -45,7 +45,7 @@ class Stage:
     rows: Callable[[Connection, ChartDays, ChartSettings], Mapping[date, int]]
     preview: Callable[[Connection, str, date], Preview]
     checks: Sequence[Check]
-    announce: Callable[[SyncContext, str, list[date]], dg.AssetMaterialization | None] | None = None
+    announce: Callable[[SyncContext, str, datetime], dg.AssetMaterialization | None] | None = None
 
 
 def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -89,6 +89,7 @@ class _Step:
     ) -> None:
         self._context, self._stage, self._settings = context, stage, settings
         self._ctx, self._source = ctx, source
+        self._started = ctx.clock()
 
     def run(self) -> dg.MaterializeResult[Any]:
         spans = spans_of(self._context.partition_keys)
@@ -121,13 +122,13 @@ class _Step:
                 note_source(self._ctx, conn, self._source)
                 self._ctx.keep_usage(conn)
         self._context.log.info(f"{span}: {report}")
-        self._announce(chart, span.days)
+        self._announce(chart)
         return self._metadata(span, chart, span.days, report)
 
     def _metadata(
         self, span: ChartSpan, chart: ChartSettings, days: Sequence[date], report: SyncReport | None
     ) -> dict[str, Metadata]:
-        spent = {} if report is None else _spent(report)
+        spent = {} if report is None else _spent(report, len(days))
         with self._ctx.warehouse.read() as conn:
             rows = self._stage.rows(conn, ChartDays(span.slug, span.first, span.last), chart)
             return {
@@ -147,13 +148,13 @@ class _Step:
             return {}
         try:
             days = [day for day in span.days if not self._stage.due(self._ctx, chart, [day])]
-            self._announce(chart, days)
+            self._announce(chart)
             return self._metadata(span, chart, days, None)
         except StorageError:
             return {}
 
-    def _announce(self, chart: ChartSettings, days: list[date]) -> None:
-        news = self._stage.announce(self._ctx, chart.slug, days) if self._stage.announce else None
+    def _announce(self, chart: ChartSettings) -> None:
+        news = self._stage.announce(self._ctx, chart.slug, self._started) if self._stage.announce else None
         if news and chart.active:
             self._context.log_event(news)
 
@@ -172,13 +173,14 @@ class _Step:
         return exclusion(self._stage.key, self._settings.chart(span.slug)) is None
 
 
-def _spent(report: SyncReport) -> Metadata:
-    """Of the whole run of this step, be it one day or a range."""
-    spent: Metadata = {"calls": report.calls, "rows_saved": report.rows}
+def _spent(report: SyncReport, days: int) -> Metadata:
+    """What the step cost; of a range the whole of it, which is no day's own."""
+    whole = "" if days == 1 else f"_of_{days}_days"
+    spent: Metadata = {f"calls{whole}": report.calls, f"rows_saved{whole}": report.rows}
     if report.quota_remaining is not None:
         spent["quota_left"] = report.quota_remaining
     if report.not_found:
-        spent["not_found"] = report.not_found
+        spent[f"not_found{whole}"] = report.not_found
     if report.not_in_plan:
-        spent["not_in_plan"] = report.not_in_plan
+        spent[f"not_in_plan{whole}"] = report.not_in_plan
     return spent

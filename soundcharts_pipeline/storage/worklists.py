@@ -66,11 +66,14 @@ def published_days(conn: Connection, slug: str) -> list[date]:
     return list(conn.scalars(query.order_by(t.c.rank_date)))
 
 
-def last_checked(conn: Connection, slug: str) -> datetime | None:
-    """When the chart's list of rankings was last asked for."""
+def newest_ranking(conn: Connection, slug: str) -> RankingDay | None:
+    """The newest day on which the chart is known to be published."""
     t = s.ranking_days
-    query = select(t.c.checked_at).where(t.c.chart_slug == slug).order_by(t.c.checked_at.desc()).limit(1)
-    return conn.scalar(query)
+    query = select(t.c.rank_date, t.c.published_at, t.c.checked_at, t.c.saved_at).where(
+        t.c.chart_slug == slug, t.c.published_at.is_not(None)
+    )
+    row = conn.execute(query.order_by(t.c.rank_date.desc()).limit(1)).first()
+    return None if row is None else RankingDay(*row)
 
 
 def tracks_due(conn: Connection, days: ChartDays, *, stale_before: datetime, artists: bool, genres: bool) -> list[str]:
@@ -160,6 +163,13 @@ def progress_of(conn: Connection, run_id: str) -> dict[str, tuple[int, int]]:
     t = s.sync_progress
     rows = conn.execute(select(t.c.step, t.c.done, t.c.total).where(t.c.run_id == run_id))
     return {row.step: (row.done, row.total) for row in rows}
+
+
+def last_progress(conn: Connection, run_id: str) -> datetime | None:
+    """When a run last saved how far it is."""
+    t = s.sync_progress
+    query = select(t.c.updated_at).where(t.c.run_id == run_id).order_by(t.c.updated_at.desc()).limit(1)
+    return conn.scalar(query)
 
 
 def fact(conn: Connection, name: str) -> str | None:

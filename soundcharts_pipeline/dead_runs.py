@@ -1,0 +1,58 @@
+"""Runs whose process is gone without a word (kill -9, reboot): Dagster's run monitoring does not see them when the
+process that launched them went too, and they would block their chart for good."""
+
+import os
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from soundcharts_pipeline.partitions import span_of_tags
+from soundcharts_pipeline.storage import worklists
+from soundcharts_pipeline.storage.warehouse import Warehouse
+
+HOST_TAG = "soundcharts/host"
+PID_TAG = "soundcharts/pid"
+# A step saves its progress every few seconds. The longest silence is a call that is tried five times, each with a
+# time-out of a minute, after a pause of five that the server asked for.
+LONGEST_SILENCE = timedelta(minutes=30)
+
+
+def process_tags() -> dict[str, str]:
+    """Which process runs it."""
+    return {HOST_TAG: socket.gethostname(), PID_TAG: str(os.getpid())}
+
+
+def fail_dead_runs(instance: dg.DagsterInstance, warehouse: Warehouse, now: datetime) -> list[str]:
+    """Report runs as failed that cannot be alive; returns their ids. Healing requests what is missing of their days."""
+    failed = []
+    for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        run = record.dagster_run
+        if span_of_tags(run.tags) is None:
+            continue
+        started = datetime.fromtimestamp(record.start_time or record.update_timestamp.timestamp(), UTC)
+        if reason := _reason(run.tags, warehouse, run.run_id, started, now):
+            instance.report_run_failed(run, f"{reason}. What was saved stays; its days are requested again.")
+            failed.append(run.run_id)
+    return failed
+
+
+def _reason(tags: Mapping[str, str], warehouse: Warehouse, run_id: str, started: datetime, now: datetime) -> str | None:
+    if tags.get(HOST_TAG) == socket.gethostname() and not _is_alive(int(tags.get(PID_TAG, "0"))):
+        return f"Its process {tags.get(PID_TAG)} is gone"
+    with warehouse.read() as conn:
+        heard = worklists.last_progress(conn, run_id) or started
+    if now - max(heard, started) > LONGEST_SILENCE:
+        return f"Nothing was heard of it since {heard:%Y-%m-%d %H:%M} UTC"
+    return None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
