@@ -64,8 +64,8 @@ class Done:
 
     @property
     def text(self) -> str:
-        """Both streams as one line of words, without the frames of tables and boxes."""
-        return " ".join(re.sub(r"[\u2500-\u257f]", " ", self.out + self.err).split())
+        """Both streams as one line of words, without colours and the frames of tables, boxes and bars."""
+        return " ".join(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|[\u2500-\u257f]", " ", self.out + self.err).split())
 
     def says(self, *words: str) -> bool:
         """Every word is there, and nothing that only a programmer understands."""
@@ -106,11 +106,13 @@ def start(environ: Mapping[str, str], *arguments: str | Path) -> subprocess.Pope
     )
 
 
-def run_in_terminal(environ: Mapping[str, str], columns: int, *arguments: str) -> tuple[int, str]:
-    """The command on a terminal of that width: exit code, and what the terminal got."""
+def run_in_terminal(environ: Mapping[str, str], columns: int, *arguments: str) -> Done:
+    """The command to its end on a terminal of that width, which gets both streams."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (50, columns))
-    process = subprocess.Popen([*COMMAND, *arguments], env={**environ, "TERM": "xterm"}, stdin=theirs, stdout=theirs)
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], env={**environ, "TERM": "xterm"}, stdin=theirs, stdout=theirs, stderr=theirs
+    )
     os.close(theirs)
     printed = b""
     try:
@@ -120,7 +122,7 @@ def run_in_terminal(environ: Mapping[str, str], columns: int, *arguments: str) -
         # The other side is closed, which Linux reports as an error.
         pass
     os.close(ours)
-    return process.wait(LONGEST_RUN_SECONDS), printed.decode()
+    return Done(process.wait(LONGEST_RUN_SECONDS), printed.decode(), "")
 
 
 def read_until(process: subprocess.Popen[str], start_of_line: str) -> list[str]:

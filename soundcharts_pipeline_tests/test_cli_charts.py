@@ -122,9 +122,9 @@ def test_what_is_piped_holds_whole_slugs_and_paths(environ: dict[str, str], tmp_
 
 
 def test_a_narrow_terminal_shows_whole_slugs_and_says_what_it_leaves_out(environ: dict[str, str]) -> None:
-    code, printed = run_in_terminal(environ, 60, "charts", "search", "global", "--platform", "youtube")
+    done = run_in_terminal(environ, 60, "charts", "search", "global", "--platform", "youtube")
 
-    assert code == 0
-    assert "│ youtube-top-songs-global │" in printed
-    assert "left out, for this terminal is narrow: country, frequency, places" in printed
-    assert all(len(line.rstrip()) <= 60 for line in printed.splitlines() if "│" in line)
+    assert done.code == 0
+    assert "│ youtube-top-songs-global │" in done.out
+    assert "left out, for this terminal is narrow: country, frequency, places" in done.out
+    assert all(len(line.rstrip()) <= 60 for line in done.out.splitlines() if "│" in line)

@@ -59,16 +59,15 @@ def test_simulate_refuses_what_makes_no_sense(environ: dict[str, str], option: s
     assert done.says(words)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_sync_says_so_and_its_run_has_ended(
-    environ: dict[str, str], simulator: Simulator, tmp_path: Path, number: signal.Signals
+    environ: dict[str, str], simulator: Simulator, tmp_path: Path
 ) -> None:
     environ = with_charts(environ, tmp_path) | {"SOUNDCHARTS_MAX_IN_FLIGHT": "1"}
     simulator.set(latency=0.2)
     process = start(environ, "sync", SLUG)
 
     read_until(process, "chart_rankings")
-    code, printed = end(process, number)
+    code, printed = end(process, signal.SIGINT)
 
     assert code == 130
     assert "Interrupted: what was saved stays" in printed
@@ -77,12 +76,12 @@ def test_an_interrupted_sync_says_so_and_its_run_has_ended(
         assert [run.is_finished for run in instance.get_runs()] == [True]
 
 
-def test_an_interrupted_demo_takes_its_simulator_with_it(environ: dict[str, str]) -> None:
+def test_a_demo_that_a_service_manager_ends_takes_its_simulator_with_it(environ: dict[str, str]) -> None:
     process = start(environ, "demo")
 
     greeting = read_until(process, "A local Soundcharts answers at ")[-1]
     read_until(process, "chart_rankings")
-    code, printed = end(process, signal.SIGINT)
+    code, printed = end(process, signal.SIGTERM)
 
     assert code == 130
     assert "Interrupted: what was saved stays" in printed

@@ -4,7 +4,6 @@ what was saved before stays.
 One chart-day is saved first, once for the module; every test then fails at another day.
 """
 
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -131,20 +130,12 @@ def test_a_wrong_key_names_the_variables_and_not_the_key(saved: Saved) -> None:
     assert SECRET not in done.text
 
 
-@pytest.mark.parametrize("missing", ["SOUNDCHARTS_APP_ID", "SOUNDCHARTS_API_KEY"])
-def test_without_credentials_the_variables_to_set_are_named(saved: Saved, missing: str) -> None:
-    done = run({**saved.environ, missing: ""}, "sync", SLUG)
+def test_without_credentials_the_variables_to_set_are_named(saved: Saved) -> None:
+    done = run({**saved.environ, "SOUNDCHARTS_API_KEY": ""}, "sync", SLUG)
 
     assert done.code == 3
     assert done.says("no Soundcharts credentials: set SOUNDCHARTS_APP_ID and SOUNDCHARTS_API_KEY", "make demo")
     assert saved.simulator.counters.total == 0
-
-
-def test_a_host_that_is_down_is_named(saved: Saved) -> None:
-    done = run({**saved.environ, "SOUNDCHARTS_BASE_URL": _closed_port()}, "sync", SLUG)
-
-    assert done.code == 1
-    assert done.says("127.0.0.1:", "connection refused", "SOUNDCHARTS_BASE_URL")
 
 
 def test_a_chart_that_soundcharts_does_not_have_is_named(saved: Saved) -> None:
@@ -188,9 +179,3 @@ def test_a_chart_that_is_not_in_the_file_is_bad_use_and_the_nearest_is_named(sav
     assert done.code == 2
     assert done.says("charts.yaml: no chart 'viral-50-globe'", f"did you mean '{SLUG}'", "charts add viral-50-globe")
     assert saved.simulator.counters.total == 0
-
-
-def _closed_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"

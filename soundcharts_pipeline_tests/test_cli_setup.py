@@ -62,7 +62,7 @@ def test_a_missing_charts_file_says_how_to_write_one(ready: dict[str, str], tmp_
     done = run({**ready, "SOUNDCHARTS_CHARTS": str(tmp_path / "none.yaml")}, "sync", SLUG)
 
     assert done.code == 2
-    assert done.says(f"{tmp_path}/none.yaml: there is no such file", "'  - slug: global-28'", "SOUNDCHARTS_CHARTS")
+    assert done.says(f"{tmp_path}/none.yaml: there is no such file", "- slug: global-28", "SOUNDCHARTS_CHARTS")
 
 
 def test_an_endpoint_that_does_not_exist_is_a_mistake_of_the_charts_file(

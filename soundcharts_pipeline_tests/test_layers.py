@@ -29,7 +29,8 @@ ALLOWED = {
     "failures": {"api", "storage", "sync", "settings"},
     "account": {"api", "environment"},
     "resources": {"account", "api", "storage", "environment"},
-    "dead_runs", "run_requests": {"partitions"},
+    "dead_runs": {"partitions", "storage"},
+    "run_requests": {"partitions"},
 }
 KNOW_DAGSTER = {
     *("assets", "checks", "definitions", "failures", "freshness", "jobs", "launch", "partitions", "resources"),
