@@ -110,14 +110,15 @@ def sync(
 
     Runs through Dagster, in one run, and shows in its UI. What is in the database already costs no call.
     """
-    from soundcharts_pipeline.terminal_sync import sync_chart
-
     if day and (first or last):
         raise typer.BadParameter("give --date, or --from and --to, not both")
     if bool(first) != bool(last):
         raise typer.BadParameter("give both --from and --to, or --date for one day")
     if first and last and first > last:
         raise typer.BadParameter(f"--from {first} is after --to {last}")
+
+    from soundcharts_pipeline.terminal_sync import sync_chart
+
     _end([sync_chart(slug, first or day, last or day, open_console())])
 
 

@@ -1,8 +1,10 @@
 """The main job on made-up data: three charts, three days, the whole cascade, and what came of it."""
 
 import os
+import shlex
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -96,7 +98,9 @@ def _sync(ctx: SyncContext, settings: Settings, console: Console) -> list[Outcom
 
 def _query(warehouse: Warehouse) -> str:
     if warehouse.dialect == "sqlite":
-        return f'sqlite3 {os.path.relpath(warehouse.url.database or "")} "{QUERY}"'
+        path = Path(warehouse.url.database or "")
+        shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        return f'sqlite3 {shlex.quote(str(shown))} "{QUERY}"'
     return f"{QUERY}; in {place(warehouse.url)}"
 
 

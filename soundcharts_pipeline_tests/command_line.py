@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +79,13 @@ class Done:
 def run(environ: Mapping[str, str], *arguments: str | Path) -> Done:
     """The command to its end."""
     return run_program(environ, *COMMAND, *arguments)
+
+
+def run_each(commands: Mapping[str, tuple[Mapping[str, str], Sequence[str]]]) -> dict[str, Done]:
+    """Several commands, each with its environment and arguments, two at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        running = {name: pool.submit(run, environ, *arguments) for name, (environ, arguments) in commands.items()}
+        return {name: future.result() for name, future in running.items()}
 
 
 def run_program(environ: Mapping[str, str], *command: str | Path) -> Done:

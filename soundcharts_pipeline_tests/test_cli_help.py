@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from soundcharts_pipeline_tests.command_line import run
+from soundcharts_pipeline_tests.command_line import Done, run, run_each
 
 COMMANDS = [
     "",
@@ -14,9 +14,16 @@ COMMANDS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def pages() -> dict[str, Done]:
+    """What `--help` of every command prints."""
+    environ = {**os.environ, "COLUMNS": "80"}
+    return run_each({command: (environ, [*command.split(), "--help"]) for command in COMMANDS})
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_has_an_example_of_options_that_exist(command: str) -> None:
-    done = run({**os.environ, "COLUMNS": "80"}, *command.split(), "--help")
+def test_help_has_an_example_of_options_that_exist(pages: dict[str, Done], command: str) -> None:
+    done = pages[command]
 
     assert done.code == 0
     example = re.search(r"Example: (soundcharts-pipeline .*)", done.out)
@@ -26,10 +33,8 @@ def test_help_has_an_example_of_options_that_exist(command: str) -> None:
         assert f"│ {option} " in done.out
 
 
-def test_help_names_the_exit_codes() -> None:
-    done = run(os.environ, "--help")
-
-    assert done.says("0 ok", "1 failed", "2 bad use", "3 credentials", "4 quota or rate limit")
+def test_help_names_the_exit_codes(pages: dict[str, Done]) -> None:
+    assert pages[""].says("0 ok", "1 failed", "2 bad use", "3 credentials", "4 quota or rate limit")
 
 
 def test_a_command_that_does_not_exist_is_bad_use() -> None:

@@ -1,7 +1,7 @@
 """`sync` on a bad day: what Soundcharts or the network refuses is one message with its remedy and its exit code, and
 what was saved before stays.
 
-One chart-day is saved first, once for the module; every test then fails at another day.
+Two chart-days are saved first, once for the module; every test then fails at another day.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,15 +18,24 @@ from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage import schema
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline_tests.altered import altered
-from soundcharts_pipeline_tests.command_line import Done, run, user_environ, with_charts
+from soundcharts_pipeline_tests.command_line import Done, run, run_each, user_environ, with_charts
 from soundcharts_pipeline_tests.helpers import SLUG
 
 SECRET = "a-key-that-nobody-may-read"
+# Days that cannot be meant, and words of the message.
+NO_DAYS = {
+    "--date 2026-02-30": ["'2026-02-30' is no day", "write it like 2026-11-20"],
+    "--date 2026-11-01 --from 2026-11-01": ["give --date, or --from and --to, not both"],
+    "--from 2026-11-01": ["give both --from and --to"],
+    "--from 2026-11-02 --to 2026-11-01": ["--from 2026-11-02 is after --to 2026-11-01"],
+    "--date 2999-01-01": ["2999-01-01 is in the future", "the last day that can be synced is"],
+    "--date 2025-12-31": [f"{SLUG} is synced since 2026-01-01", "first_date in", "charts.yaml"],
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A database that holds one chart-day."""
+    """A database that holds the two newest chart-days."""
 
     environ: dict[str, str]
     simulator: Simulator
@@ -40,26 +49,29 @@ class Saved:
         return self.newest - timedelta(days=days_ago)
 
     def rows(self) -> dict[str, int]:
-        """What the saved day consists of, by table."""
+        """What the saved days consist of, by table."""
         with closing(Warehouse(read_environment(self.environ).database_url)) as warehouse, warehouse.read() as conn:
             counts = {
                 table.name: conn.scalar(select(func.count()).select_from(table)) or 0
                 for table in (schema.tracks, schema.artists, schema.track_audience, schema.artist_audience)
             }
             t = schema.chart_rankings
-            places = select(func.count()).select_from(t).where(t.c.rank_date == self.day(0))
+            places = select(func.count()).select_from(t).where(t.c.rank_date >= self.day(1))
             return {**counts, "places": conn.scalar(places) or 0}
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Saved]:
-    """The newest day is saved."""
+    """The two newest days are saved, as a range."""
     folder = tmp_path_factory.mktemp("refusals")
     with Simulator() as simulator:
         newest = simulator.world.newest_day(SLUG)
         assert newest is not None
         saved = Saved(with_charts(user_environ(simulator, folder), folder), simulator, newest)
-        assert saved.sync(0).code == 0
+        done = run(saved.environ, "sync", SLUG, "--from", f"{saved.day(1)}", "--to", f"{saved.day(0)}")
+        assert done.code == 0
+        assert done.says(f"Viral 50, {saved.day(1)} to {saved.day(0)}", "2/2 rankings", "complete")
+        assert saved.rows()["places"] == 100
         yield saved
 
 
@@ -67,11 +79,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Saved]:
 def saved(filled: Saved) -> Iterator[Saved]:
     """The database of the module, which the test may add to and takes nothing from."""
     before = filled.rows()
-    assert before["places"] == 50
+    assert before["places"] == 100
     filled.simulator.reset()
     yield filled
     after = filled.rows()
-    assert after["places"] == 50
+    assert after["places"] == 100
     assert all(after[table] >= count for table, count in before.items())
 
 
@@ -86,12 +98,12 @@ def test_a_day_that_is_not_published_yet_names_the_newest_that_is(saved: Saved) 
 def test_an_exhausted_quota_says_what_remains_and_that_a_later_run_resumes(saved: Saved) -> None:
     saved.simulator.set(quota=20)
 
-    done = saved.sync(1)
+    done = saved.sync(2)
 
     saved.simulator.set(quota=500_000)
     assert done.code == 4
     assert done.says("audience windows are still to do", "0 billed calls are left", "what was saved stays", "resumes")
-    resumed = saved.sync(1)
+    resumed = saved.sync(2)
     assert resumed.code == 0
     assert saved.simulator.counters.repeats == 0
 
@@ -103,7 +115,7 @@ def test_a_rate_limit_that_does_not_end_names_the_variable_to_lower(saved: Saved
         return 429, {"errors": [{"code": 429, "message": "You have reached the maximum request count per minute."}]}
 
     with altered(saved.simulator.url, limited) as url:
-        done = saved.sync(2, {"SOUNDCHARTS_BASE_URL": url})
+        done = saved.sync(3, {"SOUNDCHARTS_BASE_URL": url})
 
     assert done.code == 4
     assert done.says("1 of 1 rankings are still to do", "lower SOUNDCHARTS_CALLS_PER_MINUTE")
@@ -116,14 +128,14 @@ def test_an_answer_without_a_required_field_names_endpoint_and_field(saved: Save
         return status, body
 
     with altered(saved.simulator.url, shortened) as url:
-        done = saved.sync(3, {"SOUNDCHARTS_BASE_URL": url})
+        done = saved.sync(4, {"SOUNDCHARTS_BASE_URL": url})
 
     assert done.code == 1
     assert done.says("chart_rankings: ", "ranking", "position", "1 of 1 rankings are still to do")
 
 
 def test_a_wrong_key_names_the_variables_and_not_the_key(saved: Saved) -> None:
-    done = saved.sync(4, {"SOUNDCHARTS_API_KEY": SECRET})
+    done = saved.sync(5, {"SOUNDCHARTS_API_KEY": SECRET})
 
     assert done.code == 3
     assert done.says("SOUNDCHARTS_APP_ID", "SOUNDCHARTS_API_KEY", "refuses the credentials")
@@ -152,24 +164,12 @@ def test_a_database_filled_from_elsewhere_is_left_alone(saved: Saved) -> None:
     assert done.says("'local'", "'soundcharts.invalid'", "SOUNDCHARTS_DATA_DIR or SOUNDCHARTS_DATABASE_URL")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--date", "2026-02-30"], ["'2026-02-30' is no day", "write it like 2026-11-20"]),
-        (["--date", "2026-11-01", "--from", "2026-11-01"], ["give --date, or --from and --to, not both"]),
-        (["--from", "2026-11-01"], ["give both --from and --to"]),
-        (["--from", "2026-11-02", "--to", "2026-11-01"], ["--from 2026-11-02 is after --to 2026-11-01"]),
-        (["--date", "2999-01-01"], ["2999-01-01 is in the future", "the last day that can be synced is"]),
-        (["--date", "2025-12-31"], [f"{SLUG} is synced since 2026-01-01", "first_date in", "charts.yaml"]),
-    ],
-)
-def test_days_that_cannot_be_meant_are_bad_use_and_cost_no_call(
-    saved: Saved, arguments: list[str], words: list[str]
-) -> None:
-    done = run(saved.environ, "sync", SLUG, *arguments)
+def test_days_that_cannot_be_meant_are_bad_use_and_cost_no_call(saved: Saved) -> None:
+    said = run_each({days: (saved.environ, ["sync", SLUG, *days.split()]) for days in NO_DAYS})
 
-    assert done.code == 2
-    assert done.says(*words)
+    for days, words in NO_DAYS.items():
+        assert said[days].code == 2, days
+        assert said[days].says(*words)
     assert saved.simulator.counters.total == 0
 
 

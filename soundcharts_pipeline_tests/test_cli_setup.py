@@ -1,13 +1,14 @@
 """A machine that is not set up yet: broken charts files, folders that cannot be written, wrong databases; and
 `doctor`, which finds each of them."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from soundcharts_pipeline.simulator import Simulator
-from soundcharts_pipeline_tests.command_line import run, run_program, with_charts
+from soundcharts_pipeline_tests.command_line import Done, run, run_each, run_program, user_environ, with_charts
 from soundcharts_pipeline_tests.helpers import SLUG
 
 PASSWORD = "a-password-that-nobody-may-read"
@@ -28,6 +29,31 @@ BROKEN: dict[str, tuple[str, int, list[str]]] = {
     "bad zone": ("charts:\n  - slug: a\n    timezone: Europe/Pari\n", 3, ["unknown timezone", "write 'Europe/Paris'"]),
     "no list": ("charts: global-28\n", 1, ["charts is 'global-28', not a list of charts", "write"]),
 }
+# What is wrong with the machine: changes to its environment, the exit code of `doctor`, words of what it says.
+FINDINGS: dict[str, tuple[dict[str, str], int, list[str]]] = {
+    "no key": ({"SOUNDCHARTS_API_KEY": ""}, 3, ["FAIL credentials", "set SOUNDCHARTS_APP_ID and SOUNDCHARTS_API_KEY"]),
+    "wrong key": ({"SOUNDCHARTS_API_KEY": PASSWORD}, 3, ["ok network", "FAIL account", "refuses the credentials"]),
+    "host down": (
+        {"SOUNDCHARTS_BASE_URL": "http://127.0.0.1:1"},
+        1,
+        ["FAIL network", "127.0.0.1:1", "connection refused"],
+    ),
+    "reserve reached": (
+        {"SOUNDCHARTS_QUOTA_RESERVE": "500000"},
+        4,
+        ["FAIL quota", "500,000", "lower SOUNDCHARTS_QUOTA_RESERVE"],
+    ),
+    "no charts file": (
+        {"SOUNDCHARTS_CHARTS": "/none.yaml"},
+        2,
+        ["FAIL charts file", "/none.yaml: there is no such file"],
+    ),
+    "no number": (
+        {"SOUNDCHARTS_MAX_IN_FLIGHT": "many"},
+        2,
+        ["SOUNDCHARTS_MAX_IN_FLIGHT: 'many' is not a whole number"],
+    ),
+}
 
 
 @pytest.fixture
@@ -36,17 +62,38 @@ def ready(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
     return with_charts(environ, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def examined(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+    """What `doctor` says of every finding."""
+    folder = tmp_path_factory.mktemp("doctor")
+    with Simulator() as simulator:
+        ready = with_charts(user_environ(simulator, folder), folder)
+        return run_each({name: ({**ready, **changes}, ["doctor"]) for name, (changes, *_) in FINDINGS.items()})
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Done]]:
+    """The folder of every broken file, and what `charts list` says of it."""
+    folders = {kind: tmp_path_factory.mktemp("broken") for kind in BROKEN}
+    done = run_each(
+        {
+            kind: (with_charts(os.environ, folders[kind], text), ["charts", "list"])
+            for kind, (text, *_) in BROKEN.items()
+        }
+    )
+    return {kind: (folders[kind], done[kind]) for kind in BROKEN}
+
+
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_charts_file_is_reported_with_its_line_and_the_remedy(
-    environ: dict[str, str], tmp_path: Path, kind: str
+    refused: dict[str, tuple[Path, Done]], kind: str
 ) -> None:
-    text, line, words = BROKEN[kind]
-
-    done = run(with_charts(environ, tmp_path, text), "charts", "list")
+    _, line, words = BROKEN[kind]
+    folder, done = refused[kind]
 
     assert done.code == 2
     assert done.out == ""
-    assert done.says(f"Error: {tmp_path}/charts.yaml:{line}: ", *words)
+    assert done.says(f"Error: {folder}/charts.yaml:{line}: ", *words)
 
 
 def test_every_mistake_of_a_charts_file_is_reported_at_once(environ: dict[str, str], tmp_path: Path) -> None:
@@ -100,13 +147,12 @@ def test_a_folder_that_cannot_be_written_is_named_with_its_variable(
     # Below a file there is no folder, not even for root.
     folder = tmp_path / "charts.yaml" / "below"
 
-    done = run({**ready, variable: str(folder)}, "sync", SLUG)
+    wrong = {**ready, variable: str(folder)}
+    done = run_each({"sync": (wrong, ["sync", SLUG]), "doctor": (wrong, ["doctor"])})
 
-    assert done.code == 1
-    assert done.says(str(folder), "Not a directory", f"set {variable}")
-    examined = run({**ready, variable: str(folder)}, "doctor")
-    assert examined.code == 1
-    assert examined.says("FAIL", f"{folder} cannot be written", f"set {variable}")
+    assert (done["sync"].code, done["doctor"].code) == (1, 1)
+    assert done["sync"].says(str(folder), "Not a directory", f"set {variable}")
+    assert done["doctor"].says("FAIL", f"{folder} cannot be written", f"set {variable}")
 
 
 @pytest.mark.parametrize(
@@ -126,9 +172,8 @@ def test_a_wrong_database_url_is_explained_without_its_password(
 ) -> None:
     wrong = {**ready, "SOUNDCHARTS_DATABASE_URL": url}
 
-    for arguments in (["sync", SLUG], ["doctor"]):
-        done = run(wrong, *arguments)
-        assert done.code == code, arguments
+    for done in run_each({"sync": (wrong, ["sync", SLUG]), "doctor": (wrong, ["doctor"])}).values():
+        assert done.code == code
         assert done.says("SOUNDCHARTS_DATABASE_URL", *words)
         assert PASSWORD not in done.text
 
@@ -157,25 +202,13 @@ def test_doctor_of_a_machine_that_is_set_up_has_one_fine_line_each(ready: dict[s
     assert simulator.counters.billed == 0
 
 
-@pytest.mark.parametrize(
-    ("changes", "code", "words"),
-    [
-        ({"SOUNDCHARTS_API_KEY": ""}, 3, ["FAIL credentials", "set SOUNDCHARTS_APP_ID and SOUNDCHARTS_API_KEY"]),
-        ({"SOUNDCHARTS_API_KEY": PASSWORD}, 3, ["ok network", "FAIL account", "refuses the credentials"]),
-        ({"SOUNDCHARTS_BASE_URL": "http://127.0.0.1:1"}, 1, ["FAIL network", "127.0.0.1:1", "connection refused"]),
-        ({"SOUNDCHARTS_QUOTA_RESERVE": "500000"}, 4, ["FAIL quota", "500,000", "lower SOUNDCHARTS_QUOTA_RESERVE"]),
-        ({"SOUNDCHARTS_CHARTS": "/none.yaml"}, 2, ["FAIL charts file", "/none.yaml: there is no such file"]),
-        ({"SOUNDCHARTS_MAX_IN_FLIGHT": "many"}, 2, ["SOUNDCHARTS_MAX_IN_FLIGHT: 'many' is not a whole number"]),
-    ],
-)
-def test_doctor_ends_with_the_code_of_what_it_found(
-    ready: dict[str, str], changes: dict[str, str], code: int, words: list[str]
-) -> None:
-    done = run({**ready, **changes}, "doctor")
+@pytest.mark.parametrize("finding", FINDINGS)
+def test_doctor_ends_with_the_code_of_what_it_found(examined: dict[str, Done], finding: str) -> None:
+    _, code, words = FINDINGS[finding]
 
-    assert done.code == code
-    assert done.says(*words)
-    assert PASSWORD not in done.text
+    assert examined[finding].code == code
+    assert examined[finding].says(*words)
+    assert PASSWORD not in examined[finding].text
 
 
 def test_doctor_does_not_wait_for_a_rate_limit(ready: dict[str, str], simulator: Simulator) -> None:

@@ -1,11 +1,12 @@
 """`sync` on a good day: Dagster runs it, the database is full, and asking again costs nothing.
 
-One story, told once for the module: the newest day, then the two newest, then both again, this time on a terminal.
+One story, told once for the module: the newest day, then the same day again, this time on a terminal.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from soundcharts_pipeline_tests.helpers import SLUG
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Three commands, what each cost, and what they left behind."""
+    """Two commands, what each cost, and what they left behind."""
 
     environ: dict[str, str]
     simulator: Simulator
@@ -44,18 +45,16 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """The three commands have run."""
+    """The two commands have run."""
     folder: Path = tmp_path_factory.mktemp("sync")
     with Simulator() as simulator:
         environ = with_charts(user_environ(simulator, folder), folder)
         newest = simulator.world.newest_day(SLUG)
         assert newest is not None
-        span = ["--from", f"{newest - timedelta(days=1)}", "--to", f"{newest}"]
         done, calls = [], []
         for command in (
-            lambda: run(environ, "sync", SLUG),
-            lambda: run(environ, "sync", SLUG, *span),
-            lambda: run_in_terminal(environ, 100, "sync", SLUG, *span),
+            partial(run, environ, "sync", SLUG),
+            partial(run_in_terminal, environ, 100, "sync", SLUG, "--date", f"{newest}"),
         ):
             simulator.reset()
             done.append(command())
@@ -71,41 +70,40 @@ def instance(story: Story) -> Iterator[dg.DagsterInstance]:
 
 
 def test_every_command_of_the_story_is_complete(story: Story) -> None:
-    assert [done.code for done in story.done] == [0, 0, 0], story.done
-    assert [done.err for done in story.done] == ["", "", ""]
+    assert [done.code for done in story.done] == [0, 0], story.done
+    assert [done.err for done in story.done] == ["", ""]
 
 
 def test_without_a_date_the_newest_published_day_is_synced(story: Story) -> None:
     assert story.done[0].says(f"Viral 50, {story.newest} ")
 
 
-def test_every_place_of_every_day_is_in_the_database(story: Story) -> None:
+def test_every_place_of_the_day_is_in_the_database(story: Story) -> None:
     t = schema.chart_rankings
     days = story.query(select(t.c.rank_date, func.count()).group_by(t.c.rank_date).order_by(t.c.rank_date))
 
-    assert [tuple(row) for row in days] == [(story.newest - timedelta(days=1), 50), (story.newest, 50)]
+    assert [tuple(row) for row in days] == [(story.newest, 50)]
     for table in (schema.tracks, schema.artists, schema.track_audience, schema.artist_audience):
         assert story.query(select(func.count()).select_from(table))[0][0] > 0, table.name
 
 
-def test_every_step_of_every_day_is_materialised_in_dagster(story: Story, instance: dg.DagsterInstance) -> None:
+def test_every_step_is_materialised_in_dagster(story: Story, instance: dg.DagsterInstance) -> None:
     settings = load_settings(Path(story.environ["SOUNDCHARTS_CHARTS"]))
-    both = {f"{SLUG}|{story.newest - timedelta(days=n)}" for n in (0, 1)}
 
     for key in all_keys(settings):
-        assert set(instance.get_materialized_partitions(asset_key(key))) == both, key
+        assert set(instance.get_materialized_partitions(asset_key(key))) == {f"{SLUG}|{story.newest}"}, key
 
 
 def test_every_command_is_one_run_that_dagster_knows(instance: dg.DagsterInstance) -> None:
     runs = instance.get_runs()
 
-    assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS] * 3
+    assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS] * 2
     assert {run.tags["soundcharts/trigger"] for run in runs} == {"cli"}
 
 
-def test_a_range_that_is_complete_costs_no_call(story: Story) -> None:
-    assert story.calls[2] == 0
-    assert story.done[2].says("complete, with 0 calls", "nothing to ask")
+def test_a_day_that_is_complete_costs_no_call(story: Story) -> None:
+    assert story.calls[1] == 0
+    assert story.done[1].says("complete, with 0 calls", "nothing to ask")
 
 
 def test_the_calls_that_are_told_are_those_that_were_made(story: Story) -> None:
@@ -126,5 +124,5 @@ def test_a_log_has_one_line_per_step_with_its_units(story: Story) -> None:
 
 
 def test_a_terminal_has_a_bar_per_step(story: Story) -> None:
-    assert "━━━━━━━━" in story.done[2].out
-    assert story.done[2].says("artist_audience/instagram not started")
+    assert "━━━━━━━━" in story.done[1].out
+    assert story.done[1].says("artist_audience/instagram not started")
