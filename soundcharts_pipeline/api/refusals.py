@@ -80,7 +80,7 @@ def _refusal(response: requests.Response, endpoint: str, path: str) -> Soundchar
             status=status,
         )
     kind, remedy = _REFUSALS.get(status, (UnexpectedPayload, "check `endpoints:` in charts.yaml"))
-    return kind(f"{path}: {status} {text}; {remedy}", endpoint=endpoint, status=status)
+    return kind(f"{path}: {status} {text.rstrip('.')}; {remedy}", endpoint=endpoint, status=status)
 
 
 def _limit_reached(response: requests.Response, endpoint: str, what: str, text: str) -> SoundchartsError:

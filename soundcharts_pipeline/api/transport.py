@@ -174,8 +174,9 @@ class Transport:
             while endpoint not in FREE and (spare := self._spare_calls()) <= self._in_flight:
                 if spare <= 0:
                     raise QuotaExhausted(
-                        f"{self.usage.quota_remaining} billed calls are left in this term and {self._quota_reserve} "
-                        "are kept in reserve (SOUNDCHARTS_QUOTA_RESERVE); what was saved stays, a later run resumes",
+                        f"the quota is used up: {self.usage.quota_remaining} billed calls are left in this term and "
+                        f"{self._quota_reserve} are kept (SOUNDCHARTS_QUOTA_RESERVE); what was saved stays, a later "
+                        "run resumes",
                         endpoint=endpoint,
                     )
                 self._returned.wait()

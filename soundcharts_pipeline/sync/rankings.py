@@ -169,9 +169,9 @@ def _refuse_unpublished(slug: str, days: Sequence[date], newest: date | None, re
 
 def _unknown_chart(ctx: SyncContext, slug: str, error: NotFound) -> UnknownChart:
     near = nearest_charts(ctx, slug)
-    hint = f"did you mean {', '.join(near)}? " if near else ""
+    hint = f"did you mean {', '.join(near)}? Else find" if near else "find"
     return UnknownChart(
-        f"Soundcharts has no chart {slug!r}: {hint}Find charts with `soundcharts-pipeline charts search`, "
+        f"Soundcharts has no chart {slug!r}: {hint} charts with `soundcharts-pipeline charts search`, "
         "then correct charts.yaml",
         endpoint=error.endpoint,
         status=error.status,

@@ -75,7 +75,8 @@ def test_the_reserve_is_kept_to_the_call_and_all_above_it_is_used(
 
     spare = quota - reserve
     refusal = (
-        f"{reserve} billed calls are left in this term and {reserve} are kept in reserve (SOUNDCHARTS_QUOTA_RESERVE); "
+        f"the quota is used up: {reserve} billed calls are left in this term and {reserve} are kept "
+        "(SOUNDCHARTS_QUOTA_RESERVE); "
         "what was saved stays, a later run resumes"
     )
     assert outcomes == {"answered": spare, refusal: 60 - spare}

@@ -31,7 +31,7 @@ def _refusal(message: str, status: int, **headers: str) -> Says:
     [
         (Says.json(payload("error_400"), 400), BadRequest, "Supported platforms: spotify, youtube."),
         (Says(400, b"no json"), BadRequest, "400 Bad Request; .*charts.yaml"),
-        (_refusal("Not in your plan.", 403), NotInPlan, "403 Not in your plan.; .*does not include it"),
+        (_refusal("Not in your plan.", 403), NotInPlan, "403 Not in your plan; .*does not include it"),
         (Says(403, b""), NotInPlan, "403 Forbidden"),
         (Says.json(payload("error_404"), 404), NotFound, "404 Not found."),
         (Says.json(payload("error_no_account"), 404), NotFound, "No social account found for artist Tones and I."),
