@@ -1,6 +1,7 @@
 """Ctrl-C in the middle of a transaction neither cuts it in half nor leaves a lock behind."""
 
 import signal
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -11,6 +12,14 @@ from soundcharts_pipeline.storage.saves import note_fact
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _python_hears_ctrl_c() -> Iterator[None]:
+    """A shell starts jobs in the background deaf to SIGINT; these tests are not about that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_in_a_transaction_is_raised_when_it_is_saved(sqlite_url: str) -> None:
