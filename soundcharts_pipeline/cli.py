@@ -79,10 +79,14 @@ def simulate(
         float, typer.Option(min=0, max=1, help="Share of calls that fail: 5xx, resets, cut-off bodies, 429.")
     ] = 0.0,
     oddities: Annotated[str, typer.Option(help="Comma-separated names of data oddities, or 'all'.")] = "",
+    until_stdin_ends: Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)] = False,
 ) -> None:
     """Serve a local Soundcharts on 127.0.0.1, with credentials soundcharts / soundcharts. Prints its URL."""
+    from soundcharts_pipeline.local_simulator import end_with_stdin
     from soundcharts_pipeline.simulator import serve
 
+    if until_stdin_ends:
+        end_with_stdin()
     names = [name.strip() for name in oddities.split(",") if name.strip()]
     try:
         serve(port=port, seed=seed, latency=latency, rate=rate, quota=quota, faults=faults, oddities=names, log=_say)

@@ -1,8 +1,10 @@
 """A simulator in a process of its own, for the demo and for `dev` without credentials."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,12 +17,12 @@ from soundcharts_pipeline.terminal import program
 def simulator_process(*, latency: float, rate: int) -> Iterator[str]:
     """The URL of a simulator on a free port, which ends with the block."""
     command = [sys.executable, "-m", "soundcharts_pipeline", "simulate", "--port", "0"]
-    command += ["--latency", str(latency), "--rate", str(rate), "--quota", "1000000"]
+    command += ["--latency", str(latency), "--rate", str(rate), "--quota", "1000000", "--until-stdin-ends"]
     # A session of its own: Ctrl-C is for us, and the last calls of the run still find an answer.
     process = subprocess.Popen(  # noqa: S603  # our own interpreter
-        command, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
-    assert process.stdout is not None  # noqa: S101  # it is a pipe
+    assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018  # they are pipes
     try:
         line = process.stdout.readline()
         if not line.startswith("http"):
@@ -29,7 +31,18 @@ def simulator_process(*, latency: float, rate: int) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+        process.stdin.close()
         process.stdout.close()
+
+
+def end_with_stdin() -> None:
+    """End this process when its standard input does: a parent that is killed takes its simulator along."""
+
+    def follow() -> None:
+        sys.stdin.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def use_simulator(url: str, *, calls_per_minute: int) -> None:

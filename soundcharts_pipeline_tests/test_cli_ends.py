@@ -2,7 +2,9 @@
 
 import signal
 import socket
+import subprocess
 import sys
+import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -130,3 +132,27 @@ def _is_free(url: str) -> bool:
     address = urlsplit(url)
     with socket.socket() as probe:
         return probe.connect_ex((address.hostname, address.port)) != 0
+
+
+def test_a_simulator_ends_with_the_process_that_started_it(environ: dict[str, str]) -> None:
+    starter = (
+        "from soundcharts_pipeline.local_simulator import simulator_process\n"
+        "with simulator_process(latency=0, rate=1000) as url:\n"
+        "    print(url, flush=True)\n"
+        "    input()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", starter], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    assert requests.get(f"{url}/_simulator/counters", timeout=10).ok
+    process.kill()
+    process.communicate()
+    gone = threading.Event()
+    while not gone.wait(0.02):
+        try:
+            requests.get(f"{url}/_simulator/counters", timeout=10)
+        except requests.ConnectionError:
+            gone.set()
