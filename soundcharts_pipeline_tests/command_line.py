@@ -36,7 +36,9 @@ charts:
 
 def user_environ(simulator: Simulator, folder: Path) -> dict[str, str]:
     """The environment of a user whose Soundcharts is the simulator and whose data lies in the folder."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SOUNDCHARTS_", "DAGSTER_"))}
+    # COLUMNS would hide the width of a terminal; a parallel pytest may have it set.
+    left_out = ("SOUNDCHARTS_", "DAGSTER_", "COLUMNS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return kept | {
         "SOUNDCHARTS_BASE_URL": simulator.url,
         "SOUNDCHARTS_AUTH_URL": simulator.auth_url,

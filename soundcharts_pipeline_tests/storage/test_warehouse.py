@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import socket
 import sqlite3
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable
@@ -158,8 +159,9 @@ def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kept", ["folder", "file"])
 def test_a_place_that_is_not_writable_is_named(tmp_path: Path, kept: str) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.is_relative_to(tempfile.gettempdir()) and folder != Path(tempfile.gettempdir()):
+            folder.chmod(0o755)
     database = tmp_path / "x.db"
     if kept == "file":
         note(Warehouse(f"sqlite:///{database}"), "a")
