@@ -1,0 +1,145 @@
+"""Runs that cannot be complete: what they record, what they say, and what the next one asks for."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pytest
+
+from soundcharts_pipeline.cascade import all_keys
+from soundcharts_pipeline.partitions import ChartSpan
+from soundcharts_pipeline.simulator import Fault, Simulator
+from soundcharts_pipeline_tests.assets.recorded import everything_recorded, facts_of, failures_of
+from soundcharts_pipeline_tests.helpers import SLUG
+from soundcharts_pipeline_tests.project import Project, chart, open_project
+from soundcharts_pipeline_tests.truth import expected, stored
+
+SECRET = "a-secret-that-nobody-may-read"
+
+
+def test_a_day_that_is_not_out_fails_and_the_other_days_of_the_range_are_recorded(project: Project) -> None:
+    newest = project.newest()
+    span = ChartSpan(SLUG, newest - timedelta(days=2), newest + timedelta(days=1))
+    result = project.run(span)
+    assert not result.success
+    message = failures_of(result)["chart_rankings"]
+    assert f"{SLUG} has no ranking for {span.last} yet" in message
+    assert f"the newest published day is {newest}" in message
+    published = span.days[:-1]
+    assert project.days("chart_rankings") == published
+    assert {day for _, day in facts_of(project, result)} == set(map(str, published))
+    assert stored(project.warehouse)["ranked"] == {(SLUG, day) for day in published}
+    assert project.days("track_metadata") == []
+
+
+def test_a_day_that_is_not_out_fails_when_it_is_asked_for_alone(project: Project) -> None:
+    tomorrow = project.newest() + timedelta(days=1)
+    result = project.run(ChartSpan(SLUG, tomorrow, tomorrow))
+    assert not result.success
+    assert f"the newest published day is {project.newest()}" in failures_of(result)["chart_rankings"]
+    assert facts_of(project, result) == {}
+
+
+def test_a_platform_that_fails_leaves_the_others_and_is_all_that_a_rerun_asks_for(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_project(simulator, environ, monkeypatch, hasty=True) as project:
+        span = project.span(1)
+        simulator.script("artist_streaming", [Fault.SERVER_ERROR] * 3)
+        result = project.run(span)
+        assert not result.success
+        failures = failures_of(result)
+        assert failures.keys() == {"artist_audience/spotify"}
+        message = failures["artist_audience/spotify"]
+        assert message.startswith("3 of ")
+        assert "audience windows are still to do" in message
+        assert "the server answered 500" in message
+        others = set(all_keys(project.settings)) - failures.keys()
+        assert {key for key, _ in facts_of(project, result)} == others
+        before = simulator.counters
+
+        rerun = project.run(span)
+        assert rerun.success
+        assert simulator.counters.total - before.total == 3
+        assert simulator.counters.repeats == 0
+        assert stored(project.warehouse) == expected(simulator.world, project.settings.chart(SLUG), span.days)
+
+
+def test_days_of_a_range_that_are_complete_when_a_platform_fails_are_recorded(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_project(simulator, environ, monkeypatch, hasty=True) as project:
+        assert project.run(project.span(2, ago=1), ["chart_rankings", "track_metadata"]).success
+        assert project.run(project.span(1, ago=1), ["track_audience/airplay"]).success
+        simulator.script("track_broadcasts", [Fault.SERVER_ERROR])
+        result = project.run(project.span(2, ago=1), ["track_audience/airplay"])
+        assert failures_of(result).keys() == {"track_audience/airplay"}
+        complete = project.span(1, ago=1)
+        assert [day for _, day in facts_of(project, result)] == [str(complete.last)]
+
+
+def test_an_unknown_chart_is_told_the_nearest_ones(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_project(simulator, environ, monkeypatch, chart("viral-50-globl")) as project:
+        day = project.newest()
+        result = project.run(ChartSpan("viral-50-globl", day, day))
+        message = failures_of(result)["chart_rankings"]
+        assert "Soundcharts has no chart 'viral-50-globl'" in message
+        assert "viral-50-global" in message
+        assert "charts.yaml" in message
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        {"SOUNDCHARTS_API_KEY": SECRET},
+        {"SOUNDCHARTS_API_KEY": "", "SOUNDCHARTS_CLIENT_ID": "me", "SOUNDCHARTS_CLIENT_SECRET": SECRET},
+        {"SOUNDCHARTS_API_KEY": ""},
+    ],
+    ids=["wrong key", "wrong client secret", "none"],
+)
+def test_credentials_that_do_not_work_are_named_and_never_shown(
+    credentials: Mapping[str, str], simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_project(simulator, {**environ, **credentials}, monkeypatch) as project:
+        result = project.run(project.span(1))
+        assert not result.success
+        failure = next(event.step_failure_data for event in result.all_events if event.is_step_failure)
+        assert failure.user_failure_data is not None
+        assert failure.user_failure_data.metadata["error"].value == "AuthenticationError"
+        names = {name for name in credentials if credentials[name]} or {"SOUNDCHARTS_APP_ID", "SOUNDCHARTS_API_KEY"}
+        assert names <= set((failure.user_failure_data.description or "").replace(",", " ").replace(";", " ").split())
+        assert SECRET not in everything_recorded(project, result.run_id)
+        assert simulator.counters.total <= 1
+
+
+def test_a_quota_that_is_used_up_says_how_much_is_left_to_do_and_a_later_run_resumes(project: Project) -> None:
+    simulator, span = project.simulator, project.span(1)
+    simulator.set(quota=20)
+    result = project.run(span)
+    assert not result.success
+    answered = simulator.counters.answered
+    assert answered == 20
+    failed = [event for event in result.all_events if event.is_step_failure]
+    assert failed
+    for event in failed:
+        data = event.step_failure_data.user_failure_data
+        assert data is not None
+        assert data.metadata["error"].value == "QuotaExhausted"
+        left = int(str(data.metadata["still_to_do"].value))
+        assert left > 0
+        assert f"{left} of " in str(data.description)
+        assert "a later run" in str(data.description) or "run it again" in str(data.description)
+
+    simulator.set(quota=500_000)
+    assert project.run(span).success
+    assert simulator.counters.repeats == 0
+    assert stored(project.warehouse) == expected(simulator.world, project.settings.chart(SLUG), span.days)
+
+
+def test_made_up_and_real_data_do_not_mix(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    span = project.span(1)
+    assert project.run(span, ["chart_rankings"]).success
+    monkeypatch.setenv("SOUNDCHARTS_BASE_URL", "https://customer.api.soundcharts.example")
+    result = project.run(span, ["track_metadata"])
+    assert "this database holds data of 'local'" in failures_of(result)["track_metadata"]
