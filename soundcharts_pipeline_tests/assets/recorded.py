@@ -4,8 +4,6 @@ import dagster as dg
 
 from soundcharts_pipeline_tests.project import Project
 
-SECRET = "a-secret-that-nobody-may-read"
-
 
 def facts_of(project: Project, result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], dict[str, object]]:
     """Metadata by asset and day, as the instance keeps it."""

@@ -18,8 +18,6 @@ from soundcharts_pipeline_tests.helpers import SLUG
 from soundcharts_pipeline_tests.project import Project, chart, open_project
 from soundcharts_pipeline_tests.truth import expected, stored
 
-SECRET = "a-secret-that-nobody-may-read"
-
 
 def test_a_chart_day_goes_through_all_assets_and_the_second_time_costs_nothing(project: Project) -> None:
     span = project.span(1)
