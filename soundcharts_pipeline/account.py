@@ -6,19 +6,23 @@ from urllib.parse import urlsplit
 from soundcharts_pipeline.api.auth import Auth, ClientCredentials, HeaderPair, NoCredentials
 from soundcharts_pipeline.api.client import SoundchartsClient
 from soundcharts_pipeline.api.endpoints import Endpoints
-from soundcharts_pipeline.api.throttle import SlidingWindow
+from soundcharts_pipeline.api.throttle import SharedThrottle, SlidingWindow, Throttle
 from soundcharts_pipeline.api.transport import RetryPolicy, Transport, new_session
 from soundcharts_pipeline.environment import Environment
+from soundcharts_pipeline.storage.rate_gate import RateGate
+from soundcharts_pipeline.storage.warehouse import Warehouse
 
 
 def open_client(
     environment: Environment,
     endpoints: dict[str, str] | None = None,
     *,
+    warehouse: Warehouse | None,
     attempts: int = 5,
     rate_limited_attempts: int = 15,
 ) -> SoundchartsClient:
-    """A client for the account and hosts of the environment. Makes no call."""
+    """A client for the account and hosts of the environment. Makes no call. All clients of a warehouse, in whatever
+    process, keep the calls per minute together; one without a warehouse keeps them alone."""
     session = new_session(environment.max_in_flight, environment.base_url, os.environ)
     auth: Auth = NoCredentials()
     if environment.client_id and environment.client_secret:
@@ -27,11 +31,15 @@ def open_client(
         )
     elif environment.app_id and environment.api_key:
         auth = HeaderPair(environment.app_id, environment.api_key)
+    per_minute = environment.calls_per_minute
+    throttle: Throttle = SlidingWindow(per_minute)
+    if warehouse is not None:
+        throttle = SharedThrottle(RateGate(warehouse, per_minute=per_minute))
     transport = Transport(
         base_url=environment.base_url,
         auth=auth,
         session=session,
-        throttle=SlidingWindow(environment.calls_per_minute),
+        throttle=throttle,
         quota_reserve=environment.quota_reserve,
         retry=RetryPolicy(attempts=attempts, rate_limited_attempts=rate_limited_attempts),
     )

@@ -70,7 +70,7 @@ def _folder(folder: Path, variable: str) -> str:
 def _database(environment: Environment) -> str:
     warehouse = Warehouse(environment.database_url)
     try:
-        ctx = SyncContext(client=open_client(environment), warehouse=warehouse, max_in_flight=1)
+        ctx = SyncContext(client=open_client(environment, warehouse=warehouse), warehouse=warehouse, max_in_flight=1)
         check_source(ctx, source_of(environment.base_url))
     finally:
         warehouse.close()
@@ -92,7 +92,7 @@ def _account(environment: Environment) -> Iterator[Finding]:
     if not has_credentials(environment):
         return
     try:
-        quota = open_client(environment, attempts=2, rate_limited_attempts=1).team_usage()
+        quota = open_client(environment, warehouse=None, attempts=2, rate_limited_attempts=1).team_usage()
     except NetworkError as error:
         yield Finding("network", False, str(error), error)
         return

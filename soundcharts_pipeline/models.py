@@ -205,3 +205,26 @@ def artist_metrics(platform: str) -> tuple[str, ...]:
     """The metrics of an artist on a platform; each costs one call per window."""
     streaming = ARTIST_STREAMING_METRICS.get(platform)
     return (streaming, FOLLOWERS) if streaming else (FOLLOWERS,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateGrant:
+    """What a process may send now: calls numbered from `first`, `age` seconds after they were counted. Or none of
+    them, and how many seconds to wait before asking again."""
+
+    first: int = 0
+    calls: int = 0
+    age: float = 0.0
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateNews:
+    """What the answer to one call told of the account's minute: whether the call was let in, calls per minute, how
+    many are left, seconds until there are more."""
+
+    call: int
+    let_in: bool
+    limit: int | None = None
+    remaining: int | None = None
+    reset: float | None = None

@@ -14,7 +14,7 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 
 
 class SoundchartsResource(dg.ConfigurableResource["SoundchartsResource"]):
-    """The account: one client, with its connections and its rate limit, for every asset of a process."""
+    """The account: one client, with its connections, for every asset of a process; its rate limit is shared by all."""
 
     endpoints: dict[str, str] = Field(default_factory=dict, description="paths that replace the built-in ones, by name")
 
@@ -24,7 +24,15 @@ class SoundchartsResource(dg.ConfigurableResource["SoundchartsResource"]):
 
     @cached_property
     def client(self) -> SoundchartsClient:
-        return open_client(self.environment, self.endpoints)
+        return open_client(self.environment, self.endpoints, warehouse=self.warehouse)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """Where all processes count their calls of the minute."""
+        return Warehouse(self.environment.database_url)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002  # Dagster's hook
+        _close(self)
 
     @property
     def max_in_flight(self) -> int:
@@ -43,7 +51,11 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
         return Warehouse(read_environment(os.environ).database_url)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002  # Dagster's hook
-        """Every run and every tick has a resource of its own; a code server lives for weeks and keeps none of their
-        connections."""
-        if "warehouse" in self.__dict__:
-            self.warehouse.close()
+        _close(self)
+
+
+def _close(resource: SoundchartsResource | WarehouseResource) -> None:
+    """Every run and every tick has a resource of its own; a code server lives for weeks and keeps none of their
+    connections."""
+    if "warehouse" in resource.__dict__:
+        resource.warehouse.close()

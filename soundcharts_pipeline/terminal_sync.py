@@ -36,7 +36,7 @@ def open_context(settings: Settings | None = None) -> Iterator[SyncContext]:
     source = source_of(environment.base_url)
     warehouse = Warehouse(environment.database_url)
     try:
-        client = open_client(environment, settings.endpoints if settings else None)
+        client = open_client(environment, settings.endpoints if settings else None, warehouse=warehouse)
     except BadRequest as error:
         raise SettingsError(f"{environment.charts_file}: {error}") from None
     ctx = SyncContext(client=client, warehouse=warehouse, max_in_flight=environment.max_in_flight)

@@ -33,7 +33,7 @@ class HastySoundcharts(SoundchartsResource):
 
     @cached_property
     def client(self) -> SoundchartsClient:
-        return open_client(self.environment, self.endpoints, attempts=1)
+        return open_client(self.environment, self.endpoints, warehouse=self.warehouse, attempts=1)
 
 
 def chart(slug: str = SLUG, **changes: object) -> ChartSettings:

@@ -27,7 +27,7 @@ ALLOWED = {
     "cascade": {"settings"},
     "partitions": {"settings"},
     "failures": {"api", "storage", "sync", "settings"},
-    "account": {"api", "environment"},
+    "account": {"api", "environment", "storage"},
     "resources": {"account", "api", "storage", "environment"},
     "dead_runs": {"partitions", "storage"},
     "run_requests": {"partitions"},

@@ -1,6 +1,7 @@
 """What an HTTP answer means: its body, or the error that says what to do about it."""
 
 import json
+import math
 import time
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -18,6 +19,7 @@ from soundcharts_pipeline.api.errors import (
     SoundchartsError,
     UnexpectedPayload,
 )
+from soundcharts_pipeline.models import RateNews
 
 # The account's minute is at most this far away; a longer wait is a mistake of somebody's clock.
 MAX_SERVER_WAIT_SECONDS = 300.0
@@ -60,6 +62,20 @@ def quota_remaining(response: requests.Response) -> int | None:
     """Billed calls left in the term, as the server says."""
     number = _number(response.headers.get("x-quota-remaining"))
     return None if number is None else int(number)
+
+
+def rate_news(response: requests.Response, call: int) -> RateNews:
+    """What the answer to this call tells of the account's minute."""
+    limit, remaining, reset = (
+        _number(response.headers.get(f"x-ratelimit-{name}")) for name in ("limit", "remaining", "reset")
+    )
+    return RateNews(
+        call=call,
+        let_in=response.status_code != 429,
+        limit=None if limit is None else int(limit),
+        remaining=None if remaining is None else int(remaining),
+        reset=None if reset is None else max(reset, 0.0),
+    )
 
 
 def _refusal(response: requests.Response, endpoint: str, path: str) -> SoundchartsError:
@@ -121,9 +137,10 @@ def _server_wait(response: requests.Response) -> float | None:
 
 def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text is not None else None
+        number = float(text) if text is not None else None
     except ValueError:
         return None
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _error_text(response: requests.Response) -> str:

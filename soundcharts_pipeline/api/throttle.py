@@ -6,24 +6,123 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from soundcharts_pipeline.models import RateGrant, RateNews
+
 # The server's minute and a second more: calls do not travel equally fast, and the first ones open a connection.
 WINDOW_SECONDS = 61.0
+# Calls are taken from the gate so many at a time at most, and those not sent within so many seconds are dropped:
+# the gate counts them as sent when they were taken.
+BATCH = 10
+PERMIT_SECONDS = 0.25
 
 
 class Throttle(Protocol):
     """Shared by all threads of a transport."""
 
-    def acquire(self) -> None:
-        """Wait until one call may leave."""
+    def acquire(self) -> int:
+        """Wait until one call may leave; its number."""
         ...
 
     def pause(self, seconds: float) -> None:
         """Let no call leave for so long: the server said so."""
         ...
 
+    def heard(self, news: RateNews) -> None:
+        """An answer told this of the account's minute."""
+        ...
+
+
+class Gate(Protocol):
+    """Where all processes and hosts take their calls from. Asked by one thread of a process at a time."""
+
+    def take(self, wanted: int, news: RateNews | None) -> RateGrant:
+        """Up to `wanted` calls, or how long to wait; `news` is what was heard since the last time."""
+        ...
+
+    def block(self, seconds: float) -> None:
+        """Nobody takes a call for so long."""
+        ...
+
+
+class SharedThrottle:
+    """The threads of a process at the gate: one asks, for as many calls as threads wait or as left a moment ago."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        *,
+        batch: int = BATCH,
+        permit_seconds: float = PERMIT_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._gate = gate
+        self._batch = batch
+        self._permit_seconds = permit_seconds
+        self._monotonic = monotonic
+        self._sleep = sleep
+        # Whoever holds the turn may sleep in it, with all others behind; the other lock is never held for long.
+        self._turn = threading.Lock()
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._left: deque[float] = deque(maxlen=batch)
+        self._spare: deque[int] = deque()
+        self._spare_until = 0.0
+        self._news: RateNews | None = None
+
+    def acquire(self) -> int:
+        with self._lock:
+            self._waiting += 1
+        try:
+            with self._turn:
+                call = self._spare_call()
+                while call is None:
+                    call = self._ask()
+                return call
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def pause(self, seconds: float) -> None:
+        with self._lock:
+            self._spare.clear()
+        self._gate.block(seconds)
+
+    def heard(self, news: RateNews) -> None:
+        with self._lock:
+            if self._news is None or news.call > self._news.call:
+                self._news = news
+
+    def _spare_call(self) -> int | None:
+        with self._lock:
+            now = self._monotonic()
+            if not self._spare or now >= self._spare_until:
+                return None
+            self._left.append(now)
+            return self._spare.popleft()
+
+    def _ask(self) -> int | None:
+        """The first call of a new batch. It leaves however long the gate took: somebody always gets on."""
+        with self._lock:
+            news, self._news = self._news, None
+            since = self._monotonic() - self._permit_seconds / 2
+            wanted = max(self._waiting, sum(left > since for left in self._left))
+        grant = self._gate.take(min(wanted, self._batch), news)
+        if not grant.calls:
+            # After the sleep everything is looked at again: any process may have met a pause meanwhile.
+            self._sleep(grant.wait)
+            return None
+        with self._lock:
+            now = self._monotonic()
+            self._spare = deque(range(grant.first + 1, grant.first + grant.calls))
+            self._spare_until = now - grant.age + self._permit_seconds
+            self._left.append(now)
+        return grant.first
+
 
 class SlidingWindow:
-    """At most `per_minute` calls in any 60 s, however they are spread.
+    """At most `per_minute` calls in any 60 s of this process alone, for a client without a warehouse: `doctor` looks
+    at the network and the account even when the database cannot be opened.
 
     A sliding window and not an even pace: a chart-day of 2,000 calls may use the minute's 5,000 at once and be
     done in seconds, and still no minute as the server counts it is over the limit.
@@ -40,16 +139,21 @@ class SlidingWindow:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._left: deque[float] = deque(maxlen=per_minute)
+        self._calls = 0
         self._blocked_until = 0.0
 
-    def acquire(self) -> None:
+    def acquire(self) -> int:
         while wait := self._take():
             # After the sleep everything is looked at again: another thread may have met a pause meanwhile.
             self._sleep(wait)
+        return self._calls
 
     def pause(self, seconds: float) -> None:
         with self._lock:
             self._blocked_until = max(self._blocked_until, self._monotonic() + seconds)
+
+    def heard(self, news: RateNews) -> None:
+        """Nothing to share, and the few calls of such a client come nowhere near the limit."""
 
     def _take(self) -> float:
         with self._lock:
@@ -60,4 +164,5 @@ class SlidingWindow:
             if wait > 0:
                 return wait
             self._left.append(now)
+            self._calls += 1
             return 0.0

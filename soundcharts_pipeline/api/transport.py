@@ -27,7 +27,7 @@ from soundcharts_pipeline.api.errors import (
     RateLimited,
     TransientError,
 )
-from soundcharts_pipeline.api.refusals import body_of, cause_of, quota_remaining
+from soundcharts_pipeline.api.refusals import body_of, cause_of, quota_remaining, rate_news
 from soundcharts_pipeline.api.throttle import Throttle
 from soundcharts_pipeline.api.usage import UsageMeter
 
@@ -137,7 +137,7 @@ class Transport:
         self._reserve_call(endpoint)
         calls_before = self.usage.calls
         try:
-            self._throttle.acquire()
+            call = self._throttle.acquire()
             # Redirects are not followed: the key headers would go to wherever they point.
             response = self._session.get(
                 self._base_url + path,
@@ -146,6 +146,7 @@ class Transport:
                 timeout=self._timeout,
                 allow_redirects=False,
             )
+            self._throttle.heard(rate_news(response, call))
             self._count(endpoint, path, response, calls_before)
         except (
             requests.exceptions.InvalidURL,

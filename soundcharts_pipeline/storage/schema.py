@@ -296,3 +296,29 @@ facts = Table(
     Column("noted_at", UtcDateTime, nullable=False),
     comment="What was learnt once about the API and need not be asked again",
 )
+
+rate_gate = Table(
+    "rate_gate",
+    metadata,
+    _key("id", Integer),
+    Column("calls", BigInteger, nullable=False, comment="taken since the table was made; numbers the calls"),
+    Column("blocked_until", UtcDateTime, comment="no call leaves before: the server said so"),
+    Column(
+        "probe_from",
+        BigInteger,
+        comment="since a pause, calls leave singly until one from this number on was let in; null: as many as fit",
+    ),
+    Column("server_limit", Integer, comment="calls per minute, as the server last said"),
+    Column("heard_call", BigInteger, comment="the newest call whose answer told what is left of the minute"),
+    Column("allowed_calls", BigInteger, comment="that call and what was left: numbers the last call allowed"),
+    Column("allowed_until", UtcDateTime, comment="when that minute is over"),
+    comment="When calls may leave, for all processes: one row",
+)
+
+rate_slots = Table(
+    "rate_slots",
+    metadata,
+    _key("taken_until", UtcDateTime),
+    Column("calls", Integer, nullable=False),
+    comment="Calls taken in one moment of the last minute (a quarter of a second that ends then)",
+)

@@ -6,6 +6,7 @@ Brings the tables up to date before the first use. Knows no table itself.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import Connection, Select, String, column, select, table
 from sqlalchemy.exc import DBAPIError
@@ -27,6 +28,8 @@ class Warehouse:
         self._writer = engine.writer(self._engine)
         self._preparing = threading.Lock()
         self._prepared = False
+        self._lock_timeout = lock_timeout
+        self._beside: Warehouse | None = None
 
     @property
     def dialect(self) -> str:
@@ -59,9 +62,23 @@ class Warehouse:
                         migrations.upgrade(connection)
                 self._prepared = True
 
+    def beside(self) -> "Warehouse":
+        """For transactions so short that they must not wait for a save: this database; for SQLite, where a save
+        holds the only write lock, a small file beside it with the same tables."""
+        if self.dialect != "sqlite":
+            return self
+        with self._preparing:
+            if self._beside is None:
+                path = Path(self.url.database or "")
+                url = self.url.set(database=str(path.with_name(f"{path.stem}-rate{path.suffix}")))
+                self._beside = Warehouse(url.render_as_string(), lock_timeout=self._lock_timeout)
+            return self._beside
+
     def close(self) -> None:
         """Give back every connection. The warehouse opens new ones if it is used again."""
         self._engine.dispose()
+        if self._beside is not None:
+            self._beside.close()
 
     def _revision(self) -> str | None:
         with self._reader.connect() as connection:

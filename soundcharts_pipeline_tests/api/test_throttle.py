@@ -81,7 +81,12 @@ def test_a_pause_that_comes_while_a_thread_sleeps_is_obeyed_before_its_call_leav
 
 def test_a_slot_that_another_thread_took_meanwhile_is_waited_for_again() -> None:
     takers = iter([True])
-    time = FakeTime(woken=lambda: throttle.acquire() if next(takers, False) else None)
+
+    def take() -> None:
+        if next(takers, False):
+            throttle.acquire()
+
+    time = FakeTime(woken=take)
     throttle = SlidingWindow(1, monotonic=time.monotonic, sleep=time.sleep)
     throttle.acquire()
 

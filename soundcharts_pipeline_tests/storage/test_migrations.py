@@ -55,7 +55,7 @@ def test_preparing_again_changes_nothing(database_url: str) -> None:
                 tables = inspect(connection).get_table_names()
                 version = connection.scalars(text("SELECT version_num FROM soundcharts_schema_version")).all()
         created.append((sorted(tables), version))
-    assert created == [(sorted([*metadata.tables, "soundcharts_schema_version"]), ["0001"])] * 2
+    assert created == [(sorted([*metadata.tables, "soundcharts_schema_version"]), [migrations.HEAD])] * 2
 
 
 def test_the_revision_written_down_is_the_last_one(warehouse: Warehouse) -> None:
@@ -67,7 +67,7 @@ def test_a_database_of_a_newer_version_is_refused(database_url: str) -> None:
     with closing(Warehouse(database_url)) as warehouse, warehouse.write() as connection:
         connection.execute(text("UPDATE soundcharts_schema_version SET version_num = '9999'"))
     with closing(Warehouse(database_url)) as warehouse:
-        with pytest.raises(SchemaMismatch, match=r"revision 9999, .* up to 0001; upgrade soundcharts-pipeline"):
+        with pytest.raises(SchemaMismatch, match=r"revision 9999, .* up to 0002; upgrade soundcharts-pipeline"):
             warehouse.prepare()
         with pytest.raises(SchemaMismatch), warehouse.read():
             pytest.fail("a database that is not understood was opened")
@@ -92,7 +92,7 @@ def test_processes_that_prepare_an_empty_database_at_once_agree(database_url: st
     processes = [SPAWN.Process(target=at_once.prepare, args=(database_url, barrier, answers)) for _ in range(count)]
     for process in processes:
         process.start()
-    assert [answers.get(timeout=60) for _ in processes] == ["0001"] * count
+    assert [answers.get(timeout=60) for _ in processes] == [migrations.HEAD] * count
     for process in processes:
         process.join()
     with closing(Warehouse(database_url)) as warehouse:

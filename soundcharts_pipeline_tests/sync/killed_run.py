@@ -23,7 +23,9 @@ def main() -> None:
             "SOUNDCHARTS_MAX_IN_FLIGHT": str(IN_FLIGHT),
         }
     )
-    ctx = SyncContext(client=open_client(environment), warehouse=Warehouse(database), max_in_flight=IN_FLIGHT)
+    warehouse = Warehouse(database)
+    client = open_client(environment, warehouse=warehouse)
+    ctx = SyncContext(client=client, warehouse=warehouse, max_in_flight=IN_FLIGHT)
     run_cascade(ctx, small_chart(), [date.fromisoformat(day)])
 
 

@@ -1,0 +1,186 @@
+"""The account's minute, shared by every process and host that uses this warehouse.
+
+Calls are taken in small batches, each counted in the quarter of a second it was taken in: a window that slides over
+those counts never holds more than the limit, and a process that is killed leaves nothing behind but calls that expire
+with the minute. Time is the database's (SQLite: this host's), so hosts whose clocks differ agree.
+
+SQLite keeps the counts in a file beside the warehouse: four processes beside one that saves, 100 ms at a time, got
+70 calls a second out of the warehouse's own file, unevenly, and FIGURE out of that one.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, Text, cast, func, select
+
+from soundcharts_pipeline.models import RateGrant, RateNews
+from soundcharts_pipeline.storage.schema import rate_gate, rate_slots
+from soundcharts_pipeline.storage.warehouse import Warehouse
+
+# Whoever may not go looks again at least this often: a pause may have come or gone meanwhile.
+LONGEST_WAIT_SECONDS = 1.0
+# A later word of the server may already be under way.
+NEWS_WAIT_SECONDS = 0.1
+# After a pause one call leaves in so many seconds, until the server has let one in.
+PROBE_SECONDS = 1.0
+# No server asks for a longer pause; one that is further off was written by a clock that has since been set back.
+LONGEST_PAUSE_SECONDS = 300.0
+# A process that stops in the middle of its turn (a suspended machine, a lost network) gives it up.
+LONGEST_TURN_MILLISECONDS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The server's minute, and by how much ours is longer: a call reaches the server up to `margin` seconds after it
+    was taken (it waits for its thread, connects, travels). Counts are kept per `bucket` seconds."""
+
+    seconds: float = 60.0
+    margin: float = 0.75
+    bucket: float = 0.25
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(seconds=self.seconds + self.margin)
+
+    def bucket_end(self, now: datetime) -> datetime:
+        return datetime.fromtimestamp((math.floor(now.timestamp() / self.bucket) + 1) * self.bucket, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    calls: int
+    blocked_until: datetime | None
+    probe_from: int | None
+    server_limit: int | None
+    heard_call: int | None
+    allowed_calls: int | None
+    allowed_until: datetime | None
+
+
+_COLUMNS = [rate_gate.c[name] for name in _State.__slots__]
+
+
+class RateGate:
+    """Implements `api.throttle.Gate`. `per_minute` is our own cap; the server's limit counts where it is lower."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        *,
+        per_minute: int,
+        window: Window | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._database = warehouse.beside()
+        self._per_minute = per_minute
+        self._window = window or Window()
+        self._clock = clock
+
+    def take(self, wanted: int, news: RateNews | None) -> RateGrant:
+        """Up to `wanted` calls; what a process heard since it last took some is noted for all."""
+        with self._database.write() as conn:
+            found, now = self._lock(conn)
+            since = time.monotonic()
+            state = self._noted(found, news, now)
+            calls, wait = self._decide(conn, state, now, wanted)
+            if calls:
+                self._count(conn, now, calls)
+                state = replace(state, calls=state.calls + calls)
+                if state.probe_from is not None:
+                    state = replace(state, blocked_until=now + timedelta(seconds=PROBE_SECONDS))
+            if state != found:
+                conn.execute(rate_gate.update().values(asdict(state)))
+        return RateGrant(first=state.calls - calls + 1, calls=calls, age=time.monotonic() - since, wait=wait)
+
+    def block(self, seconds: float) -> None:
+        """Nobody takes a call for so long; then one tries whether the server lets calls in again."""
+        with self._database.write() as conn:
+            state, now = self._lock(conn)
+            until = _later(state.blocked_until, now + timedelta(seconds=min(seconds, LONGEST_PAUSE_SECONDS)))
+            conn.execute(rate_gate.update().values(blocked_until=until, probe_from=state.calls + 1))
+
+    def _lock(self, conn: Connection) -> tuple[_State, datetime]:
+        """The row, which nobody else changes before this transaction ends, and the time after the wait for it."""
+        if conn.dialect.name == "sqlite":
+            state = _State(*conn.execute(select(*_COLUMNS)).one())
+            return state, datetime.now(UTC) if self._clock is None else self._clock()
+        # The clock is read outside the subquery, hence after the lock has been given.
+        row = select(*_COLUMNS).with_for_update().subquery()
+        turn = func.set_config("idle_in_transaction_session_timeout", cast(LONGEST_TURN_MILLISECONDS, Text), True)
+        *columns, now, _ = conn.execute(select(*row.c, func.clock_timestamp(), turn)).one()
+        return _State(*columns), now if self._clock is None else self._clock()
+
+    def _noted(self, state: _State, news: RateNews | None, now: datetime) -> _State:
+        if state.blocked_until and state.blocked_until > now + timedelta(seconds=LONGEST_PAUSE_SECONDS):
+            state = replace(state, blocked_until=now)
+        if news is None:
+            return state
+        if news.let_in and state.probe_from is not None and news.call >= state.probe_from:
+            state = replace(state, probe_from=None, blocked_until=None)
+        if news.call < (state.heard_call or 0):
+            return state
+        if news.limit is not None and news.limit > 0:
+            state = replace(state, server_limit=news.limit)
+        if news.remaining is None or news.reset is None:
+            return replace(state, heard_call=news.call)
+        until = now + timedelta(seconds=min(news.reset, self._window.seconds))
+        return replace(
+            state, heard_call=news.call, allowed_calls=news.call + max(news.remaining, 0), allowed_until=until
+        )
+
+    def _decide(self, conn: Connection, state: _State, now: datetime, wanted: int) -> tuple[int, float]:
+        """How many calls may leave, and when to ask again if none."""
+        if state.blocked_until and state.blocked_until > now:
+            return 0, _seconds_until(state.blocked_until, now)
+        limit = min(self._per_minute, state.server_limit or self._per_minute)
+        taken, oldest = self._taken(conn, now)
+        if taken >= limit:
+            return 0, _seconds_until(oldest + self._window.length, now)
+        allowed = self._allowed(state, now)
+        if allowed <= 0:
+            return 0, NEWS_WAIT_SECONDS
+        # No batch holds more than a hundredth of the minute: what a process takes and does not use is lost.
+        batch = 1 if state.probe_from is not None else min(wanted, max(1, limit // 100))
+        return int(min(batch, limit - taken, allowed)), 0.0
+
+    def _allowed(self, state: _State, now: datetime) -> float:
+        """How many more calls the server lets in. Calls that were taken after the one that it last told this for and
+        that it had counted already are subtracted twice, until it is heard again."""
+        until = state.allowed_until
+        if state.allowed_calls is None or until is None or until <= now:
+            return math.inf
+        return state.allowed_calls - state.calls
+
+    def _taken(self, conn: Connection, now: datetime) -> tuple[int, datetime]:
+        """Calls of the last minute, and when the oldest were taken."""
+        moment, calls = rate_slots.c.taken_until, rate_slots.c.calls
+        conn.execute(rate_slots.delete().where(moment <= now - self._window.length))
+        oldest, newest, taken = conn.execute(select(func.min(moment), func.max(moment), func.sum(calls))).one()
+        if taken is None:
+            return 0, now
+        end = self._window.bucket_end(now)
+        if newest > end:
+            # The clock was set back. Calls from the future count as of now, and so are over in a minute.
+            ahead = conn.scalar(select(func.sum(calls)).where(moment > end)) or 0
+            conn.execute(rate_slots.delete().where(moment > end))
+            self._count(conn, now, int(ahead))
+        return int(taken), min(oldest, end)
+
+    def _count(self, conn: Connection, now: datetime, calls: int) -> None:
+        end = self._window.bucket_end(now)
+        changed = conn.execute(
+            rate_slots.update().where(rate_slots.c.taken_until == end).values(calls=rate_slots.c.calls + calls)
+        )
+        if changed.rowcount == 0:
+            conn.execute(rate_slots.insert().values(taken_until=end, calls=calls))
+
+
+def _later(one: datetime | None, other: datetime) -> datetime:
+    return other if one is None else max(one, other)
+
+
+def _seconds_until(moment: datetime, now: datetime) -> float:
+    return min(max((moment - now).total_seconds(), 0.001), LONGEST_WAIT_SECONDS)
