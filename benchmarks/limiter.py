@@ -12,12 +12,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import requests
@@ -55,17 +55,19 @@ def work(url: str, database: str, per_minute: int, threads: int, ready: Barrier,
         base_url=url, auth=HeaderPair("soundcharts", "soundcharts"), session=session, throttle=throttle
     )
     calls = [0] * threads
+    stopped = threading.Event()  # one of our own: a process that ends must hold no lock of the others
 
     def call(number: int) -> None:
-        while not stop.is_set():
+        while not stopped.is_set():
             transport.get("track", TRACK, {})
             calls[number] += 1
 
-    workers = [Thread(target=call, args=(n,), daemon=True) for n in range(threads)]
+    workers = [threading.Thread(target=call, args=(n,), daemon=True) for n in range(threads)]
     ready.wait()
     for worker in workers:
         worker.start()
     stop.wait()
+    stopped.set()
     done.put(sum(calls))
     done.close()
     done.join_thread()

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, Text, cast, func, select
+from sqlalchemy import Connection, Integer, bindparam, func, select
 
 from soundcharts_pipeline.models import RateGrant, RateNews
-from soundcharts_pipeline.storage.schema import rate_gate, rate_slots
+from soundcharts_pipeline.storage.schema import UtcDateTime, rate_gate, rate_slots
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 # Whoever may not go looks again at least this often: a pause may have come or gone meanwhile.
@@ -29,7 +29,7 @@ PROBE_SECONDS = 1.0
 # No server asks for a longer pause; one that is further off was written by a clock that has since been set back.
 LONGEST_PAUSE_SECONDS = 300.0
 # A process that stops in the middle of its turn (a suspended machine, a lost network) gives it up.
-LONGEST_TURN_MILLISECONDS = 5_000
+LONGEST_TURN = "5s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,29 @@ class _State:
     allowed_until: datetime | None
 
 
+# Built once: a turn is short, and building its statements took half of it.
+_MOMENT, _CALLS = rate_slots.c.taken_until, rate_slots.c.calls
+_END, _OVER, _MORE = (
+    bindparam("end", None, UtcDateTime),
+    bindparam("over", None, UtcDateTime),
+    bindparam("more", None, Integer),
+)
 _COLUMNS = [rate_gate.c[name] for name in _State.__slots__]
+_ROW = select(*_COLUMNS)
+_LOCKED = _ROW.with_for_update().subquery()
+# The clock is read outside the subquery, hence after the lock has been given.
+_ROW_AND_TIME = select(
+    *_LOCKED.c,
+    func.clock_timestamp(),
+    func.set_config("idle_in_transaction_session_timeout", LONGEST_TURN, True),
+)
+_KEEP = rate_gate.update().values({name: bindparam(name) for name in _State.__slots__})
+_IN_WINDOW = select(func.min(_MOMENT), func.max(_MOMENT), func.sum(_CALLS)).where(_OVER < _MOMENT)
+_AHEAD = select(func.sum(_CALLS)).where(_END < _MOMENT)
+_FORGET_AHEAD = rate_slots.delete().where(_END < _MOMENT)
+_FORGET = rate_slots.delete().where(_OVER >= _MOMENT)
+_ADD = rate_slots.update().where(_END == _MOMENT).values(calls=_CALLS + _MORE)
+_BEGIN = rate_slots.insert().values(taken_until=_END, calls=_MORE)
 
 
 class RateGate:
@@ -88,12 +110,12 @@ class RateGate:
             calls, wait = self._decide(conn, state, now, wanted)
             if calls:
                 self._count(conn, now, calls)
-                state = replace(state, calls=state.calls + calls)
                 if state.probe_from is not None:
                     state = replace(state, blocked_until=now + timedelta(seconds=PROBE_SECONDS))
+                state = replace(state, calls=state.calls + calls)
             if state != found:
-                conn.execute(rate_gate.update().values(asdict(state)))
-        return RateGrant(first=state.calls - calls + 1, calls=calls, age=time.monotonic() - since, wait=wait)
+                conn.execute(_KEEP, asdict(state))
+        return RateGrant(first=found.calls + 1, calls=calls, age=time.monotonic() - since, wait=wait)
 
     def block(self, seconds: float) -> None:
         """Nobody takes a call for so long; then one tries whether the server lets calls in again."""
@@ -105,12 +127,9 @@ class RateGate:
     def _lock(self, conn: Connection) -> tuple[_State, datetime]:
         """The row, which nobody else changes before this transaction ends, and the time after the wait for it."""
         if conn.dialect.name == "sqlite":
-            state = _State(*conn.execute(select(*_COLUMNS)).one())
+            state = _State(*conn.execute(_ROW).one())
             return state, datetime.now(UTC) if self._clock is None else self._clock()
-        # The clock is read outside the subquery, hence after the lock has been given.
-        row = select(*_COLUMNS).with_for_update().subquery()
-        turn = func.set_config("idle_in_transaction_session_timeout", cast(LONGEST_TURN_MILLISECONDS, Text), True)
-        *columns, now, _ = conn.execute(select(*row.c, func.clock_timestamp(), turn)).one()
+        *columns, now, _ = conn.execute(_ROW_AND_TIME).one()
         return _State(*columns), now if self._clock is None else self._clock()
 
     def _noted(self, state: _State, news: RateNews | None, now: datetime) -> _State:
@@ -156,26 +175,22 @@ class RateGate:
 
     def _taken(self, conn: Connection, now: datetime) -> tuple[int, datetime]:
         """Calls of the last minute, and when the oldest were taken."""
-        moment, calls = rate_slots.c.taken_until, rate_slots.c.calls
-        conn.execute(rate_slots.delete().where(moment <= now - self._window.length))
-        oldest, newest, taken = conn.execute(select(func.min(moment), func.max(moment), func.sum(calls))).one()
+        end, over = self._window.bucket_end(now), now - self._window.length
+        oldest, newest, taken = conn.execute(_IN_WINDOW, {"over": over}).one()
         if taken is None:
             return 0, now
-        end = self._window.bucket_end(now)
         if newest > end:
             # The clock was set back. Calls from the future count as of now, and so are over in a minute.
-            ahead = conn.scalar(select(func.sum(calls)).where(moment > end)) or 0
-            conn.execute(rate_slots.delete().where(moment > end))
-            self._count(conn, now, int(ahead))
+            ahead = int(conn.scalar(_AHEAD, {"end": end}))
+            conn.execute(_FORGET_AHEAD, {"end": end})
+            self._count(conn, now, ahead)
         return int(taken), min(oldest, end)
 
     def _count(self, conn: Connection, now: datetime, calls: int) -> None:
-        end = self._window.bucket_end(now)
-        changed = conn.execute(
-            rate_slots.update().where(rate_slots.c.taken_until == end).values(calls=rate_slots.c.calls + calls)
-        )
-        if changed.rowcount == 0:
-            conn.execute(rate_slots.insert().values(taken_until=end, calls=calls))
+        slot = {"end": self._window.bucket_end(now), "more": calls}
+        if conn.execute(_ADD, slot).rowcount == 0:
+            conn.execute(_BEGIN, slot)
+            conn.execute(_FORGET, {"over": now - self._window.length})
 
 
 def _later(one: datetime | None, other: datetime) -> datetime:
