@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from soundcharts_pipeline.models import RateGrant, RateNews
@@ -68,7 +69,7 @@ class SharedThrottle:
         self._left: deque[float] = deque(maxlen=batch)
         self._spare: deque[int] = deque()
         self._spare_until = 0.0
-        self._news: RateNews | None = None
+        self._news: tuple[float, RateNews] | None = None
 
     def acquire(self) -> int:
         with self._lock:
@@ -90,8 +91,8 @@ class SharedThrottle:
 
     def heard(self, news: RateNews) -> None:
         with self._lock:
-            if self._news is None or news.call > self._news.call:
-                self._news = news
+            if self._news is None or news.call > self._news[1].call:
+                self._news = (self._monotonic(), news)
 
     def _spare_call(self) -> int | None:
         with self._lock:
@@ -104,7 +105,7 @@ class SharedThrottle:
     def _ask(self) -> int | None:
         """The first call of a new batch. It leaves however long the gate took: somebody always gets on."""
         with self._lock:
-            news, self._news = self._news, None
+            news = self._news_by_now()
             since = self._monotonic() - self._permit_seconds / 2
             wanted = max(self._waiting, sum(left > since for left in self._left))
         grant = self._gate.take(min(wanted, self._batch), news)
@@ -118,6 +119,15 @@ class SharedThrottle:
             self._spare_until = now - grant.age + self._permit_seconds
             self._left.append(now)
         return grant.first
+
+    def _news_by_now(self) -> RateNews | None:
+        """What was heard last, once. A process may have been busy since: the wait it was told of is shorter by that."""
+        if self._news is None:
+            return None
+        (heard_at, news), self._news = self._news, None
+        if news.reset is None:
+            return news
+        return replace(news, reset=max(news.reset - (self._monotonic() - heard_at), 0.0))
 
 
 class SlidingWindow:

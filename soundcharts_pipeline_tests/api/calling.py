@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from soundcharts_pipeline.api.auth import Auth, ClientCredentials, HeaderPair
 from soundcharts_pipeline.api.client import SoundchartsClient
 from soundcharts_pipeline.api.errors import SoundchartsError
-from soundcharts_pipeline.api.throttle import SlidingWindow
+from soundcharts_pipeline.api.throttle import SlidingWindow, Throttle
 from soundcharts_pipeline.api.transport import RetryPolicy, Transport, new_session
 
 from .fake_time import FakeTime
@@ -49,6 +49,7 @@ def caller_of(
     oauth_url: str | None = None,
     time: FakeTime | None = None,
     per_minute: int = 10_000,
+    throttle: Throttle | None = None,
     **more: Any,
 ) -> Caller:
     """A transport to `url`, with the header pair unless other credentials are asked for."""
@@ -61,7 +62,7 @@ def caller_of(
         base_url=url,
         auth=auth,
         session=session,
-        throttle=SlidingWindow(per_minute, monotonic=time.monotonic, sleep=time.sleep),
+        throttle=throttle or SlidingWindow(per_minute, monotonic=time.monotonic, sleep=time.sleep),
         sleep=between.append,
         **{"retry": RetryPolicy(), **more},
     )

@@ -1,0 +1,178 @@
+"""The threads of a process at the gate: how many calls are asked for, what is dropped, and what the server says."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from soundcharts_pipeline.api.throttle import BATCH, PERMIT_SECONDS, Gate, SharedThrottle
+from soundcharts_pipeline.models import RateGrant, RateNews
+from soundcharts_pipeline.storage.rate_gate import RateGate
+from soundcharts_pipeline.storage.warehouse import Warehouse
+
+from .calling import Caller, caller_of, track
+from .conftest import Simulate
+from .fake_time import FakeTime
+
+START = datetime(2026, 11, 16, 12, tzinfo=UTC)
+
+
+class OpenGate:
+    """A gate without a limit, and what it was asked."""
+
+    def __init__(self, at_take: Callable[[], None] = lambda: None) -> None:
+        self.asked: list[tuple[int, RateNews | None]] = []
+        self.blocked: list[float] = []
+        self.waits: list[float] = []
+        self._taken = 0
+        self._at_take = at_take
+
+    def take(self, wanted: int, news: RateNews | None) -> RateGrant:
+        self.asked.append((wanted, news))
+        self._at_take()
+        if self.waits:
+            return RateGrant(wait=self.waits.pop())
+        self._taken += wanted
+        return RateGrant(first=self._taken - wanted + 1, calls=wanted)
+
+    def block(self, seconds: float) -> None:
+        self.blocked.append(seconds)
+
+    @property
+    def wanted(self) -> list[int]:
+        return [wanted for wanted, _ in self.asked]
+
+
+def throttle_of(gate: Gate, time: FakeTime) -> SharedThrottle:
+    return SharedThrottle(gate, monotonic=time.monotonic, sleep=time.sleep)
+
+
+def test_a_thread_alone_takes_what_left_a_moment_ago_and_no_more() -> None:
+    gate, time = OpenGate(), FakeTime()
+    throttle = throttle_of(gate, time)
+    assert [throttle.acquire() for _ in range(7)] == [1, 2, 3, 4, 5, 6, 7]
+    assert gate.wanted == [1, 1, 2, 4]
+
+    time.now += PERMIT_SECONDS
+    throttle.acquire()
+    assert gate.wanted == [1, 1, 2, 4, 1]
+
+
+def test_threads_that_wait_are_served_together() -> None:
+    arrived = Barrier(2)
+
+    def first_take_waits() -> None:
+        if len(gate.asked) == 1:
+            arrived.wait()
+
+    gate = OpenGate(first_take_waits)
+    throttle = throttle_of(gate, FakeTime())
+    with ThreadPoolExecutor(4 * BATCH) as pool:
+        calls = [pool.submit(throttle.acquire) for _ in range(4 * BATCH)]
+        arrived.wait()
+        numbers = sorted(call.result() for call in calls)
+
+    assert len(set(numbers)) == 4 * BATCH
+    assert max(gate.wanted) <= BATCH
+
+
+def test_a_call_that_was_not_sent_soon_after_it_was_taken_is_dropped() -> None:
+    gate, time = OpenGate(), FakeTime()
+    throttle = throttle_of(gate, time)
+    for _ in range(4):
+        throttle.acquire()
+    time.now += PERMIT_SECONDS
+    assert throttle.acquire() == 5
+
+    throttle.acquire()
+    for _ in range(2):
+        throttle.acquire()
+    spare_before = gate.wanted
+    time.now += PERMIT_SECONDS
+    assert throttle.acquire() > 8
+    assert len(gate.wanted) == len(spare_before) + 1
+
+
+def test_after_every_wait_the_gate_is_asked_again() -> None:
+    gate, time = OpenGate(), FakeTime()
+    gate.waits = [0.5, 1.0]
+    assert throttle_of(gate, time).acquire() == 1
+    assert time.slept == [1.0, 0.5]
+
+
+def test_a_pause_is_everybodys_and_drops_what_was_taken_before() -> None:
+    gate, time = OpenGate(), FakeTime()
+    throttle = throttle_of(gate, time)
+    for _ in range(3):
+        throttle.acquire()
+    throttle.pause(7.0)
+    throttle.acquire()
+
+    assert gate.blocked == [7.0]
+    assert len(gate.asked) == 4
+
+
+def test_the_newest_answer_is_passed_on_once() -> None:
+    gate, time = OpenGate(), FakeTime()
+    throttle = throttle_of(gate, time)
+    newest = RateNews(call=9, let_in=True, limit=100)
+    for news in (RateNews(call=3, let_in=True), newest, RateNews(call=5, let_in=True)):
+        throttle.heard(news)
+    throttle.acquire()
+    throttle.acquire()
+    assert [news for _, news in gate.asked] == [newest, None]
+
+
+def sharing(url: str, database: Warehouse, time: FakeTime, per_minute: int) -> Caller:
+    """A caller whose calls are counted in the database, by the clock of the test."""
+    gate = RateGate(database, per_minute=per_minute, clock=lambda: START + timedelta(seconds=time.now))
+    return caller_of(url, time=time, throttle=throttle_of(gate, time))
+
+
+@pytest.mark.parametrize(("ours", "servers"), [(50, 50), (5_000, 50), (50, 5_000)])
+def test_the_lower_limit_of_the_two_is_kept_by_all_clients_together_and_used_to_the_full(
+    simulate: Simulate, tmp_path: Path, ours: int, servers: int
+) -> None:
+    time = FakeTime()
+    simulator = simulate(rate=servers, clock=time.monotonic)
+    with closing(Warehouse(f"sqlite:///{tmp_path / 'soundcharts.db'}")) as database:
+        callers = [sharing(simulator.url, database, time, ours) for _ in range(2)]
+        for number in range(170):
+            track(callers[number % 2])
+
+    assert (simulator.counters.answered, simulator.counters.rejected_by_rate) == (170, 0)
+    assert simulator.counters.busiest_minute == 50
+    assert time.now < 3 * 62
+
+
+def test_a_minute_that_others_used_up_is_respected_before_the_server_refuses(
+    simulate: Simulate, tmp_path: Path
+) -> None:
+    time = FakeTime()
+    simulator = simulate(rate=50, clock=time.monotonic)
+    stranger = caller_of(simulator.url, time=time)
+    with closing(Warehouse(f"sqlite:///{tmp_path / 'soundcharts.db'}")) as database:
+        caller = sharing(simulator.url, database, time, 50)
+        for _ in range(40):
+            track(stranger)
+        for _ in range(20):
+            track(caller)
+
+    assert simulator.counters.rejected_by_rate == 0
+
+
+def test_a_refusal_pauses_the_other_clients_too(simulate: Simulate, tmp_path: Path) -> None:
+    time = FakeTime()
+    simulator = simulate(clock=time.monotonic)
+    with closing(Warehouse(f"sqlite:///{tmp_path / 'soundcharts.db'}")) as database:
+        refused, other = (sharing(simulator.url, database, time, 5_000) for _ in range(2))
+        simulator.script("track", ["429-bare"])
+        track(refused)
+        assert time.now == pytest.approx(10)
+        track(other)
+
+    assert (simulator.counters.total, simulator.counters.answered) == (3, 2)
