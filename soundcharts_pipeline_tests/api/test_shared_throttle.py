@@ -176,3 +176,16 @@ def test_a_refusal_pauses_the_other_clients_too(simulate: Simulate, tmp_path: Pa
         track(other)
 
     assert (simulator.counters.total, simulator.counters.answered) == (3, 2)
+
+
+def test_a_limit_that_is_cut_costs_one_refusal_for_all_clients(simulate: Simulate, tmp_path: Path) -> None:
+    time = FakeTime()
+    simulator = simulate(rate=50, clock=time.monotonic)
+    with closing(Warehouse(f"sqlite:///{tmp_path / 'soundcharts.db'}")) as database:
+        callers = [sharing(simulator.url, database, time, 5_000) for _ in range(3)]
+        for number in range(120):
+            if number == 30:
+                simulator.set(rate=20)
+            track(callers[number % 3])
+
+    assert (simulator.counters.answered, simulator.counters.rejected_by_rate) == (120, 1)
