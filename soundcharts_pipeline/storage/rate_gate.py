@@ -4,8 +4,9 @@ Calls are taken in small batches, each counted in the quarter of a second it was
 those counts never holds more than the limit, and a process that is killed leaves nothing behind but calls that expire
 with the minute. Time is the database's (SQLite: this host's), so hosts whose clocks differ agree.
 
-SQLite keeps the counts in a file beside the warehouse. Four processes got 70 calls a second through the gate in the
-warehouse's own file while a fifth saved (100 ms at a time), fewer than the account allows; through a file apart 570.
+SQLite keeps the counts in a file beside the warehouse. Measured with four processes while a fifth saved, 100 ms at a
+time: 70 calls a second through the gate in the warehouse's own file, fewer than the account allows; 1,070 through a
+file apart (no limiter: 1,090 to 1,310).
 """
 
 import math
