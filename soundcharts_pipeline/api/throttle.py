@@ -46,7 +46,9 @@ class Gate(Protocol):
 
 
 class SharedThrottle:
-    """The threads of a process at the gate: one asks, for as many calls as threads wait or as left a moment ago."""
+    """The threads of a process at the gate: one asks, for as many calls as threads wait.
+
+    Never for more: calls taken ahead and not used were a sixth of the minute where threads come and go together."""
 
     def __init__(
         self,
@@ -66,7 +68,6 @@ class SharedThrottle:
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._waiting = 0
-        self._left: deque[float] = deque(maxlen=batch)
         self._spare: deque[int] = deque()
         self._spare_until = 0.0
         self._news: tuple[float, RateNews] | None = None
@@ -74,15 +75,15 @@ class SharedThrottle:
     def acquire(self) -> int:
         with self._lock:
             self._waiting += 1
-        try:
-            with self._turn:
+        with self._turn:
+            try:
                 call = self._spare_call()
                 while call is None:
                     call = self._ask()
                 return call
-        finally:
-            with self._lock:
-                self._waiting -= 1
+            finally:
+                with self._lock:
+                    self._waiting -= 1
 
     def pause(self, seconds: float) -> None:
         with self._lock:
@@ -96,28 +97,23 @@ class SharedThrottle:
 
     def _spare_call(self) -> int | None:
         with self._lock:
-            now = self._monotonic()
-            if not self._spare or now >= self._spare_until:
+            if not self._spare or self._monotonic() >= self._spare_until:
                 return None
-            self._left.append(now)
             return self._spare.popleft()
 
     def _ask(self) -> int | None:
         """The first call of a new batch. It leaves however long the gate took: somebody always gets on."""
         with self._lock:
             news = self._news_by_now()
-            since = self._monotonic() - self._permit_seconds / 2
-            wanted = max(self._waiting, sum(left > since for left in self._left))
-        grant = self._gate.take(min(wanted, self._batch), news)
+            wanted = min(self._waiting, self._batch)
+        grant = self._gate.take(wanted, news)
         if not grant.calls:
             # After the sleep everything is looked at again: any process may have met a pause meanwhile.
             self._sleep(grant.wait)
             return None
         with self._lock:
-            now = self._monotonic()
             self._spare = deque(range(grant.first + 1, grant.first + grant.calls))
-            self._spare_until = now - grant.age + self._permit_seconds
-            self._left.append(now)
+            self._spare_until = self._monotonic() - grant.age + self._permit_seconds
         return grant.first
 
     def _news_by_now(self) -> RateNews | None:

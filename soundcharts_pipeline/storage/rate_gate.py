@@ -5,8 +5,8 @@ those counts never holds more than the limit, and a process that is killed leave
 with the minute. Time is the database's (SQLite: this host's), so hosts whose clocks differ agree.
 
 SQLite keeps the counts in a file beside the warehouse. Measured with four processes while a fifth saved, 100 ms at a
-time: 70 calls a second through the gate in the warehouse's own file, fewer than the account allows; 1,070 through a
-file apart (no limiter: 1,090 to 1,310).
+time: 70 calls a second through the gate in the warehouse's own file, fewer than the account allows; 580 through a file
+apart (no limiter: 740 on the same busy machine).
 """
 
 import math
