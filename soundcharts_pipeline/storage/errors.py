@@ -48,7 +48,7 @@ SQLITE_CORRUPT, SQLITE_FULL, SQLITE_CANTOPEN, SQLITE_NOTADB = 11, 13, 14, 26
 
 # SQLSTATE classes and codes, https://www.postgresql.org/docs/current/errcodes-appendix.html
 PG_BUSY = ("40001", "40P01", "53", "55P03", "57014")
-PG_LOST = ("08", "57P01", "57P02", "57P03")
+PG_LOST = ("08", "25P03", "57P01", "57P02", "57P03", "57P05")
 
 
 def place(url: URL) -> str:
