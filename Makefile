@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test dev check lock clean
+.PHONY: demo test dev check bench lock clean
 
 demo: .venv/installed
 	$(BIN)/soundcharts-pipeline demo
@@ -18,6 +18,11 @@ check: .venv/installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/dagster definitions validate
+
+# By hand, on a machine with nothing else to do; benchmarks/README.md has figures to compare with.
+bench: .venv/installed
+	$(BIN)/python benchmarks/limiter.py --processes 1
+	$(BIN)/python benchmarks/limiter.py --processes 4
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("python3 >= 3.11 is needed; set PYTHON=/path/to/one")'
