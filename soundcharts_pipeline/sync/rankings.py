@@ -39,18 +39,18 @@ class _Published:
     newest: date | None
 
 
-def sync_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], *, refresh: bool = False) -> SyncReport:
+def sync_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> SyncReport:
     """The rankings of a chart on the given days (contiguous, oldest first), each saved as a whole.
 
     Costs one call per 100 places of a ranking that is not saved yet, and one or more for the list of rankings
     when it is not known whether a day is published. A day without a ranking that is older than the newest one is
-    noted as such; `refresh` fetches saved rankings again. Raises SyncIncomplete by NotPublished when a day is
-    newer than that, after saving the others, and UnknownChart with the nearest slugs.
+    noted as such. Raises SyncIncomplete by NotPublished when a day is newer than that, after saving the others, and
+    UnknownChart with the nearest slugs.
     """
     calls_before = ctx.client.usage.calls
     with ctx.warehouse.read() as conn:
         known = worklists.ranking_days(conn, ChartDays(chart.slug, days[0], days[-1]))
-    todo = days if refresh else due_rankings(ctx, chart, days)
+    todo = due_rankings(ctx, chart, days)
     published = {day: k for day in todo if (k := _timestamp(known.get(day))) is not None}
     unknown = [day for day in todo if day not in published]
     unpublished: list[date] = []
