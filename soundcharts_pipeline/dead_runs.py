@@ -2,13 +2,13 @@
 process that launched them went too, and they would block their chart for good."""
 
 import os
-import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from soundcharts_pipeline.partitions import span_of_tags
+from soundcharts_pipeline.processes import host_name, is_alive
 from soundcharts_pipeline.storage import worklists
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
@@ -21,7 +21,7 @@ LONGEST_SILENCE = timedelta(minutes=30)
 
 def process_tags() -> dict[str, str]:
     """Which process runs it."""
-    return {HOST_TAG: socket.gethostname(), PID_TAG: str(os.getpid())}
+    return {HOST_TAG: host_name(), PID_TAG: str(os.getpid())}
 
 
 def fail_dead_runs(instance: dg.DagsterInstance, warehouse: Warehouse, now: datetime) -> list[str]:
@@ -39,20 +39,10 @@ def fail_dead_runs(instance: dg.DagsterInstance, warehouse: Warehouse, now: date
 
 
 def _reason(tags: Mapping[str, str], warehouse: Warehouse, run_id: str, started: datetime, now: datetime) -> str | None:
-    if tags.get(HOST_TAG) == socket.gethostname() and not _is_alive(int(tags.get(PID_TAG, "0"))):
+    if tags.get(HOST_TAG) == host_name() and not is_alive(int(tags.get(PID_TAG, "0"))):
         return f"Its process {tags.get(PID_TAG)} is gone"
     with warehouse.read() as conn:
         heard = worklists.last_progress(conn, run_id) or started
     if now - max(heard, started) > LONGEST_SILENCE:
         return f"Nothing was heard of it since {heard:%Y-%m-%d %H:%M} UTC"
     return None
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

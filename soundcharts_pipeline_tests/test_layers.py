@@ -15,13 +15,14 @@ MODULES = sorted(".".join(path.relative_to(FOLDER).with_suffix("").parts) for pa
 # What each room may import of ours. A room that is not named here may import everything.
 ALLOWED = {
     "models": set(),
+    "processes": set(),
     "yaml_nodes": set(),
     "cron": set(),
     "settings": {"cron", "yaml_nodes"},
     "charts_file": {"settings", "yaml_nodes"},
     "environment": {"settings"},
     "api": {"api", "models"},
-    "storage": {"storage", "models"},
+    "storage": {"storage", "models", "processes"},
     "sync": {"sync", "api", "storage", "models", "settings"},
     "simulator": {"simulator", "models"},
     "cascade": {"settings"},
@@ -29,7 +30,7 @@ ALLOWED = {
     "failures": {"api", "storage", "sync", "settings"},
     "account": {"api", "environment", "storage"},
     "resources": {"account", "api", "storage", "environment"},
-    "dead_runs": {"partitions", "storage"},
+    "dead_runs": {"partitions", "processes", "storage"},
     "run_requests": {"partitions"},
 }
 KNOW_DAGSTER = {

@@ -5,8 +5,8 @@ from soundcharts_pipeline.cascade import ARTIST_METADATA, TRACK_METADATA, artist
 from soundcharts_pipeline.checks import ARTIST_CHECKS, audience_checks
 from soundcharts_pipeline.models import artist_metrics
 from soundcharts_pipeline.storage import schema, summaries
-from soundcharts_pipeline.sync.audience import artist_questions, sync_artist_audience
-from soundcharts_pipeline.sync.metadata import due_artists, sync_artist_metadata
+from soundcharts_pipeline.sync.audience import sync_artist_audience
+from soundcharts_pipeline.sync.metadata import sync_artist_metadata
 
 
 def artist_metadata_stage() -> Stage:
@@ -26,7 +26,6 @@ def artist_metadata_stage() -> Stage:
         # Credits are rows of track_artists, which track_metadata fills: its own table has no artist column.
         lineage={"uuid": (TRACK_METADATA, "uuid")},
         sync=sync_artist_metadata,
-        due=due_artists,
         rows=lambda conn, days, chart: summaries.artist_rows(conn, days),  # noqa: ARG005
         preview=summaries.artist_preview,
         checks=ARTIST_CHECKS,
@@ -50,7 +49,6 @@ def artist_audience_stage(platform: str) -> Stage:
         table=schema.artist_audience,
         lineage={"artist_uuid": (ARTIST_METADATA, "uuid")},
         sync=lambda ctx, chart, days: sync_artist_audience(ctx, chart, days, platform),
-        due=lambda ctx, chart, days: artist_questions(ctx, chart, days, platform),
         rows=lambda conn, days, chart: summaries.audience_rows(conn, days, "artist", platform, chart.history_days),
         preview=lambda conn, slug, day: summaries.audience_preview(conn, slug, day, "artist", platform),
         checks=audience_checks("artist", platform),

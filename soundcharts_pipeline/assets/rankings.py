@@ -5,7 +5,7 @@ from soundcharts_pipeline.cascade import RANKINGS
 from soundcharts_pipeline.checks import RANKING_CHECKS
 from soundcharts_pipeline.freshness import newest_saved
 from soundcharts_pipeline.storage import schema, summaries
-from soundcharts_pipeline.sync.rankings import due_rankings, sync_rankings
+from soundcharts_pipeline.sync.rankings import sync_rankings
 
 
 def ranking_stage() -> Stage:
@@ -24,7 +24,6 @@ def ranking_stage() -> Stage:
         table=schema.chart_rankings,
         lineage={},
         sync=sync_rankings,
-        due=due_rankings,
         rows=lambda conn, days, chart: summaries.ranking_rows(conn, days),  # noqa: ARG005
         preview=summaries.ranking_preview,
         checks=RANKING_CHECKS,

@@ -1,12 +1,15 @@
 """One asset's step: its partitions through its sync function, then metadata and checks.
 
-A range of days is one step. When it fails, the days that are complete all the same are recorded on the way out:
-Dagster itself records none of a failed step's partitions.
+A range of days is one step, and Dagster records its partitions when the step has succeeded. So a step that goes on
+for long records the days that are complete as it goes, and one that fails or is interrupted those it leaves behind.
 """
 
-from collections.abc import Callable, Mapping, Sequence, Sized
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -28,10 +31,14 @@ from soundcharts_pipeline.sync.source import check_source, note_source
 
 Metadata = dict[str, Any]
 
+# A day recorded while its step goes on is recorded once more at the step's end, 16 to 50 ms an event. Steps of less
+# than this are not worth that.
+RECORD_SECONDS = 30.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One asset of the cascade: what one row is, how it is synced, what is still due, how it is shown."""
+    """One asset of the cascade: what one row is, how it is synced, how it is shown."""
 
     key: str
     group: str
@@ -41,7 +48,6 @@ class Stage:
     table: Table
     lineage: Mapping[str, tuple[str, str]]
     sync: Callable[[SyncContext, ChartSettings, Sequence[date]], SyncReport]
-    due: Callable[[SyncContext, ChartSettings, Sequence[date]], Sized]
     rows: Callable[[Connection, ChartDays, ChartSettings], Mapping[date, int]]
     preview: Callable[[Connection, str, date], Preview]
     checks: Sequence[Check]
@@ -95,32 +101,38 @@ class _Step:
         spans = spans_of(self._context.partition_keys)
         done: dict[str, Metadata] = {}
         for span in spans:
+            record = _Record(span, partial(self._record, span), self._context.log.info)
             try:
-                done |= self._sync(span)
-            except USER_ERRORS as error:
-                self._record(done | self._finished(span))
-                raise failure_of(error) from None
+                done |= self._sync(span, replace(self._ctx, watcher=record))
+            except BaseException as error:
+                # Not only errors: a run that is cancelled records what it leaves behind, too.
+                self._log_materializations(done)
+                with suppress(StorageError):
+                    record.finish()
+                if isinstance(error, USER_ERRORS):
+                    raise failure_of(error) from None
+                raise
         for key, metadata in done.items():
             self._context.add_asset_metadata(metadata, partition_key=key)
         return dg.MaterializeResult(check_results=self._checks(spans))
 
-    def _sync(self, span: ChartSpan) -> dict[str, Metadata]:
+    def _sync(self, span: ChartSpan, ctx: SyncContext) -> dict[str, Metadata]:
         chart = self._settings.chart(span.slug)
         reason = exclusion(self._stage.key, chart)
         if reason:
             self._context.log.info(f"{span}: left out, {reason}; no call was made")
             return {key: {"left_out": reason, "calls": 0} for key in span.keys}
-        calls_before = self._ctx.client.usage.calls
+        calls_before = ctx.client.usage.calls
         try:
-            check_source(self._ctx, self._source)
-            report = self._stage.sync(self._ctx, chart, span.days)
+            check_source(ctx, self._source)
+            report = self._stage.sync(ctx, chart, span.days)
             # Every call of the step, those too that a sync function makes before it works through its worklist.
-            report.calls = self._ctx.client.usage.calls - calls_before
+            report.calls = ctx.client.usage.calls - calls_before
         finally:
             # Calls that ended in an error before anything was saved are counted too.
-            with self._ctx.warehouse.write() as conn:
-                note_source(self._ctx, conn, self._source)
-                self._ctx.keep_usage(conn)
+            with ctx.warehouse.write() as conn:
+                note_source(ctx, conn, self._source)
+                ctx.keep_usage(conn)
         self._context.log.info(f"{span}: {report}")
         self._announce(chart)
         return self._metadata(span, chart, span.days, report)
@@ -141,24 +153,19 @@ class _Step:
                 for day in days
             }
 
-    def _finished(self, span: ChartSpan) -> dict[str, Metadata]:
-        """Days of a failed span that need nothing more."""
+    def _record(self, span: ChartSpan, days: Sequence[date]) -> None:
+        """Record days that are complete although their step is not. A single day is complete with its step alone."""
         chart = self._settings.chart(span.slug)
-        if len(span.days) == 1:
-            return {}
-        try:
-            days = [day for day in span.days if not self._stage.due(self._ctx, chart, [day])]
+        if len(span.days) > 1 and days:
             self._announce(chart)
-            return self._metadata(span, chart, days, None)
-        except StorageError:
-            return {}
+            self._log_materializations(self._metadata(span, chart, days, None))
 
     def _announce(self, chart: ChartSettings) -> None:
         news = self._stage.announce(self._ctx, chart.slug, self._started) if self._stage.announce else None
         if news and chart.active:
             self._context.log_event(news)
 
-    def _record(self, finished: Mapping[str, Metadata]) -> None:
+    def _log_materializations(self, finished: Mapping[str, Metadata]) -> None:
         for key, metadata in finished.items():
             self._context.log_event(
                 dg.AssetMaterialization(asset_key=self._context.asset_key, partition=key, metadata=metadata)
@@ -171,6 +178,31 @@ class _Step:
 
     def _is_included(self, span: ChartSpan) -> bool:
         return exclusion(self._stage.key, self._settings.chart(span.slug)) is None
+
+
+class _Record:
+    """Watches the sync of one span: progress goes to the run's log, complete days are recorded, each once."""
+
+    def __init__(self, span: ChartSpan, record: Callable[[Sequence[date]], None], log: Callable[[str], None]) -> None:
+        self._span, self._record, self._log = span, record, log
+        self._complete: list[date] = []
+        self._recorded: set[date] = set()
+        self._began = time.monotonic()
+
+    def heard(self, line: str) -> None:
+        self._log(f"{self._span}: {line}")
+
+    def left(self, days: Collection[date]) -> None:
+        self._complete = [day for day in self._span.days if day not in days]
+        if time.monotonic() - self._began >= RECORD_SECONDS:
+            self._began = time.monotonic()
+            self.finish()
+
+    def finish(self) -> None:
+        """Record what is complete by now."""
+        new = [day for day in self._complete if day not in self._recorded]
+        self._recorded.update(new)
+        self._record(new)
 
 
 def _spent(report: SyncReport, days: int) -> Metadata:

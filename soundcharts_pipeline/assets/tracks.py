@@ -5,8 +5,8 @@ from soundcharts_pipeline.cascade import RANKINGS, TRACK_METADATA, track_audienc
 from soundcharts_pipeline.checks import TRACK_CHECKS, audience_checks
 from soundcharts_pipeline.models import TRACK_METRICS
 from soundcharts_pipeline.storage import schema, summaries
-from soundcharts_pipeline.sync.audience import sync_track_audience, track_questions
-from soundcharts_pipeline.sync.metadata import due_tracks, sync_track_metadata
+from soundcharts_pipeline.sync.audience import sync_track_audience
+from soundcharts_pipeline.sync.metadata import sync_track_metadata
 
 
 def track_metadata_stage() -> Stage:
@@ -24,7 +24,6 @@ def track_metadata_stage() -> Stage:
         table=schema.tracks,
         lineage={"uuid": (RANKINGS, "track_uuid")},
         sync=sync_track_metadata,
-        due=due_tracks,
         rows=lambda conn, days, chart: summaries.track_rows(conn, days),  # noqa: ARG005
         preview=summaries.track_preview,
         checks=TRACK_CHECKS,
@@ -52,7 +51,6 @@ def track_audience_stage(platform: str) -> Stage:
         table=schema.track_audience,
         lineage={"track_uuid": (RANKINGS, "track_uuid")},
         sync=lambda ctx, chart, days: sync_track_audience(ctx, chart, days, platform),
-        due=lambda ctx, chart, days: track_questions(ctx, chart, days, platform),
         rows=lambda conn, days, chart: summaries.audience_rows(
             conn, days, "track", platform, 1 if platform == "airplay" else chart.history_days
         ),

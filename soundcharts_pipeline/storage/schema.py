@@ -288,6 +288,16 @@ sync_progress = Table(
     comment="How far one step of one run is, in entities",
 )
 
+claims = Table(
+    "claims",
+    metadata,
+    _key("subject"),
+    Column("holder", String, nullable=False, comment="host/process/number of the worker"),
+    Column("until", UtcDateTime, nullable=False, comment="free for all after this time"),
+    Index(None, "holder"),
+    comment="Something that a run is asking the API for at this moment",
+)
+
 facts = Table(
     "facts",
     metadata,

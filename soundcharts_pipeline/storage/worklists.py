@@ -18,6 +18,9 @@ GONE = "not found"
 CLOSED = "not in the plan"
 SILENT = "no data"
 
+# UUIDs, or a query that gives them.
+Among = Collection[str] | Select[Any]
+
 
 @dataclass(frozen=True, slots=True)
 class ChartDays:
@@ -76,22 +79,21 @@ def newest_ranking(conn: Connection, slug: str) -> RankingDay | None:
     return None if row is None else RankingDay(*row)
 
 
-def tracks_due(conn: Connection, days: ChartDays, *, stale_before: datetime, artists: bool, genres: bool) -> list[str]:
-    """Tracks ranked in the span whose metadata is missing or stale, or whose artists or genres are wanted and
-    were not extracted."""
+def tracks_due(conn: Connection, among: Among, *, stale_before: datetime, artists: bool, genres: bool) -> list[str]:
+    """Those of the tracks whose metadata is missing or stale, or whose artists or genres are wanted and were not
+    extracted."""
     t = s.tracks
     missing = [t.c.metadata_fetched_at.is_(None), t.c.metadata_fetched_at < stale_before]
     missing += [t.c.artists_extracted.is_(False)] if artists else []
     missing += [t.c.genres_extracted.is_(False)] if genres else []
-    return _due(conn, t, "track", ranked(days), or_(*missing), stale_before)
+    return _due(conn, t, "track", among, or_(*missing), stale_before)
 
 
-def artists_due(conn: Connection, days: ChartDays, *, stale_before: datetime) -> list[str]:
-    """Artists of the tracks ranked in the span whose metadata is missing or stale."""
+def artists_due(conn: Connection, among: Among, *, stale_before: datetime) -> list[str]:
+    """Those of the artists whose metadata is missing or stale."""
     t = s.artists
     missing = or_(t.c.metadata_fetched_at.is_(None), t.c.metadata_fetched_at < stale_before)
-    of_ranked = select(s.track_artists.c.artist_uuid).where(s.track_artists.c.track_uuid.in_(ranked(days)))
-    return _due(conn, t, "artist", of_ranked, missing, stale_before)
+    return _due(conn, t, "artist", among, missing, stale_before)
 
 
 def ranked_tracks(conn: Connection, days: ChartDays) -> Iterable[tuple[str, date]]:
@@ -126,19 +128,8 @@ def release_dates(conn: Connection, days: ChartDays) -> dict[str, date]:
     return {row[0]: row[1] for row in conn.execute(query)}
 
 
-def asks(conn: Connection, days: ChartDays, entity: str, platform: str, metric: str) -> dict[str, list[AskRow]]:
-    """Answered windows of one series, by entity of the chart in the span."""
-    return _asks(conn, entity, platform, metric, entities(days, entity))
-
-
-def asks_of(
-    conn: Connection, entity: str, platform: str, metric: str, uuids: Collection[str]
-) -> dict[str, list[AskRow]]:
-    """Answered windows of one series of the given entities."""
-    return _asks(conn, entity, platform, metric, uuids)
-
-
-def _asks(conn: Connection, entity: str, platform: str, metric: str, uuids: Any) -> dict[str, list[AskRow]]:
+def asks_of(conn: Connection, entity: str, platform: str, metric: str, uuids: Among) -> dict[str, list[AskRow]]:
+    """Answered windows of one series, by entity."""
     t = s.audience_asks
     query = select(t.c.uuid, t.c.start_date, t.c.end_date, t.c.settled_date, t.c.asked_at).where(
         t.c.entity == entity, t.c.platform == platform, t.c.metric == metric, t.c.uuid.in_(uuids)
@@ -149,12 +140,10 @@ def _asks(conn: Connection, entity: str, platform: str, metric: str, uuids: Any)
     return found
 
 
-def buried(conn: Connection, days: ChartDays, entity: str, scope: str, *, after: datetime) -> set[str]:
-    """Entities of the chart in the span with a tombstone that is still young."""
+def buried(conn: Connection, uuids: Among, entity: str, scope: str, *, after: datetime) -> set[str]:
+    """Those of the entities that have a tombstone which is still young."""
     t = s.tombstones
-    query = select(t.c.uuid).where(
-        t.c.entity == entity, t.c.scope == scope, t.c.noted_at >= after, t.c.uuid.in_(entities(days, entity))
-    )
+    query = select(t.c.uuid).where(t.c.entity == entity, t.c.scope == scope, t.c.noted_at >= after, t.c.uuid.in_(uuids))
     return set(conn.scalars(query))
 
 
@@ -204,12 +193,10 @@ def _gone(entity: str, uuid: Any) -> Any:
     return exists().where(t.c.entity == entity, t.c.uuid == uuid, t.c.scope == METADATA, t.c.reason == GONE)
 
 
-def _due(
-    conn: Connection, table: Table, entity: str, of_chart: Select[Any], missing: Any, stale_before: datetime
-) -> list[str]:
+def _due(conn: Connection, table: Table, entity: str, among: Among, missing: Any, stale_before: datetime) -> list[str]:
     t = s.tombstones
     buried_ = exists().where(
         and_(t.c.entity == entity, t.c.uuid == table.c.uuid, t.c.scope == METADATA, t.c.noted_at >= stale_before)
     )
-    query = select(table.c.uuid).where(table.c.uuid.in_(of_chart), missing, ~buried_)
+    query = select(table.c.uuid).where(table.c.uuid.in_(among), missing, ~buried_)
     return list(conn.scalars(query.order_by(table.c.uuid)))

@@ -8,9 +8,9 @@ from soundcharts_pipeline.models import FOLLOWERS, TRACK_METRICS, Series, artist
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.sync.answers import save_answers
 from soundcharts_pipeline.sync.context import SyncContext
-from soundcharts_pipeline.sync.fanout import fan_out, still_to_do
+from soundcharts_pipeline.sync.fanout import Task, fan_out, still_to_do
 from soundcharts_pipeline.sync.plays import Plays
-from soundcharts_pipeline.sync.questions import AIRPLAY, Question, SeriesKey, audience_worklist
+from soundcharts_pipeline.sync.questions import AIRPLAY, Question, SeriesKey, audience_worklist, still_due
 from soundcharts_pipeline.sync.report import SyncReport
 
 NOUN = "audience windows"
@@ -21,15 +21,16 @@ def sync_track_audience(ctx: SyncContext, chart: ChartSettings, days: Sequence[d
 
     Costs one call per track and window of 90 days that is not known yet; radio plays one per track and day.
     """
-    questions = track_questions(ctx, chart, days, platform)
     if platform == AIRPLAY:
-        plays = Plays(ctx, chart.airplay_source)
+        plays = Plays(ctx, chart)
         try:
-            questions = plays.check_totals(questions)
+            plays.check_totals(lambda: track_questions(ctx, chart, days, platform))
         except SoundchartsError as error:
-            raise still_to_do(NOUN, error, SyncReport(asked=len(questions), remaining=len(questions))) from error
-        return _ask(ctx, questions, plays.fetch)
-    return _ask(ctx, questions, lambda q: ctx.client.track_audience(q.uuid, platform, q.window))
+            asked = len(track_questions(ctx, chart, days, platform))
+            raise still_to_do(NOUN, error, SyncReport(asked=asked, remaining=asked)) from error
+        return _ask(ctx, chart, track_questions(ctx, chart, days, platform), plays.fetch)
+    questions = track_questions(ctx, chart, days, platform)
+    return _ask(ctx, chart, questions, lambda q: ctx.client.track_audience(q.uuid, platform, q.window))
 
 
 def sync_artist_audience(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], platform: str) -> SyncReport:
@@ -39,7 +40,7 @@ def sync_artist_audience(ctx: SyncContext, chart: ChartSettings, days: Sequence[
         ask = ctx.client.artist_followers if q.key.metric == FOLLOWERS else ctx.client.artist_streaming
         return ask(q.uuid, platform, q.window)
 
-    return _ask(ctx, artist_questions(ctx, chart, days, platform), fetch)
+    return _ask(ctx, chart, artist_questions(ctx, chart, days, platform), fetch)
 
 
 def track_questions(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], platform: str) -> list[Question]:
@@ -53,5 +54,15 @@ def artist_questions(ctx: SyncContext, chart: ChartSettings, days: Sequence[date
     return [question for key in keys for question in audience_worklist(ctx, key, chart, days)]
 
 
-def _ask(ctx: SyncContext, questions: Sequence[Question], fetch: Callable[[Question], Series]) -> SyncReport:
-    return fan_out(ctx, NOUN, questions, fetch, lambda conn, answers: save_answers(ctx, conn, answers))
+def _ask(
+    ctx: SyncContext, chart: ChartSettings, questions: Sequence[Question], fetch: Callable[[Question], Series]
+) -> SyncReport:
+    task = Task(
+        noun=NOUN,
+        fetch=fetch,
+        save=lambda conn, answers: save_answers(ctx, conn, answers),
+        subjects=lambda question: [question.subject],
+        still_due=lambda conn, found: still_due(conn, found, chart, ctx.clock()),
+        days=lambda question: question.days,
+    )
+    return fan_out(ctx, questions, task)

@@ -1,8 +1,9 @@
 """What every sync function works with, and the bookkeeping that goes with every save."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -16,6 +17,26 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Watcher(Protocol):
+    """Who wants to know how a sync goes while it lasts. Called between two saves, every few seconds."""
+
+    def heard(self, line: str) -> None:
+        """One line for people: how much is done, how fast, how long it still takes."""
+        ...
+
+    def left(self, days: Collection[date]) -> None:
+        """The days (of those being synced) that still need an answer; told once more when the sync ends or fails."""
+        ...
+
+
+class Unwatched:
+    """Nobody wants to know."""
+
+    def heard(self, line: str) -> None: ...
+
+    def left(self, days: Collection[date]) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncContext:
     """One step of one run: where to ask, where to save, what time it is."""
@@ -26,6 +47,7 @@ class SyncContext:
     clock: Callable[[], datetime] = utc_now
     run_id: str = ""
     step: str = ""
+    watcher: Watcher = field(default_factory=Unwatched)
 
     def keep_books(self, conn: Connection, done: int, total: int) -> None:
         """Progress and calls, in the transaction of what they brought: none of it is lost when the process is.

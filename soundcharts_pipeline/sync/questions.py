@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Connection
 
 from soundcharts_pipeline.api.pages import WINDOW_DAYS
 from soundcharts_pipeline.models import Window
@@ -47,12 +49,28 @@ class SeriesKey:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One window of one entity's series: one call. `young` says that absence is not confirmed by silence yet."""
+    """One window of one entity's series: one call. `young` says that absence is not confirmed by silence yet.
+
+    `wanted` are the days of the chart on which the entity's history is wanted.
+    """
 
     key: SeriesKey
     uuid: str
     window: Window
     young: bool = False
+    wanted: Sequence[date] = field(default=(), compare=False, repr=False)
+    history_days: int = field(default=1, compare=False, repr=False)
+
+    @property
+    def days(self) -> list[date]:
+        """Those of the wanted days whose history reaches into the window."""
+        longest = timedelta(days=self.history_days - 1)
+        return [day for day in self.wanted if self.window.start <= day and day - longest <= self.window.end]
+
+    @property
+    def subject(self) -> str:
+        """The series as a whole: what is known of it is one state, which one run at a time may change."""
+        return f"{self.key.entity}/{self.uuid}/{self.key.scope}"
 
 
 def audience_worklist(ctx: SyncContext, key: SeriesKey, chart: ChartSettings, days: Sequence[date]) -> list[Question]:
@@ -61,25 +79,56 @@ def audience_worklist(ctx: SyncContext, key: SeriesKey, chart: ChartSettings, da
     span = ChartDays(chart.slug, days[0] - timedelta(days=chart.follow_days), days[-1])
     with ctx.warehouse.read() as conn:
         ranked = (worklists.ranked_tracks if key.entity == "track" else worklists.ranked_artists)(conn, span)
-        asks = worklists.asks(conn, span, key.entity, key.platform, key.metric)
+        of_chart = worklists.entities(span, key.entity)
+        asks = worklists.asks_of(conn, key.entity, key.platform, key.metric, of_chart)
         after = now - timedelta(days=chart.metadata_refresh_days)
-        buried = worklists.buried(conn, span, key.entity, key.scope, after=after)
+        buried = worklists.buried(conn, of_chart, key.entity, key.scope, after=after)
         released = worklists.release_dates(conn, span) if key.entity == "track" else {}
     young_since = now.date() - timedelta(days=PUBLISHING_DELAY_DAYS)
+    history_days = 1 if key.by_day else chart.history_days
     questions = []
     for uuid, wanted in _days_wanted(ranked, days, chart.follow_days).items():
         if uuid in buried:
             continue
         windows = due_windows(
-            targets_of(wanted, 1 if key.by_day else chart.history_days),
+            targets_of(wanted, history_days),
             [Ask(Window(a.start, a.end), a.settled, a.asked_at) for a in asks.get(uuid, ())],
             now=now,
             recheck=timedelta(hours=chart.recheck_hours),
             longest=1 if key.by_day else WINDOW_DAYS,
         )
         young = released.get(uuid, date.min) > young_since
-        questions += [Question(key, uuid, window, young) for window in windows]
-    return questions
+        questions += [Question(key, uuid, window, young, wanted, history_days) for window in windows]
+    # Oldest windows first: the days of a long range are complete one after the other, not all at the very end.
+    return sorted(questions, key=lambda question: question.window.start)
+
+
+def still_due(conn: Connection, questions: Sequence[Question], chart: ChartSettings, now: datetime) -> list[Question]:
+    """The questions less what has been answered since they were found, each no longer than it still has to be."""
+    due = []
+    for key, of_key in _by_series(questions).items():
+        uuids = {question.uuid for question in of_key}
+        asks = worklists.asks_of(conn, key.entity, key.platform, key.metric, uuids)
+        after = now - timedelta(days=chart.metadata_refresh_days)
+        buried = worklists.buried(conn, uuids, key.entity, key.scope, after=after)
+        for question in of_key:
+            windows = due_windows(
+                [question.window],
+                [Ask(Window(a.start, a.end), a.settled, a.asked_at) for a in asks.get(question.uuid, ())],
+                now=now,
+                recheck=timedelta(hours=chart.recheck_hours),
+                longest=WINDOW_DAYS,
+            )
+            if question.uuid not in buried:
+                due += [replace(question, window=window) for window in windows]
+    return due
+
+
+def _by_series(questions: Iterable[Question]) -> dict[SeriesKey, list[Question]]:
+    by_series: dict[SeriesKey, list[Question]] = defaultdict(list)
+    for question in questions:
+        by_series[question.key].append(question)
+    return by_series
 
 
 def _days_wanted(ranked: Iterable[tuple[str, date]], days: Sequence[date], follow_days: int) -> dict[str, list[date]]:

@@ -13,8 +13,9 @@ from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.storage import worklists
 from soundcharts_pipeline.storage.saves import save_charts, save_published, save_ranking, save_unpublished
 from soundcharts_pipeline.storage.worklists import ChartDays, RankingDay
+from soundcharts_pipeline.sync.claimed import claimed
 from soundcharts_pipeline.sync.context import SyncContext
-from soundcharts_pipeline.sync.fanout import Answer, fan_out, still_to_do
+from soundcharts_pipeline.sync.fanout import Answer, Task, fan_out, still_to_do
 from soundcharts_pipeline.sync.report import SyncIncomplete, SyncReport
 
 
@@ -48,34 +49,51 @@ def sync_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) 
     UnknownChart with the nearest slugs.
     """
     calls_before = ctx.client.usage.calls
-    with ctx.warehouse.read() as conn:
-        known = worklists.ranking_days(conn, ChartDays(chart.slug, days[0], days[-1]))
     todo = due_rankings(ctx, chart, days)
-    published = {day: k for day in todo if (k := _timestamp(known.get(day))) is not None}
-    unknown = [day for day in todo if day not in published]
-    unpublished: list[date] = []
-    newest: date | None = None
-    if unknown:
-        try:
-            listed = list_published(ctx, chart.slug, wanted=unknown)
-        except (QuotaExhausted, TransientError) as error:
-            raise still_to_do("rankings", error, SyncReport(asked=len(todo), remaining=len(todo))) from error
-        newest = listed.newest
-        published |= {day: listed.days[day] for day in unknown if day in listed.days}
-        unpublished = [day for day in unknown if day not in listed.days and day not in listed.absent]
-    report = _fetch(ctx, chart.slug, [published[day] for day in sorted(published)])
+    if any(_timestamp(known) is None for known in _known(ctx, chart, todo).values()):
+        # Runs that overlap ask the list of rankings once.
+        with claimed(ctx.warehouse, f"published/{chart.slug}"):
+            published, unpublished, newest = _published(ctx, chart, due_rankings(ctx, chart, days))
+    else:
+        published, unpublished, newest = _published(ctx, chart, todo)
+    report = _fetch(ctx, chart.slug, published, unpublished)
     report.calls = ctx.client.usage.calls - calls_before
     if unpublished:
         _refuse_unpublished(chart.slug, unpublished, newest, report)
     return report
 
 
-def due_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> list[date]:
-    """Days whose ranking is neither saved nor confirmed, not long ago, to be missing."""
+def _known(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> dict[date, RankingDay | None]:
+    """What the warehouse knows of each day."""
+    if not days:
+        return {}
     with ctx.warehouse.read() as conn:
         known = worklists.ranking_days(conn, ChartDays(chart.slug, days[0], days[-1]))
+    return {day: known.get(day) for day in days}
+
+
+def _published(
+    ctx: SyncContext, chart: ChartSettings, todo: Sequence[date]
+) -> tuple[list[PublishedRanking], list[date], date | None]:
+    """The rankings to fetch for these days, the days that have none yet, and the newest published one if asked."""
+    published = {day: k for day, known in _known(ctx, chart, todo).items() if (k := _timestamp(known)) is not None}
+    unknown = [day for day in todo if day not in published]
+    if not unknown:
+        return [published[day] for day in todo], [], None
+    try:
+        listed = list_published(ctx, chart.slug, wanted=unknown)
+    except (QuotaExhausted, TransientError) as error:
+        ctx.watcher.left(todo)
+        raise still_to_do("rankings", error, SyncReport(asked=len(todo), remaining=len(todo))) from error
+    published |= {day: listed.days[day] for day in unknown if day in listed.days}
+    unpublished = [day for day in unknown if day not in listed.days and day not in listed.absent]
+    return [published[day] for day in sorted(published)], unpublished, listed.newest
+
+
+def due_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> list[date]:
+    """Days whose ranking is neither saved nor confirmed, not long ago, to be missing."""
     oldest_check = ctx.clock() - timedelta(days=chart.metadata_refresh_days)
-    return [day for day in days if not _is_settled(known.get(day), oldest_check)]
+    return [day for day, known in _known(ctx, chart, days).items() if not _is_settled(known, oldest_check)]
 
 
 def find_published(ctx: SyncContext, chart: ChartSettings) -> list[date]:
@@ -141,7 +159,9 @@ def _timestamp(day: RankingDay | None) -> PublishedRanking | None:
     return None if day is None or day.published_at is None else PublishedRanking(day.day, day.published_at)
 
 
-def _fetch(ctx: SyncContext, slug: str, published: Sequence[PublishedRanking]) -> SyncReport:
+def _fetch(
+    ctx: SyncContext, slug: str, published: Sequence[PublishedRanking], unpublished: Sequence[date]
+) -> SyncReport:
     def save(conn: Connection, answers: list[Answer[PublishedRanking, Ranking]]) -> int:
         rows = 0
         for asked, ranking in answers:
@@ -156,7 +176,21 @@ def _fetch(ctx: SyncContext, slug: str, published: Sequence[PublishedRanking]) -
             # A listed ranking that cannot be had is no answer: the day must not count as done.
             raise RankingRefused(f"the ranking of {slug} of {asked.day} is listed, but {error}") from error
 
-    return fan_out(ctx, "rankings", published, fetch, save)
+    def still_due(conn: Connection, asked: Sequence[PublishedRanking]) -> list[PublishedRanking]:
+        first, last = min(ranking.day for ranking in asked), max(ranking.day for ranking in asked)
+        known = worklists.ranking_days(conn, ChartDays(slug, first, last))
+        return [ranking for ranking in asked if ranking.day not in known or known[ranking.day].saved_at is None]
+
+    task = Task(
+        noun="rankings",
+        fetch=fetch,
+        save=save,
+        subjects=lambda ranking: [f"{slug}/{ranking.day}"],
+        still_due=still_due,
+        days=lambda ranking: [ranking.day],
+        also_left=lambda: unpublished,
+    )
+    return fan_out(ctx, published, task)
 
 
 def _refuse_unpublished(slug: str, days: Sequence[date], newest: date | None, report: SyncReport) -> None:

@@ -1,14 +1,13 @@
 """A run that is killed with -9 in the middle of each step costs no more than the calls that were in flight."""
 
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.helpers import SLUG, last_days, small_chart
-from soundcharts_pipeline_tests.sync.killed_run import IN_FLIGHT
+from soundcharts_pipeline_tests.helpers import SLUG, last_days
+from soundcharts_pipeline_tests.sync.one_run import IN_FLIGHT, command, run_chart
 from soundcharts_pipeline_tests.truth import expected, stored
 
 # Somewhere in the middle of each step, in the order of the cascade: the endpoint, and how many calls of it have come.
@@ -24,21 +23,20 @@ MIDDLES = [
 
 
 def test_killed_in_each_step_a_run_resumes_and_repeats_only_what_was_in_flight(database_url: str) -> None:
-    chart = small_chart()
+    chart = run_chart()
     with Simulator(latency=0.05) as simulator:
         days = last_days(simulator, SLUG, 1)
-        command = [sys.executable, "-m", "soundcharts_pipeline_tests.sync.killed_run"]
-        command += [simulator.url, database_url, str(days[0])]
+        run = command(simulator, database_url, SLUG, days)
         repeated = 0
         for endpoint, calls in MIDDLES:
-            process = subprocess.Popen(command)
+            process = subprocess.Popen(run)
             _until(lambda e=endpoint, n=calls: simulator.counters.calls.get(e, 0) >= n, process)  # type: ignore[misc]
             process.kill()
             process.wait()
             _until(lambda: simulator.counters.in_flight == 0, None)
             repeated, before = simulator.counters.repeats, repeated
             assert repeated - before <= IN_FLIGHT, f"killed in {endpoint}"
-        assert subprocess.run(command).returncode == 0
+        assert subprocess.run(run).returncode == 0
         assert simulator.counters.repeats - repeated <= IN_FLIGHT
         warehouse = Warehouse(database_url)
         assert stored(warehouse) == expected(simulator.world, chart, days)

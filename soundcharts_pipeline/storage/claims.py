@@ -1,0 +1,75 @@
+"""Who is asking what at this moment, so that runs that overlap do not pay for the same answer.
+
+A claim is taken before a call and given back in the transaction that saves its answer. One whose holder is gone is
+free for all: at once when the process was of this host, else when its lease is over. Time is the database's (SQLite:
+this host's), so hosts whose clocks differ agree.
+"""
+
+import itertools
+import os
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, func, or_, select
+
+from soundcharts_pipeline.processes import host_name, is_alive
+from soundcharts_pipeline.storage.bulk import insert_missing
+from soundcharts_pipeline.storage.schema import claims
+
+# Renewed every few seconds; long enough for a machine that stalls.
+LEASE = timedelta(minutes=2)
+# Any constant will do, as long as every process takes the same one ("claims" in ASCII).
+ADVISORY_LOCK = 0x636C61696D73
+
+_numbers = itertools.count(1)
+
+
+def new_holder() -> str:
+    """A name for one worker of this process: host, process and a number of its own."""
+    return f"{host_name()}/{os.getpid()}/{next(_numbers)}"
+
+
+def take(conn: Connection, subjects: Sequence[str], holder: str) -> set[str]:
+    """Claim what nobody else holds; returns the subjects that are the holder's now."""
+    _one_at_a_time(conn)
+    now = _now(conn)
+    t = claims
+    asked = t.c.subject.in_(subjects)
+    others = conn.scalars(select(t.c.holder).where(asked, t.c.holder != holder).distinct())
+    dead = [other for other in others if _is_dead(other)]
+    conn.execute(t.delete().where(asked, or_(t.c.until < now, t.c.holder.in_(dead))))
+    rows = [(subject, holder, now + LEASE) for subject in subjects]
+    insert_missing(conn, t, rows, columns=["subject", "holder", "until"])
+    return set(conn.scalars(select(t.c.subject).where(asked, t.c.holder == holder)))
+
+
+def renew(conn: Connection, holder: str) -> None:
+    """All that the holder has is claimed for another lease."""
+    _one_at_a_time(conn)
+    conn.execute(claims.update().where(claims.c.holder == holder).values(until=_now(conn) + LEASE))
+
+
+def give_back(conn: Connection, subjects: Collection[str], holder: str) -> None:
+    """The subjects are free again."""
+    if subjects:
+        _one_at_a_time(conn)
+        conn.execute(claims.delete().where(claims.c.subject.in_(subjects), claims.c.holder == holder))
+
+
+def _one_at_a_time(conn: Connection) -> None:
+    """To the end of the transaction: two that give back and take rows in another order would wait for each other.
+    On SQLite the transaction already holds the only write lock."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+
+
+def _now(conn: Connection) -> datetime:
+    if conn.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    now: datetime = conn.execute(select(func.clock_timestamp())).scalar_one()
+    return now
+
+
+def _is_dead(holder: str) -> bool:
+    host, pid, _ = holder.rsplit("/", 2)
+    return host == host_name() and not is_alive(int(pid))

@@ -1,0 +1,51 @@
+"""Who asks what: one holder at a time, and nobody waits for the dead."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+from soundcharts_pipeline.processes import host_name
+from soundcharts_pipeline.storage import claims
+from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage.warehouse import Warehouse
+
+ELSEWHERE = "another-host/1/1"
+
+
+def test_a_subject_is_one_holders_until_it_is_given_back(warehouse: Warehouse) -> None:
+    mine, other = claims.new_holder(), claims.new_holder()
+    with warehouse.write() as conn:
+        assert claims.take(conn, ["a", "b"], mine) == {"a", "b"}
+    with warehouse.write() as conn:
+        assert claims.take(conn, ["b", "c"], other) == {"c"}
+        assert claims.take(conn, ["a", "b"], mine) == {"a", "b"}
+        claims.give_back(conn, ["a", "b"], other)
+        assert claims.take(conn, ["a"], other) == set()
+        claims.give_back(conn, ["a"], mine)
+        assert claims.take(conn, ["a", "b"], other) == {"a"}
+
+
+def test_what_a_dead_process_of_this_host_held_is_free_at_once(warehouse: Warehouse) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    with warehouse.write() as conn:
+        claims.take(conn, ["a"], f"{host_name()}/{process.pid}/1")
+        assert claims.take(conn, ["a"], claims.new_holder()) == {"a"}
+
+
+def test_what_another_host_holds_is_free_when_its_lease_is_over_and_not_before(warehouse: Warehouse) -> None:
+    mine = claims.new_holder()
+    with warehouse.write() as conn:
+        claims.take(conn, ["a", "b"], ELSEWHERE)
+        assert claims.take(conn, ["a", "b"], mine) == set()
+        over = datetime.now(UTC) - timedelta(seconds=1)
+        conn.execute(s.claims.update().where(s.claims.c.subject == "a").values(until=over))
+        assert claims.take(conn, ["a", "b"], mine) == {"a"}
+
+
+def test_a_renewed_claim_lasts_for_another_lease(warehouse: Warehouse) -> None:
+    with warehouse.write() as conn:
+        claims.take(conn, ["a"], ELSEWHERE)
+        conn.execute(s.claims.update().values(until=datetime.now(UTC) - timedelta(seconds=1)))
+        claims.renew(conn, ELSEWHERE)
+        assert claims.take(conn, ["a"], claims.new_holder()) == set()
