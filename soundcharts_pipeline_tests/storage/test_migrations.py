@@ -67,7 +67,7 @@ def test_a_database_of_a_newer_version_is_refused(database_url: str) -> None:
     with closing(Warehouse(database_url)) as warehouse, warehouse.write() as connection:
         connection.execute(text("UPDATE soundcharts_schema_version SET version_num = '9999'"))
     with closing(Warehouse(database_url)) as warehouse:
-        with pytest.raises(SchemaMismatch, match=r"revision 9999, .* up to 0002; upgrade soundcharts-pipeline"):
+        with pytest.raises(SchemaMismatch, match=r"revision 9999, .* up to 0003; upgrade soundcharts-pipeline"):
             warehouse.prepare()
         with pytest.raises(SchemaMismatch), warehouse.read():
             pytest.fail("a database that is not understood was opened")
