@@ -25,7 +25,7 @@ import requests
 from soundcharts_pipeline.api.auth import HeaderPair
 from soundcharts_pipeline.api.throttle import SharedThrottle, Throttle
 from soundcharts_pipeline.api.transport import Transport, new_session
-from soundcharts_pipeline.models import RateNews
+from soundcharts_pipeline.models import RateNews, RatePermit
 from soundcharts_pipeline.storage.rate_gate import RateGate
 from soundcharts_pipeline.storage.schema import facts
 from soundcharts_pipeline.storage.warehouse import Warehouse
@@ -37,12 +37,12 @@ SPAWN = multiprocessing.get_context("spawn")
 class NoThrottle:
     """What the limiter is compared with."""
 
-    def acquire(self) -> int:
-        return 0
+    def acquire(self, *, free: bool = False) -> RatePermit:
+        return RatePermit(0, free=free)
 
     def pause(self, seconds: float) -> None: ...
 
-    def heard(self, news: RateNews) -> None: ...
+    def heard(self, permit: RatePermit, news: RateNews | None) -> None: ...
 
 
 def work(url: str, database: str, per_minute: int, threads: int, ready: Barrier, stop: Event, done: Any) -> None:

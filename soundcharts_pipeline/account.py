@@ -22,7 +22,7 @@ def open_client(
     rate_limited_attempts: int = 15,
 ) -> SoundchartsClient:
     """A client for the account and hosts of the environment. Makes no call. All clients of a warehouse, in whatever
-    process, keep the calls per minute together; one without a warehouse keeps them alone."""
+    process, keep the calls per minute and the quota together; one without a warehouse keeps the minute alone."""
     session = new_session(environment.max_in_flight, environment.base_url, os.environ)
     auth: Auth = NoCredentials()
     if environment.client_id and environment.client_secret:
@@ -34,16 +34,20 @@ def open_client(
     per_minute = environment.calls_per_minute
     throttle: Throttle = SlidingWindow(per_minute)
     if warehouse is not None:
-        throttle = SharedThrottle(RateGate(warehouse, per_minute=per_minute))
+        gate = RateGate(warehouse, per_minute=per_minute, quota_reserve=environment.quota_reserve)
+        throttle = SharedThrottle(gate)
+    known = Endpoints(endpoints)
     transport = Transport(
         base_url=environment.base_url,
         auth=auth,
         session=session,
         throttle=throttle,
         quota_reserve=environment.quota_reserve,
+        run_budget=environment.run_budget,
+        usage_path=known.path("usage"),
         retry=RetryPolicy(attempts=attempts, rate_limited_attempts=rate_limited_attempts),
     )
-    return SoundchartsClient(transport, Endpoints(endpoints))
+    return SoundchartsClient(transport, known)
 
 
 def source_of(base_url: str) -> str:

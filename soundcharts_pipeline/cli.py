@@ -7,13 +7,20 @@ Dagster is imported by the commands that launch it: it takes two seconds, and `c
 import os
 import signal
 import sys
+from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from soundcharts_pipeline.api.errors import AuthenticationError, QuotaExhausted, RateLimited, SoundchartsError
+from soundcharts_pipeline.api.errors import (
+    AuthenticationError,
+    BudgetSpent,
+    QuotaExhausted,
+    RateLimited,
+    SoundchartsError,
+)
 from soundcharts_pipeline.environment import read_environment
 from soundcharts_pipeline.settings import Settings, SettingsError, load_settings
 from soundcharts_pipeline.storage.errors import StorageError
@@ -29,6 +36,7 @@ OK, FAILED, BAD_USE, CREDENTIALS, LIMITS, INTERRUPTED = 0, 1, 2, 3, 4, 130
 EXIT_CODES = {
     AuthenticationError.__name__: CREDENTIALS,
     QuotaExhausted.__name__: LIMITS,
+    BudgetSpent.__name__: LIMITS,
     RateLimited.__name__: LIMITS,
     SettingsError.__name__: BAD_USE,
 }
@@ -109,6 +117,7 @@ def sync(
     last: Annotated[
         date | None, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last day of a range.")
     ] = None,
+    budget: Annotated[int | None, typer.Option(min=1, metavar="CALLS", help="At most so many billed calls.")] = None,
 ) -> None:
     """Take a chart-day, or a range of days, through the cascade; without a date the newest published day.
 
@@ -120,6 +129,8 @@ def sync(
         raise typer.BadParameter("give both --from and --to, or --date for one day")
     if first and last and first > last:
         raise typer.BadParameter(f"--from {first} is after --to {last}")
+    if budget:
+        os.environ["SOUNDCHARTS_RUN_BUDGET"] = str(budget)
 
     from soundcharts_pipeline.terminal_sync import sync_chart
 
@@ -265,8 +276,13 @@ def _end(outcomes: "Sequence[Outcome]") -> None:
     """Say what failed, and exit with the code of the first error that has one."""
     failed = [outcome for outcome in outcomes if not outcome.succeeded]
     for outcome in failed:
+        steps_of = Counter(failure.cause for failure in outcome.failures if failure.cause)
         for failure in outcome.failures:
-            _complain(failure.asset, failure.message)
+            # What stopped several steps is said once, below what remains of each.
+            shared = steps_of[failure.cause] > 1
+            _complain(failure.asset, failure.message.partition(f": {failure.cause}")[0] if shared else failure.message)
+        for cause in (cause for cause, steps in steps_of.items() if steps > 1):
+            _complain("Why", cause)
         _complain("Not complete", f"run {outcome.run_id}; `{program()} dev` shows it in the Dagster UI")
     if failed:
         kinds = [failure.kind for outcome in failed for failure in outcome.failures]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -26,6 +27,8 @@ _DRIVERS = {
     "postgresql+psycopg2": "postgresql+psycopg2",
 }
 _DATABASE_FORMS = "write sqlite:///path/to/file.db or postgresql://user:password@host/database"
+
+Default = TypeVar("Default", int, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class Environment:
     calls_per_minute: int
     max_in_flight: int
     quota_reserve: int
+    run_budget: int | None
     admin_token: str | None = field(repr=False)
 
 
@@ -74,6 +78,7 @@ def read_environment(environ: Mapping[str, str], *, current_folder: Path | None 
         calls_per_minute=reader.whole_number("SOUNDCHARTS_CALLS_PER_MINUTE", least=1, default=5000),
         max_in_flight=reader.whole_number("SOUNDCHARTS_MAX_IN_FLIGHT", least=1, default=32),
         quota_reserve=reader.whole_number("SOUNDCHARTS_QUOTA_RESERVE", least=0, default=0),
+        run_budget=reader.whole_number("SOUNDCHARTS_RUN_BUDGET", least=1, default=None),
         admin_token=reader.text("SOUNDCHARTS_ADMIN_TOKEN"),
     )
     if reader.mistakes:
@@ -102,13 +107,13 @@ class _Reader:
         text = self.text(name)
         return self._current_folder / text if text else default
 
-    def whole_number(self, name: str, *, least: int, default: int) -> int:
+    def whole_number(self, name: str, *, least: int, default: Default) -> int | Default:
         text = self.text(name)
         if text is None:
             return default
         if re.fullmatch(r"[0-9]{1,9}", text) and int(text) >= least:
             return int(text)
-        remedy = f"write one such as {default}, or unset it"
+        remedy = f"write one such as {1000 if default is None else default}, or unset it"
         self.mistakes.append(f"{name}: '{text}' is not a whole number from {least} up; {remedy}")
         return default
 

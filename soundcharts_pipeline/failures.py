@@ -9,7 +9,7 @@ from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.sync.report import SyncIncomplete
 
 USER_ERRORS = (SoundchartsError, StorageError, SettingsError, SyncIncomplete)
-KIND = "error"
+KIND, CAUSE = "error", "cause"
 
 
 def failure_of(error: Exception) -> dg.Failure:
@@ -19,6 +19,7 @@ def failure_of(error: Exception) -> dg.Failure:
     if isinstance(error, SyncIncomplete):
         report = error.report
         metadata |= {
+            CAUSE: dg.MetadataValue.text(str(cause)),
             "still_to_do": dg.MetadataValue.int(report.remaining),
             "calls": dg.MetadataValue.int(report.calls),
         }

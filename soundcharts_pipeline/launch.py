@@ -15,7 +15,7 @@ from rich.console import Console
 
 from soundcharts_pipeline.dead_runs import process_tags
 from soundcharts_pipeline.environment import Environment, project_folder
-from soundcharts_pipeline.failures import KIND
+from soundcharts_pipeline.failures import CAUSE, KIND
 from soundcharts_pipeline.jobs import FULL_SYNC
 from soundcharts_pipeline.partitions import ChartSpan
 from soundcharts_pipeline.progress import shown_progress
@@ -31,11 +31,13 @@ CALLS = "calls"
 
 @dataclass(frozen=True, slots=True)
 class StepFailure:
-    """A step that failed: the asset, what went wrong, and the name of the error."""
+    """A step that failed: the asset, what went wrong, and the name of the error. `cause` is the part of the message
+    that other steps may have in common."""
 
     asset: str
     message: str
     kind: str
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,5 +138,5 @@ def _failure(event: dg.DagsterEvent) -> StepFailure:
     if user is None:
         cause = data.error.cause if data.error and data.error.cause else data.error
         return StepFailure(asset, cause.message.strip() if cause else "unknown error", "")
-    kind = user.metadata.get(KIND)
-    return StepFailure(asset, user.description or "", str(kind.value) if kind else "")
+    kind, why = (str(found.value) if (found := user.metadata.get(name)) else "" for name in (KIND, CAUSE))
+    return StepFailure(asset, user.description or "", kind, why)

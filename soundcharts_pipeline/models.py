@@ -207,24 +207,38 @@ def artist_metrics(platform: str) -> tuple[str, ...]:
     return (streaming, FOLLOWERS) if streaming else (FOLLOWERS,)
 
 
+class RatePermit(NamedTuple):
+    """One call that may leave: its number, and how many billed calls may have been under way when it was counted.
+    A free call leaves the quota alone."""
+
+    call: int
+    under_way: int = 0
+    free: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateGrant:
-    """What a process may send now: calls numbered from `first`, `age` seconds after they were counted. Or none of
-    them, and how many seconds to wait before asking again."""
+    """What a process may send now: calls numbered from `first`, `age` seconds after they were counted, when
+    `under_way` billed calls may have been on their way. Or none of them, and how many seconds to wait before asking
+    again; or `short`: no billed call is certain to be left above the reserve."""
 
     first: int = 0
     calls: int = 0
+    under_way: int = 0
     age: float = 0.0
     wait: float = 0.0
+    short: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateNews:
-    """What the answer to one call told of the account's minute: whether the call was let in, calls per minute, how
-    many are left, seconds until there are more."""
+    """What the answer to one call told of the account: whether the call was let in; of the minute: calls per minute,
+    how many are left, seconds until there are more; of the term: billed calls left (`under_way`: as permitted)."""
 
     call: int
     let_in: bool
+    under_way: int = 0
+    quota: int | None = None
     limit: int | None = None
     remaining: int | None = None
     reset: float | None = None

@@ -2,6 +2,7 @@
 time, never at load; secrets come from the environment alone, so that no run configuration shows them."""
 
 import os
+from dataclasses import replace
 from functools import cached_property
 
 import dagster as dg
@@ -14,13 +15,19 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 
 
 class SoundchartsResource(dg.ConfigurableResource["SoundchartsResource"]):
-    """The account: one client, with its connections, for every asset of a process; its rate limit is shared by all."""
+    """The account: one client, with its connections, for every asset of a process; its limits are shared by all."""
 
     endpoints: dict[str, str] = Field(default_factory=dict, description="paths that replace the built-in ones, by name")
+    run_budget: int | None = Field(
+        default=None,
+        ge=1,
+        description="at most so many billed calls in this run; not set: SOUNDCHARTS_RUN_BUDGET",
+    )
 
     @cached_property
     def environment(self) -> Environment:
-        return read_environment(os.environ)
+        found = read_environment(os.environ)
+        return found if self.run_budget is None else replace(found, run_budget=self.run_budget)
 
     @cached_property
     def client(self) -> SoundchartsClient:
@@ -28,7 +35,7 @@ class SoundchartsResource(dg.ConfigurableResource["SoundchartsResource"]):
 
     @cached_property
     def warehouse(self) -> Warehouse:
-        """Where all processes count their calls of the minute."""
+        """Where all processes count their calls of the minute and the term."""
         return Warehouse(self.environment.database_url)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002  # Dagster's hook

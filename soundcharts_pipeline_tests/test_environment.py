@@ -27,6 +27,7 @@ def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:
         calls_per_minute=5000,
         max_in_flight=32,
         quota_reserve=0,
+        run_budget=None,
         admin_token=None,
     )
     assert read_environment({}, current_folder=tmp_path) == expected
@@ -91,6 +92,7 @@ def test_all_bad_variables_are_named_at_once() -> None:
         "SOUNDCHARTS_CALLS_PER_MINUTE": "0",
         "SOUNDCHARTS_MAX_IN_FLIGHT": "many",
         "SOUNDCHARTS_QUOTA_RESERVE": "-1",
+        "SOUNDCHARTS_RUN_BUDGET": "0",
     }
     with pytest.raises(SettingsError) as caught:
         read_environment(environ)
@@ -100,6 +102,7 @@ def test_all_bad_variables_are_named_at_once() -> None:
         f"SOUNDCHARTS_CALLS_PER_MINUTE: '0' is {number} 1 up; write one such as 5000, or unset it",
         f"SOUNDCHARTS_MAX_IN_FLIGHT: 'many' is {number} 1 up; write one such as 32, or unset it",
         f"SOUNDCHARTS_QUOTA_RESERVE: '-1' is {number} 0 up; write one such as 0, or unset it",
+        f"SOUNDCHARTS_RUN_BUDGET: '0' is {number} 1 up; write one such as 1000, or unset it",
     ]
 
 

@@ -5,7 +5,8 @@ SoundchartsError
 │   ├── NetworkError          no answer came: host unreachable, reset, time-out
 │   ├── ServerError           5xx, or a body that is not what was announced
 │   └── RateLimited           429 of the minute: waiting helps
-├── QuotaExhausted            429 of the billing term: waiting does not help
+├── QuotaExhausted            429 of the billing term, or the reserve is reached: waiting does not help
+│   └── BudgetSpent           the calls that this run may make are made: the next run has its own
 ├── AuthenticationError       credentials missing or refused
 ├── NotInPlan                 403: this endpoint or object is not in the plan; the credentials are fine
 ├── NotFound                  404 or 410: the API has no such thing
@@ -44,6 +45,10 @@ class RateLimited(TransientError):
 
 class QuotaExhausted(SoundchartsError):
     """No billed calls are left in this billing term, or fewer than the reserve to keep."""
+
+
+class BudgetSpent(QuotaExhausted):
+    """The run has made all the billed calls it may make."""
 
 
 class AuthenticationError(SoundchartsError):

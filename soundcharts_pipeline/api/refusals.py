@@ -19,7 +19,7 @@ from soundcharts_pipeline.api.errors import (
     SoundchartsError,
     UnexpectedPayload,
 )
-from soundcharts_pipeline.models import RateNews
+from soundcharts_pipeline.models import RateNews, RatePermit
 
 # The account's minute is at most this far away; a longer wait is a mistake of somebody's clock.
 MAX_SERVER_WAIT_SECONDS = 300.0
@@ -64,13 +64,15 @@ def quota_remaining(response: requests.Response) -> int | None:
     return None if number is None else int(number)
 
 
-def rate_news(response: requests.Response, call: int) -> RateNews:
-    """What the answer to this call tells of the account's minute."""
+def rate_news(response: requests.Response, permit: RatePermit) -> RateNews:
+    """What the answer to this call tells of the account's minute and term."""
     limit, remaining, reset = (
         _number(response.headers.get(f"x-ratelimit-{name}")) for name in ("limit", "remaining", "reset")
     )
     return RateNews(
-        call=call,
+        call=permit.call,
+        under_way=permit.under_way,
+        quota=quota_remaining(response),
         let_in=response.status_code != 429,
         limit=None if limit is None else int(limit),
         remaining=None if remaining is None else int(remaining),

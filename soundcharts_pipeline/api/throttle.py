@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from soundcharts_pipeline.models import RateGrant, RateNews
+from soundcharts_pipeline.models import RateGrant, RateNews, RatePermit
 
 # The server's minute and a second more: calls do not travel equally fast, and the first ones open a connection.
 WINDOW_SECONDS = 61.0
@@ -20,24 +20,25 @@ PERMIT_SECONDS = 0.25
 class Throttle(Protocol):
     """Shared by all threads of a transport."""
 
-    def acquire(self) -> int:
-        """Wait until one call may leave; its number."""
+    def acquire(self, *, free: bool = False) -> RatePermit | None:
+        """Wait until one call may leave. None: no billed one, until the server has told what is left of the quota."""
         ...
 
     def pause(self, seconds: float) -> None:
         """Let no call leave for so long: the server said so."""
         ...
 
-    def heard(self, news: RateNews) -> None:
-        """An answer told this of the account's minute."""
+    def heard(self, permit: RatePermit, news: RateNews | None) -> None:
+        """The call is over; its answer, if one came, told this of the account."""
         ...
 
 
 class Gate(Protocol):
     """Where all processes and hosts take their calls from. Asked by one thread of a process at a time."""
 
-    def take(self, wanted: int, news: RateNews | None) -> RateGrant:
-        """Up to `wanted` calls, or how long to wait; `news` is what was heard since the last time."""
+    def take(self, wanted: int, news: RateNews | None, *, back: int = 0, free: bool = False) -> RateGrant:
+        """Up to `wanted` calls, or why none. `news` is what was heard since the last time, `back` how many billed
+        calls have come back or were never sent."""
         ...
 
     def block(self, seconds: float) -> None:
@@ -68,53 +69,65 @@ class SharedThrottle:
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._waiting = 0
-        self._spare: deque[int] = deque()
+        self._spare: deque[RatePermit] = deque()
         self._spare_until = 0.0
+        self._back = 0
         self._news: tuple[float, RateNews] | None = None
 
-    def acquire(self) -> int:
+    def acquire(self, *, free: bool = False) -> RatePermit | None:
         with self._lock:
-            self._waiting += 1
+            self._waiting += not free
         with self._turn:
             try:
-                call = self._spare_call()
-                while call is None:
-                    call = self._ask()
-                return call
+                if not free and (spare := self._spare_permit()) is not None:
+                    return spare
+                while not (grant := self._ask(free)).calls:
+                    if grant.short:
+                        return None
+                    # After the sleep everything is looked at again: any process may have met a pause meanwhile.
+                    self._sleep(grant.wait)
+                return self._first_of(grant, free)
             finally:
                 with self._lock:
-                    self._waiting -= 1
+                    self._waiting -= not free
 
     def pause(self, seconds: float) -> None:
         with self._lock:
-            self._spare.clear()
+            self._drop_spare()
         self._gate.block(seconds)
 
-    def heard(self, news: RateNews) -> None:
+    def heard(self, permit: RatePermit, news: RateNews | None) -> None:
         with self._lock:
-            if self._news is None or news.call > self._news[1].call:
+            self._back += not permit.free
+            if news is not None and (self._news is None or news.call > self._news[1].call):
                 self._news = (self._monotonic(), news)
 
-    def _spare_call(self) -> int | None:
+    def _spare_permit(self) -> RatePermit | None:
         with self._lock:
             if not self._spare or self._monotonic() >= self._spare_until:
+                self._drop_spare()
                 return None
             return self._spare.popleft()
 
-    def _ask(self) -> int | None:
-        """The first call of a new batch. It leaves however long the gate took: somebody always gets on."""
+    def _drop_spare(self) -> None:
+        self._back += len(self._spare)
+        self._spare.clear()
+
+    def _ask(self, free: bool) -> RateGrant:
         with self._lock:
-            news = self._news_by_now()
-            wanted = min(self._waiting, self._batch)
-        grant = self._gate.take(wanted, news)
-        if not grant.calls:
-            # After the sleep everything is looked at again: any process may have met a pause meanwhile.
-            self._sleep(grant.wait)
-            return None
-        with self._lock:
-            self._spare = deque(range(grant.first + 1, grant.first + grant.calls))
-            self._spare_until = self._monotonic() - grant.age + self._permit_seconds
-        return grant.first
+            news, back = self._news_by_now(), self._back
+            self._back = 0
+            wanted = 1 if free else min(self._waiting, self._batch)
+        return self._gate.take(wanted, news, back=back, free=free)
+
+    def _first_of(self, grant: RateGrant, free: bool) -> RatePermit:
+        """The first call of a batch. It leaves however long the gate took: somebody always gets on."""
+        first, *spare = (RatePermit(grant.first + n, grant.under_way + n, free) for n in range(grant.calls))
+        if spare:
+            with self._lock:
+                self._spare = deque(spare)
+                self._spare_until = self._monotonic() - grant.age + self._permit_seconds
+        return first
 
     def _news_by_now(self) -> RateNews | None:
         """What was heard last, once. A process may have been busy since: the wait it was told of is shorter by that."""
@@ -148,17 +161,17 @@ class SlidingWindow:
         self._calls = 0
         self._blocked_until = 0.0
 
-    def acquire(self) -> int:
+    def acquire(self, *, free: bool = False) -> RatePermit:
         while wait := self._take():
             # After the sleep everything is looked at again: another thread may have met a pause meanwhile.
             self._sleep(wait)
-        return self._calls
+        return RatePermit(self._calls, free=free)
 
     def pause(self, seconds: float) -> None:
         with self._lock:
             self._blocked_until = max(self._blocked_until, self._monotonic() + seconds)
 
-    def heard(self, news: RateNews) -> None:
+    def heard(self, permit: RatePermit, news: RateNews | None) -> None:
         """Nothing to share, and the few calls of such a client come nowhere near the limit."""
 
     def _take(self) -> float:

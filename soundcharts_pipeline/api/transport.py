@@ -4,11 +4,11 @@ Nothing above retries. One `get` costs one billed call, plus one for every attem
 that had to be repeated all the same (a body that was cut off).
 """
 
-import math
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,20 +19,29 @@ from requests.utils import get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from soundcharts_pipeline.api.auth import Auth
-from soundcharts_pipeline.api.endpoints import FREE
+from soundcharts_pipeline.api.budget import RunBudget
+from soundcharts_pipeline.api.endpoints import FREE, PATHS
 from soundcharts_pipeline.api.errors import (
     BadRequest,
     NetworkError,
+    NotFound,
+    NotInPlan,
     QuotaExhausted,
     RateLimited,
+    SoundchartsError,
     TransientError,
+    UnexpectedPayload,
 )
 from soundcharts_pipeline.api.refusals import body_of, cause_of, quota_remaining, rate_news
 from soundcharts_pipeline.api.throttle import Throttle
 from soundcharts_pipeline.api.usage import UsageMeter
+from soundcharts_pipeline.models import RateNews, RatePermit
 
 # Without any word from the server: a sixth of the minute that the limit is counted over.
 RATE_WAIT_SECONDS = 10.0
+# Near the end of the quota, until the calls under way are back: a call takes a fifth of a second and more.
+QUOTA_WAIT_SECONDS = 0.5
+USAGE = "usage"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +82,8 @@ class Transport:
         throttle: Throttle,
         usage: UsageMeter | None = None,
         quota_reserve: int = 0,
+        run_budget: int | None = None,
+        usage_path: str = PATHS[USAGE],
         timeout: tuple[float, float] = (10.0, 60.0),
         retry: RetryPolicy | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -84,11 +95,15 @@ class Transport:
         self._throttle = throttle
         self.usage = usage or UsageMeter()
         self._quota_reserve = quota_reserve
+        self._budget = RunBudget(run_budget, self.usage)
+        self._usage_path = usage_path
         self._timeout = timeout
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
-        self._returned = threading.Condition()
-        self._in_flight = 0
+        self._asking = threading.Lock()
+        self._times_asked = 0
+        self._verdict: SoundchartsError | None = None
+        self._untold = False
 
     def get(self, endpoint: str, path: str, params: Mapping[str, str | int]) -> dict[str, Any]:
         """The JSON object at `path`; raises one of `errors` after the last try."""
@@ -121,10 +136,16 @@ class Transport:
         return body
 
     def _attempt(self, endpoint: str, path: str, params: Mapping[str, str | int]) -> dict[str, Any]:
+        return self._body(self._answer(endpoint, path, params), endpoint, path)
+
+    def _answer(self, endpoint: str, path: str, params: Mapping[str, str | int]) -> requests.Response:
         headers = self._auth.headers()
         response = self._send(endpoint, path, params, headers)
         if response.status_code == 401 and self._auth.renewed(headers):
             response = self._send(endpoint, path, params, self._auth.headers())
+        return response
+
+    def _body(self, response: requests.Response, endpoint: str, path: str) -> dict[str, Any]:
         try:
             return body_of(response, endpoint, path)
         except RateLimited as error:
@@ -134,10 +155,21 @@ class Transport:
     def _send(
         self, endpoint: str, path: str, params: Mapping[str, str | int], headers: dict[str, str]
     ) -> requests.Response:
-        self._reserve_call(endpoint)
+        with nullcontext() if endpoint in FREE else self._budget.one_call():
+            permit = self._permit(endpoint)
+            news: RateNews | None = None
+            try:
+                response = self._exchange(endpoint, path, params, headers)
+                news = rate_news(response, permit)
+            finally:
+                self._throttle.heard(permit, news)
+        return response
+
+    def _exchange(
+        self, endpoint: str, path: str, params: Mapping[str, str | int], headers: dict[str, str]
+    ) -> requests.Response:
         calls_before = self.usage.calls
         try:
-            call = self._throttle.acquire()
             # Redirects are not followed: the key headers would go to wherever they point.
             response = self._session.get(
                 self._base_url + path,
@@ -146,7 +178,6 @@ class Transport:
                 timeout=self._timeout,
                 allow_redirects=False,
             )
-            self._throttle.heard(rate_news(response, call))
             self._count(endpoint, path, response, calls_before)
         except (
             requests.exceptions.InvalidURL,
@@ -163,32 +194,48 @@ class Transport:
                 "the proxy settings and SOUNDCHARTS_BASE_URL, then run again: what was saved stays",
                 endpoint=endpoint,
             ) from None
-        finally:
-            with self._returned:
-                self._in_flight -= 1
-                self._returned.notify_all()
         return response
 
-    def _reserve_call(self, endpoint: str) -> None:
-        """One more call in flight, unless the reserve is reached; near to it, calls wait for those in flight."""
-        with self._returned:
-            while endpoint not in FREE and (spare := self._spare_calls()) <= self._in_flight:
-                if spare <= 0:
-                    raise QuotaExhausted(
-                        f"the quota is used up: {self.usage.quota_remaining} billed calls are left in this term and "
-                        f"{self._quota_reserve} are kept (SOUNDCHARTS_QUOTA_RESERVE); what was saved stays, a later "
-                        "run resumes",
-                        endpoint=endpoint,
-                    )
-                self._returned.wait()
-            self._in_flight += 1
+    def _permit(self, endpoint: str) -> RatePermit:
+        """Wait until the call may leave. Raises QuotaExhausted when no billed one is left above the reserve."""
+        wait = 0.0
+        while True:
+            asked = self._times_asked
+            permit = self._throttle.acquire(free=endpoint in FREE or self._untold)
+            if permit is not None:
+                return permit
+            self._settle_quota(asked, wait)
+            wait = QUOTA_WAIT_SECONDS
 
-    def _spare_calls(self) -> float:
-        """Billed calls above the reserve. Until the first answer tells, one where there is a reserve to keep."""
-        left = self.usage.quota_remaining
-        if left is not None:
-            return left - self._quota_reserve
-        return 1 if self._quota_reserve and not self.usage.answered else math.inf
+    def _settle_quota(self, asked: int, wait: float) -> None:
+        """Ask the server what is left, in one free call for all threads that met the end since `asked`."""
+        with self._asking:
+            if asked == self._times_asked:
+                if wait:
+                    self._sleep(wait)
+                try:
+                    self._verdict = self._what_is_left()
+                except SoundchartsError as error:
+                    self._verdict = error
+                self._times_asked += 1
+            if self._verdict is not None:
+                raise self._verdict
+
+    def _what_is_left(self) -> QuotaExhausted | None:
+        """The end of the quota as an error. The throttle hears of what the answer told, and goes on if it may."""
+        # One try: the question that waits for this is itself tried again.
+        response = self._answer(USAGE, self._usage_path, {})
+        # A plan without this endpoint says what is left all the same, or nothing: then its own refusal must do.
+        with suppress(NotFound, NotInPlan, BadRequest, UnexpectedPayload):
+            self._body(response, USAGE, self._usage_path)
+        left = quota_remaining(response)
+        self._untold = left is None
+        if left is None or left > self._quota_reserve:
+            return None
+        return QuotaExhausted(
+            f"the quota is used up: {left} billed calls are left in this term and "
+            f"{self._quota_reserve} are kept (SOUNDCHARTS_QUOTA_RESERVE); what was saved stays, a later run resumes"
+        )
 
     def _count(self, endpoint: str, path: str, response: requests.Response, calls_before: int) -> None:
         status = response.status_code
@@ -199,7 +246,6 @@ class Transport:
             throttled=status == 429,
             quota=quota_remaining(response),
             since=calls_before,
-            in_flight=self._in_flight,
         )
 
 

@@ -27,6 +27,7 @@ class UsageMeter:
         self.calls = 0
         self.answered = 0
         self.quota_remaining: int | None = None
+        self._quota_noted = 0
 
     def add(
         self,
@@ -37,12 +38,9 @@ class UsageMeter:
         throttled: bool,
         quota: int | None = None,
         since: int = 0,
-        in_flight: int = 0,
     ) -> None:
-        """Count one call that is over; `since` is what `calls` was when it left, `in_flight` how many are out now."""
+        """Count one call that is over; `since` is what `calls` was when it left."""
         with self._lock:
-            # So many may have been answered after it although they, or some of them, came back before.
-            self._note_quota(quota, overtaken_by=self.calls - since + in_flight)
             count = self._counts.setdefault((self._clock().date(), endpoint), EndpointUsage())
             self.calls += 1
             self.answered += billed
@@ -50,12 +48,10 @@ class UsageMeter:
             count.billed += billed
             count.errors += error
             count.throttled += throttled
-
-    def _note_quota(self, quota: int | None, *, overtaken_by: int) -> None:
-        known = self.quota_remaining
-        # An overtaken answer tells of an earlier moment; only a number that this cannot explain is a larger quota.
-        if quota is not None and (known is None or quota < known or quota > known + overtaken_by):
-            self.quota_remaining = quota
+            # Of a call that was under way when the known number came, a larger one tells of an earlier moment.
+            known = self.quota_remaining
+            if quota is not None and (known is None or quota < known or since >= self._quota_noted):
+                self.quota_remaining, self._quota_noted = quota, self.calls
 
     def drain(self) -> dict[tuple[date, str], EndpointUsage]:
         with self._lock:

@@ -322,6 +322,15 @@ rate_gate = Table(
     Column("heard_call", BigInteger, comment="the newest call whose answer told what is left of the minute"),
     Column("allowed_calls", BigInteger, comment="that call and what was left: numbers the last call allowed"),
     Column("allowed_until", UtcDateTime, comment="when that minute is over"),
+    Column("quota_left", BigInteger, comment="billed calls certainly left of the term; null: the server was not asked"),
+    Column(
+        "calls_out",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="billed calls taken that are not known to be back; none a minute after the last one",
+    ),
+    Column("quota_taken_at", UtcDateTime, comment="when billed calls were last taken"),
     comment="When calls may leave, for all processes: one row",
 )
 

@@ -10,7 +10,7 @@ from threading import Barrier
 import pytest
 
 from soundcharts_pipeline.api.throttle import BATCH, PERMIT_SECONDS, Gate, SharedThrottle
-from soundcharts_pipeline.models import RateGrant, RateNews
+from soundcharts_pipeline.models import RateGrant, RateNews, RatePermit
 from soundcharts_pipeline.storage.rate_gate import RateGate
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
@@ -26,13 +26,17 @@ class OpenGate:
 
     def __init__(self, at_take: Callable[[], None] = lambda: None) -> None:
         self.asked: list[tuple[int, RateNews | None]] = []
+        self.back: list[int] = []
+        self.free = 0
         self.blocked: list[float] = []
         self.waits: list[float] = []
         self._taken = 0
         self._at_take = at_take
 
-    def take(self, wanted: int, news: RateNews | None) -> RateGrant:
+    def take(self, wanted: int, news: RateNews | None, *, back: int = 0, free: bool = False) -> RateGrant:
         self.asked.append((wanted, news))
+        self.free += free
+        self.back.append(back)
         self._at_take()
         if self.waits:
             return RateGrant(wait=self.waits.pop())
@@ -50,8 +54,8 @@ class OpenGate:
 class GenerousGate(OpenGate):
     """A gate that gives more than was asked for: as when a thread that waited was interrupted."""
 
-    def take(self, wanted: int, news: RateNews | None) -> RateGrant:
-        return super().take(wanted + 1, news)
+    def take(self, wanted: int, news: RateNews | None, *, back: int = 0, free: bool = False) -> RateGrant:
+        return super().take(wanted + (not free), news, back=back, free=free)
 
 
 def throttle_of(gate: Gate, time: FakeTime) -> SharedThrottle:
@@ -61,7 +65,7 @@ def throttle_of(gate: Gate, time: FakeTime) -> SharedThrottle:
 def test_a_thread_alone_takes_one_call_at_a_time() -> None:
     gate = OpenGate()
     throttle = throttle_of(gate, FakeTime())
-    assert [throttle.acquire() for _ in range(4)] == [1, 2, 3, 4]
+    assert [throttle.acquire() for _ in range(4)] == [(1, 0, False), (2, 0, False), (3, 0, False), (4, 0, False)]
     assert gate.wanted == [1, 1, 1, 1]
 
 
@@ -77,9 +81,9 @@ def test_threads_that_wait_are_served_together() -> None:
     with ThreadPoolExecutor(4 * BATCH) as pool:
         calls = [pool.submit(throttle.acquire) for _ in range(4 * BATCH)]
         arrived.wait()
-        numbers = sorted(call.result() for call in calls)
+        permits = [call.result() for call in calls]
 
-    assert len(set(numbers)) == 4 * BATCH
+    assert len({permit.call for permit in permits if permit}) == 4 * BATCH
     assert max(gate.wanted) <= BATCH
 
 
@@ -97,7 +101,7 @@ def test_a_call_that_was_not_sent_soon_after_it_was_taken_is_dropped(late: float
 def test_after_every_wait_the_gate_is_asked_again() -> None:
     gate, time = OpenGate(), FakeTime()
     gate.waits = [0.5, 1.0]
-    assert throttle_of(gate, time).acquire() == 1
+    assert throttle_of(gate, time).acquire() == (1, 0, False)
     assert time.slept == [1.0, 0.5]
 
 
@@ -110,6 +114,23 @@ def test_a_pause_is_everybodys_and_drops_what_was_taken_before() -> None:
 
     assert gate.blocked == [7.0]
     assert len(gate.asked) == 2
+    assert gate.back == [0, 1]
+
+
+def test_every_billed_call_is_reported_as_back_once_whether_it_was_answered_or_not_sent_at_all() -> None:
+    gate, time = GenerousGate(), FakeTime()
+    throttle = throttle_of(gate, time)
+    billed, free = throttle.acquire(), throttle.acquire(free=True)
+    assert billed is not None
+    assert free is not None
+    throttle.heard(billed, None)
+    throttle.heard(free, RateNews(call=free.call, let_in=True))
+    throttle.acquire(free=True)
+    time.now += PERMIT_SECONDS
+    throttle.acquire()  # the spare one of the first grant is too old
+    throttle.acquire()  # this one's own is not
+    assert gate.back == [0, 0, 1, 1]
+    assert gate.free == 2
 
 
 def test_the_newest_answer_is_passed_on_once() -> None:
@@ -117,7 +138,7 @@ def test_the_newest_answer_is_passed_on_once() -> None:
     throttle = throttle_of(gate, time)
     newest = RateNews(call=9, let_in=True, limit=100)
     for news in (RateNews(call=3, let_in=True), newest, RateNews(call=5, let_in=True)):
-        throttle.heard(news)
+        throttle.heard(RatePermit(news.call), news)
     throttle.acquire()
     throttle.acquire()
     assert [news for _, news in gate.asked] == [newest, None]
