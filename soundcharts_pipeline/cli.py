@@ -21,11 +21,12 @@ from soundcharts_pipeline.api.errors import (
     RateLimited,
     SoundchartsError,
 )
+from soundcharts_pipeline.cli_charts import charts
 from soundcharts_pipeline.environment import read_environment
-from soundcharts_pipeline.settings import Settings, SettingsError, load_settings
+from soundcharts_pipeline.settings import SettingsError
 from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.sync.report import SyncIncomplete
-from soundcharts_pipeline.terminal import open_console, print_table, program
+from soundcharts_pipeline.terminal import open_console, program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,12 +54,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-charts_app = typer.Typer(
-    help="The charts that are synced (charts.yaml), and the catalogue to choose from.",
-    epilog="Example: soundcharts-pipeline charts search germany",
-    no_args_is_help=True,
-)
-app.add_typer(charts_app, name="charts")
+app.add_typer(charts, name="charts")
 
 
 def _day(text: str) -> date:
@@ -137,6 +133,29 @@ def sync(
     _end([sync_chart(slug, first or day, last or day, open_console())])
 
 
+@app.command(epilog="Example: soundcharts-pipeline backfill global-28 --from 2026-01-01")
+def backfill(
+    slug: Annotated[str, typer.Argument(help="A chart of charts.yaml.")],
+    first: Annotated[date, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First day.")],
+    last: Annotated[
+        date | None,
+        typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last day.", show_default="newest published"),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Complete days too: late points are asked again.")] = False,
+) -> None:
+    """Take what is missing of a long range of days through the cascade, oldest first.
+
+    In one run, or in runs of `max_partitions_per_run` days (charts.yaml). Ended halfway, by whatever, the same command
+    goes on from there: days that are complete are not run, and what is in the database costs no call.
+    """
+    if last and first > last:
+        raise typer.BadParameter(f"--from {first} is after --to {last}")
+
+    from soundcharts_pipeline.terminal_backfill import backfill_chart
+
+    _end(backfill_chart(slug, first, last, everything=everything, console=open_console()))
+
+
 @app.command(epilog="Example: soundcharts-pipeline dev --port 3000")
 def dev(port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the Dagster UI.")] = 3000) -> None:
     """Open the Dagster UI and daemon until Ctrl-C; without credentials a local simulator answers."""
@@ -160,76 +179,6 @@ def doctor() -> None:
     raise typer.Exit(code)
 
 
-@charts_app.command("list", epilog="Example: soundcharts-pipeline charts list")
-def charts_list() -> None:
-    """The charts of charts.yaml. Makes no call."""
-    settings = load_settings(read_environment(os.environ).charts_file)
-    rows = [
-        [c.slug, c.name, c.schedule, "yes" if c.active else "no", str(c.first_date), c.timezone]
-        for c in settings.charts.values()
-    ]
-    print_table(open_console(), ["slug", "name", "schedule", "active", "since", "time zone"], rows)
-
-
-@charts_app.command("search", epilog="Example: soundcharts-pipeline charts search germany --platform spotify")
-def charts_search(
-    words: Annotated[list[str] | None, typer.Argument(help="Words of the name, slug, country or city.")] = None,
-    platform: Annotated[str | None, typer.Option(help="Ask this platform alone: cheaper.")] = None,
-    country: Annotated[str | None, typer.Option(help="ISO code of a country, such as DE.")] = None,
-) -> None:
-    """Ask the live catalogue. One call per 100 charts of the platforms asked."""
-    from soundcharts_pipeline.catalogue import search_charts
-    from soundcharts_pipeline.terminal_sync import open_context
-
-    console = open_console()
-    with open_context(_settings_if_any()) as ctx:
-        found = search_charts(ctx, words or [], platform=platform, country=country)
-        calls = ctx.client.usage.calls
-    found.sort(key=lambda chart: (chart.platform, chart.slug))
-    rows = [
-        [
-            c.slug,
-            c.name,
-            c.platform,
-            c.country_code or "",
-            c.frequency or "",
-            str(c.max_results or ""),
-            c.city_name or "",
-        ]
-        for c in found
-    ]
-    if rows:
-        print_table(console, ["slug", "name", "platform", "country", "frequency", "places", "city"], rows)
-    hint = f"add one with `{program()} charts add SLUG`" if found else "try fewer words, or another platform or country"
-    console.print(f"{_counted(len(found), 'chart')}, {_counted(calls, 'call')}; {hint}", soft_wrap=True)
-
-
-@charts_app.command("add", epilog="Example: soundcharts-pipeline charts add top-songs-29")
-def charts_add(slug: Annotated[str, typer.Argument(help="As `charts search` prints it.")]) -> None:
-    """Add a chart to charts.yaml, after checking that it exists (one call). Comments stay."""
-    from soundcharts_pipeline.catalogue import take_chart
-    from soundcharts_pipeline.terminal_sync import open_context
-
-    path = read_environment(os.environ).charts_file
-    with open_context(_settings_if_any()) as ctx:
-        chart = take_chart(ctx, path, slug)
-    open_console().print(
-        f"added {slug} ({escape(chart.name)}) to {escape(str(path))}; next: {program()} sync {slug}", soft_wrap=True
-    )
-
-
-@charts_app.command("remove", epilog="Example: soundcharts-pipeline charts remove top-songs-29")
-def charts_remove(slug: Annotated[str, typer.Argument(help="A chart of charts.yaml.")]) -> None:
-    """Remove a chart from charts.yaml. What was saved of it stays in the database."""
-    from soundcharts_pipeline.charts_file import remove_chart
-
-    path = read_environment(os.environ).charts_file
-    remove_chart(path, slug)
-    open_console().print(
-        f"removed {slug} from {escape(str(path))}; what was saved of it stays in the database", soft_wrap=True
-    )
-
-
 def main() -> None:
     """The console script: a user's mistake is one message and an exit code, never a traceback."""
     # A service manager's way to say Ctrl-C.
@@ -249,18 +198,6 @@ def main() -> None:
 def _code_of(error: Exception | None) -> int:
     cause = error.cause if isinstance(error, SyncIncomplete) else error
     return EXIT_CODES.get(type(cause).__name__, FAILED)
-
-
-def _settings_if_any() -> Settings | None:
-    """None for a charts file that does not load: one may search before there is one."""
-    try:
-        return load_settings(read_environment(os.environ).charts_file)
-    except SettingsError:
-        return None
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _say(line: str) -> None:

@@ -41,6 +41,11 @@ class ChartSpan:
             RANGE_END_TAG: partition_key(self.slug, self.last),
         }
 
+    def split(self, most: int | None) -> list["ChartSpan"]:
+        """The span as spans of at most so many days, oldest first."""
+        days, most = self.days, most or len(self.days)
+        return [ChartSpan(self.slug, days[i], days[i : i + most][-1]) for i in range(0, len(days), most)]
+
     def overlaps(self, other: "ChartSpan") -> bool:
         return self.slug == other.slug and self.first <= other.last and other.first <= self.last
 

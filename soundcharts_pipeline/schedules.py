@@ -37,12 +37,12 @@ def _schedule(settings: Settings, chart: ChartSettings, name: str) -> dg.Schedul
         job_name=FULL_SYNC,
         default_status=dg.DefaultScheduleStatus.RUNNING if chart.active else dg.DefaultScheduleStatus.STOPPED,
         description=f"{chart.name}: requests the published days since {chart.first_date} that are not materialised, "
-        "as one run. Costs one call a tick.",
+        "as one run (of at most max_partitions_per_run days). Costs one call a tick.",
         tags={"soundcharts/chart": chart.slug},
     )
     def tick(
         context: dg.ScheduleEvaluationContext, soundcharts: SoundchartsResource, database: WarehouseResource
-    ) -> dg.RunRequest | dg.SkipReason:
+    ) -> list[dg.RunRequest] | dg.SkipReason:
         ctx = SyncContext(client=soundcharts.client, warehouse=database.warehouse, max_in_flight=1)
         try:
             check_source(ctx, soundcharts.source)
@@ -51,14 +51,14 @@ def _schedule(settings: Settings, chart: ChartSettings, name: str) -> dg.Schedul
                 note_source(ctx, conn, soundcharts.source)
         except USER_ERRORS as error:
             raise failure_of(error) from None
-        return _request(context.instance, chart, keys, published)
+        return _requests(context.instance, chart, keys, published, settings.max_partitions_per_run)
 
     return tick
 
 
-def _request(
-    instance: dg.DagsterInstance, chart: ChartSettings, keys: list[str], published: list[date]
-) -> dg.RunRequest | dg.SkipReason:
+def _requests(
+    instance: dg.DagsterInstance, chart: ChartSettings, keys: list[str], published: list[date], most: int | None
+) -> list[dg.RunRequest] | dg.SkipReason:
     if not published:
         return dg.SkipReason(f"{chart.slug} has no published ranking since {chart.first_date}")
     missing = sorted(set(published) - materialized_days(instance, RANKINGS)[chart.slug])
@@ -67,4 +67,4 @@ def _request(
     span = ChartSpan(chart.slug, missing[0], missing[-1])
     if any_overlap(span, spans_in_flight(instance)):
         return dg.SkipReason(f"{span} is already queued or running")
-    return request_run(FULL_SYNC, span, keys, "schedule")
+    return [request_run(FULL_SYNC, part, keys, "schedule") for part in span.split(most)]

@@ -68,8 +68,9 @@ def _cascade_sensor(settings: Settings) -> dg.SensorDefinition:
             if partition not in waiting and below.is_left(partition, run_id)
         ]
         requests = [
-            request_run(CASCADE, span, below.keys(settings.chart(span.slug)), "cascade_sensor")
+            request_run(CASCADE, part, below.keys(settings.chart(span.slug)), "cascade_sensor")
             for span in spans_of(left)
+            for part in span.split(settings.max_partitions_per_run)
         ]
         after = records[-1].storage_id if records else state["after"]
         return dg.SensorResult(
@@ -147,7 +148,8 @@ def _healing_sensor(settings: Settings) -> dg.SensorDefinition:
         busy = spans_in_flight(context.instance)
         ended = ended_runs(context.instance, now - timedelta(days=horizon))
         materialized = {key: materialized_days(context.instance, key) for key in all_keys(settings)}
-        requests, notes = [], []
+        requests: list[dg.RunRequest] = []
+        notes: list[str] = []
         for chart in settings.charts.values():
             if not chart.active:
                 continue
@@ -163,7 +165,8 @@ def _healing_sensor(settings: Settings) -> dg.SensorDefinition:
                 elif again is not None and again > now:
                     notes.append(f"{span} failed, next try after {again:%Y-%m-%d %H:%M} UTC")
                 else:
-                    requests.append(request_run(FULL_SYNC, span, keys, "healing_sensor"))
+                    parts = span.split(settings.max_partitions_per_run)
+                    requests += [request_run(FULL_SYNC, part, keys, "healing_sensor") for part in parts]
         reason = "; ".join(notes) or "no published chart-day is missing"
         return dg.SensorResult(run_requests=requests, skip_reason=None if requests else reason)
 

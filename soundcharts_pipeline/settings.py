@@ -77,10 +77,14 @@ class ChartSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every chart of the file by slug, in the order of the file, and endpoint paths that replace the built-in ones."""
+    """Every chart of the file by slug, in the order of the file, and endpoint paths that replace the built-in ones.
+
+    `max_partitions_per_run` is the most days of a chart that one run takes; None: a range is one run, however long.
+    """
 
     charts: Mapping[str, ChartSettings]
     endpoints: dict[str, str] = field(default_factory=dict)
+    max_partitions_per_run: int | None = None
 
     @property
     def slugs(self) -> tuple[str, ...]:
@@ -156,7 +160,8 @@ def examine(text: str) -> tuple[Settings, list[Mistake]]:
     if (defaults := top.get("defaults")) and not yaml_nodes.is_nothing(defaults.node):
         values = yaml_nodes.read_mapping(defaults.node, readers=_KEYS, form=_DEFAULTS, mistakes=mistakes)
     charts = _charts(top.get("charts"), defaults=values, mistakes=mistakes)
-    return Settings(charts, _endpoints(top.get("endpoints"), mistakes=mistakes)), mistakes
+    endpoints = _endpoints(top.get("endpoints"), mistakes=mistakes)
+    return Settings(charts, endpoints, _most_partitions(top.get("max_partitions_per_run"), mistakes=mistakes)), mistakes
 
 
 def _charts(entry: Entry | None, *, defaults: dict[str, Any], mistakes: list[Mistake]) -> dict[str, ChartSettings]:
@@ -197,6 +202,16 @@ def _endpoints(entry: Entry | None, *, mistakes: list[Mistake]) -> dict[str, str
     return paths
 
 
+def _most_partitions(entry: Entry | None, *, mistakes: list[Mistake]) -> int | None:
+    if entry is None or yaml_nodes.is_nothing(entry.node):
+        return None
+    try:
+        return _days(least=1, example=90)(entry)
+    except Mistake as mistake:
+        mistakes.append(mistake)
+        return None
+
+
 def _entry(entry: Entry) -> Entry:
     return entry
 
@@ -230,7 +245,7 @@ def _timezone(entry: Entry) -> str:
     return name
 
 
-def _days(*, least: int, example: int) -> Reader:
+def _days(*, least: int, example: int) -> Callable[[Entry], int]:
     return partial(yaml_nodes.as_whole_number, least=least, most=_MOST_DAYS, example=example)
 
 
@@ -260,7 +275,9 @@ _KEYS: Mapping[str, Reader] = {
     "airplay_source": partial(yaml_nodes.as_choice, choices=get_args(AirplaySource)),
 }
 _CHART_KEYS: Mapping[str, Reader] = {"slug": _slug, "name": yaml_nodes.as_text, **_KEYS}
-_TOP_READERS: Mapping[str, Reader] = dict.fromkeys(("defaults", "charts", "endpoints"), _entry)
+_TOP_READERS: Mapping[str, Reader] = dict.fromkeys(
+    ("defaults", "charts", "endpoints", "max_partitions_per_run"), _entry
+)
 
 _CHART = Form(name="a chart", example="- slug: global-28", required=("slug",))
 _DEFAULTS = Form(

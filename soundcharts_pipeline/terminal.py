@@ -33,6 +33,11 @@ def program() -> str:
     return os.path.relpath(beside)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 call`, `1,899 calls`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table whose cells can be copied whole: only names (the second column) are folded. What a narrow terminal
     has no room for is left out from the right, and said."""

@@ -18,7 +18,7 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.context import SyncContext, utc_now
 from soundcharts_pipeline.sync.rankings import NotPublished, list_published
 from soundcharts_pipeline.sync.source import check_source, note_source
-from soundcharts_pipeline.terminal import program
+from soundcharts_pipeline.terminal import counted, program
 from soundcharts_pipeline.yaml_nodes import nearest
 
 if TYPE_CHECKING:
@@ -56,17 +56,17 @@ def sync_chart(slug: str, first: date | None, last: date | None, console: Consol
     """One run of what the chart's settings allow; without dates for the newest published day (one call more)."""
     environment = read_environment(os.environ)
     settings = load_settings(environment.charts_file)
-    chart = _chart(settings, slug, environment.charts_file)
+    chart = find_chart(settings, slug, environment.charts_file)
     if first and last:
-        _check_days(chart, first, last, environment.charts_file)
+        check_days(chart, first, last, environment.charts_file)
     with open_context(settings) as ctx:
         if first is None or last is None:
-            first = last = _newest_day(ctx, chart)
+            first = last = newest_day(ctx, chart)
         _announce(console, chart.name, first, last)
         outcome = _launch(ctx, environment, settings, chart, first, last, console)
-        asked = f"{outcome.calls + ctx.client.usage.calls:,}"
+        calls = outcome.calls + ctx.client.usage.calls
     if outcome.succeeded:
-        console.print(f"complete, with {asked} call{'' if asked == '1' else 's'}", soft_wrap=True)
+        console.print(f"complete, with {counted(calls, 'call')}", soft_wrap=True)
     return outcome
 
 
@@ -94,7 +94,8 @@ def _launch(
     return run_span(build_definitions(settings), ctx.warehouse, span, allowed_keys(settings, chart), console)
 
 
-def _chart(settings: Settings, slug: str, path: Path) -> ChartSettings:
+def find_chart(settings: Settings, slug: str, path: Path) -> ChartSettings:
+    """The chart, or a SettingsError that says how to add it."""
     if slug not in settings.charts:
         near = nearest(slug, settings.slugs)
         listed = f"did you mean '{near}'? Otherwise" if near else f"it holds {', '.join(settings.slugs)};"
@@ -102,7 +103,8 @@ def _chart(settings: Settings, slug: str, path: Path) -> ChartSettings:
     return settings.charts[slug]
 
 
-def _newest_day(ctx: SyncContext, chart: ChartSettings) -> date:
+def newest_day(ctx: SyncContext, chart: ChartSettings) -> date:
+    """The newest published day; raises NotPublished when there is none since the chart's first date. One call."""
     newest = list_published(ctx, chart.slug, wanted=[]).newest
     if newest is None:
         raise NotPublished(f"{chart.slug} has no ranking at all yet; try again later")
@@ -114,7 +116,8 @@ def _newest_day(ctx: SyncContext, chart: ChartSettings) -> date:
     return newest
 
 
-def _check_days(chart: ChartSettings, first: date, last: date, path: Path) -> None:
+def check_days(chart: ChartSettings, first: date, last: date, path: Path) -> None:
+    """Raise SettingsError for days that have no partition."""
     today = utc_now().date()
     if first < chart.first_date:
         raise SettingsError(

@@ -66,7 +66,7 @@ def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsD
         kinds=set(stage.kinds),
         owners=["team:music-data"],
         partitions_def=partitions_def,
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=_backfill_policy(settings.max_partitions_per_run),
         check_specs=[check.spec(key) for check in stage.checks],
         metadata={
             "dagster/table_name": stage.table.name,
@@ -87,6 +87,10 @@ def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsD
         return _Step(context, stage, settings, ctx, soundcharts.source).run()
 
     return materialize
+
+
+def _backfill_policy(most: int | None) -> dg.BackfillPolicy:
+    return dg.BackfillPolicy.multi_run(most) if most else dg.BackfillPolicy.single_run()
 
 
 class _Step:

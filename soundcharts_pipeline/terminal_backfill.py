@@ -1,0 +1,90 @@
+"""A range of days of a chart from a terminal: what is missing of it, in runs as long as the charts file allows."""
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from soundcharts_pipeline.api.errors import AuthenticationError, BudgetSpent, NetworkError, QuotaExhausted
+from soundcharts_pipeline.environment import Environment, read_environment
+from soundcharts_pipeline.settings import Settings, load_settings
+from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline.terminal import counted
+from soundcharts_pipeline.terminal_sync import check_days, find_chart, newest_day, open_context
+
+if TYPE_CHECKING:
+    from soundcharts_pipeline.launch import Outcome
+    from soundcharts_pipeline.partitions import ChartSpan
+
+# After these the next run would fare no better.
+HOPELESS = {error.__name__ for error in (AuthenticationError, BudgetSpent, NetworkError, QuotaExhausted)}
+
+
+def backfill_chart(slug: str, first: date, last: date | None, *, everything: bool, console: Console) -> "list[Outcome]":
+    """One run after the other, oldest days first, for the days that are not materialised yet (`everything`: for all),
+    until a run fails for a reason that holds for the next one too. Without `last` up to the newest published day (one
+    call). Returns the outcome of each run."""
+    environment = read_environment(os.environ)
+    settings = load_settings(environment.charts_file)
+    chart = find_chart(settings, slug, environment.charts_file)
+    with open_context(settings) as ctx:
+        last = last or newest_day(ctx, chart)
+        check_days(chart, first, last, environment.charts_file)
+        asked = ctx.client.usage.calls
+        spans = _spans(environment, settings, slug, first, last, everything=everything)
+        days = (last - first).days + 1
+        missing = sum(len(span.days) for span in spans)
+        console.print(
+            f"[bold]{chart.name}[/bold], {first} to {last}: {counted(missing, 'day')} in {counted(len(spans), 'run')}"
+            + (f", {counted(days - missing, 'day')} already complete" if missing < days else ""),
+            soft_wrap=True,
+        )
+        outcomes = list(_run(ctx.warehouse, settings, spans, console))
+    if all(outcome.succeeded for outcome in outcomes):
+        calls = asked + sum(outcome.calls for outcome in outcomes)
+        console.print(f"complete, with {counted(calls, 'call')}", soft_wrap=True)
+    return outcomes
+
+
+def _spans(
+    environment: Environment, settings: Settings, slug: str, first: date, last: date, *, everything: bool
+) -> "list[ChartSpan]":
+    """What is to be run of the range."""
+    from soundcharts_pipeline.cascade import allowed_keys
+    from soundcharts_pipeline.launch import open_instance, prepare_home
+    from soundcharts_pipeline.partitions import ChartSpan, spans_over
+    from soundcharts_pipeline.run_requests import materialized_days
+
+    prepare_home(environment)
+    whole = ChartSpan(slug, first, last)
+    missing = set(whole.days)
+    if not everything:
+        keys = allowed_keys(settings, settings.chart(slug))
+        with open_instance() as instance:
+            complete = [materialized_days(instance, key)[slug] for key in keys]
+        missing = {day for day in missing if any(day not in days for days in complete)}
+    return [part for span in spans_over(slug, missing) for part in span.split(settings.max_partitions_per_run)]
+
+
+def _run(
+    warehouse: Warehouse, settings: Settings, spans: "Sequence[ChartSpan]", console: Console
+) -> "Iterator[Outcome]":
+    from soundcharts_pipeline.cascade import allowed_keys
+    from soundcharts_pipeline.definitions import build_definitions
+    from soundcharts_pipeline.launch import run_span
+
+    definitions = build_definitions(settings)
+    for number, span in enumerate(spans, 1):
+        if len(spans) > 1:
+            console.print(f"run {number} of {len(spans)}: {span.first} to {span.last}", soft_wrap=True)
+        outcome = run_span(definitions, warehouse, span, allowed_keys(settings, settings.chart(span.slug)), console)
+        yield outcome
+        if HOPELESS & {failure.kind for failure in outcome.failures}:
+            left = sum(len(later.days) for later in spans[number:])
+            if left:
+                console.print(
+                    f"{counted(left, 'day')} not tried: the next run would end in the same way", soft_wrap=True
+                )
+            return
