@@ -18,6 +18,8 @@ class SoundchartsResource(dg.ConfigurableResource["SoundchartsResource"]):
 
     endpoints: dict[str, str] = Field(default_factory=dict, description="paths that replace the built-in ones, by name")
 
+    dry_run: bool = Field(default=False, description="plan: say what the run would cost, ask and materialise nothing")
+
     @cached_property
     def environment(self) -> Environment:
         return read_environment(os.environ)
