@@ -26,7 +26,7 @@ def sentences_of(plan: Plan, allowance: Allowance, *, days_that_fit: int) -> Ite
             if days_that_fit
             else "not even the first day fits"
         )
-        yield f"WARNING: the quota is {lacking:,} calls short; {fit}. What a run saves before it stops is kept."
+        yield f"WARNING: the quota lacks {lacking:,} of these calls; {fit}. What a run saves before it stops is kept."
     minutes = allowance.minutes(plan.calls)
     time = "within a minute" if minutes <= 1 else f"about {minutes:,} minutes"
     yield f"Time: {time} at {allowance.per_minute:,} calls per minute, if the answers come that fast."

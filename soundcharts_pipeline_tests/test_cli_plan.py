@@ -50,9 +50,7 @@ def test_a_plan_is_a_table_and_sync_then_costs_that(user: dict[str, str], simula
     assert simulator.counters.total == exact["calls"] > 50
 
 
-def test_a_quota_that_is_too_small_is_said_with_what_fits(
-    user: dict[str, str], simulator: Simulator, newest: date
-) -> None:
+def test_a_quota_that_is_too_small_is_said_with_what_fits(user: dict[str, str], newest: date) -> None:
     days = ("--from", f"{newest.replace(day=newest.day - 2)}", "--to", f"{newest}")
     assert run(user, "plan", SLUG, *days, "--fetch-rankings").code == 0
     whole = json.loads(run(user, "plan", SLUG, *days, "--json").out)
@@ -62,7 +60,7 @@ def test_a_quota_that_is_too_small_is_said_with_what_fits(
 
     assert done.code == 0
     assert done.says(
-        "WARNING: the quota is 1 calls short; the first 2 of 3 days fit", f"{reserve:,} of them kept in reserve"
+        "WARNING: the quota lacks 1 of these calls; the first 2 of 3 days fit", f"{reserve:,} of them kept in reserve"
     )
 
 
