@@ -170,14 +170,16 @@ class RateGate:
 
     def _quota_noted(self, state: _State, news: RateNews | None) -> _State:
         """At least the server's number, less every call that it may not have counted: those under way when this one was
-        taken, and those taken since. At most the number less what is under way now: others use the account too."""
+        taken, and those taken since. At most the number less what is under way now, since others use the account too;
+        but an answer that was overtaken may be of the last term."""
         if news is None or news.quota is None:
             return state
         since = max(state.calls - news.call, 0)
         least = news.quota - since - news.under_way
-        most = news.quota - min(since, state.calls_out)
-        known = least if state.quota_left is None else state.quota_left
-        return replace(state, quota_left=min(max(known, least), most))
+        left = least if state.quota_left is None else max(state.quota_left, least)
+        if news.call >= (state.heard_call or 0):
+            left = min(left, news.quota - min(since, state.calls_out))
+        return replace(state, quota_left=left)
 
     def _come_back(self, state: _State, back: int, now: datetime) -> _State:
         """Calls are under way until their process says that they are back, or for a minute: it may have been killed."""

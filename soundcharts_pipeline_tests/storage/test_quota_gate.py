@@ -156,6 +156,7 @@ def test_the_reserve_is_kept_whatever_happens_and_all_above_it_can_be_used(
     account = Account(sqlite_warehouse, quota=quota, reserve=reserve)
     # With nothing in reserve calls leave before the server has said what is left.
     account.do("asks", "ours", 0)
+    account.do("hears", "ours", 0)
     floor = min(quota, reserve)
     for deed in deeds:
         account.do(*deed)
@@ -223,5 +224,8 @@ def test_a_new_term_is_found_out_by_one_answer(warehouse: Warehouse) -> None:
     account, ours, theirs = both(warehouse, quota=1)
     ours.ask(account.left)
     assert (ours.take(1), theirs.take(1)) == (1, 0)
+    ours.ask(account.left)
     theirs.ask(500_000)
     assert theirs.take(10) == 10
+    # Ours passes on only now what it was told in the last term.
+    assert ours.take(10) == 10
