@@ -62,9 +62,14 @@ class Project:
         return ChartSpan(slug, last - timedelta(days=days - 1), last)
 
     def run(
-        self, span: ChartSpan, keys: Iterable[str] | None = None, *, job: str = FULL_SYNC
+        self,
+        span: ChartSpan,
+        keys: Iterable[str] | None = None,
+        *,
+        job: str = FULL_SYNC,
+        resources: Mapping[str, object] | None = None,
     ) -> dg.ExecuteInProcessResult:
-        """One run over the span, of the whole job or of some assets."""
+        """One run over the span, of the whole job or of some assets; `resources` as in the launchpad."""
         selection = None if keys is None else [asset_key(key) for key in keys]
         tags = span.tags if span.first != span.last else {}
         return self.definitions.resolve_job_def(job).execute_in_process(
@@ -73,7 +78,10 @@ class Project:
             partition_key=None if tags else span.keys[0],
             tags=tags,
             raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "resources": dict(resources or {}),
+            },
         )
 
     def perform(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
