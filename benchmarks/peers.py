@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import date
 from multiprocessing.queues import Queue
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -75,8 +76,12 @@ class Server:
         requests.post(f"{self.url}/_simulator/reset", timeout=10).raise_for_status()
         requests.post(f"{self.url}/_simulator/set", json={"latency": latency}, timeout=10).raise_for_status()
 
+    def counters(self) -> dict[str, Any]:
+        counters: dict[str, Any] = requests.get(f"{self.url}/_simulator/counters", timeout=10).json()
+        return counters
+
     def calls(self) -> int:
-        return int(requests.get(f"{self.url}/_simulator/counters", timeout=10).json()["total"])
+        return int(self.counters()["total"])
 
     def busy(self) -> float:
         """Seconds of a core so far."""
@@ -119,9 +124,14 @@ def ours(url: str, case: Case) -> dict[str, float]:
     charts, data = case.folder / "charts.yaml", case.folder / "data"
     charts.write_text(f"defaults:\n  first_date: {case.day}\ncharts:\n  - slug: {case.slug}\n")
     environment = {
-        **{"SOUNDCHARTS_BASE_URL": url, "SOUNDCHARTS_APP_ID": "soundcharts", "SOUNDCHARTS_API_KEY": "soundcharts"},
-        **{"SOUNDCHARTS_CALLS_PER_MINUTE": str(NO_LIMIT), "SOUNDCHARTS_MAX_IN_FLIGHT": str(IN_FLIGHT)},
-        **{"SOUNDCHARTS_CHARTS": str(charts), "SOUNDCHARTS_DATA_DIR": str(data), "DAGSTER_HOME": str(data / "dagster")},
+        "SOUNDCHARTS_BASE_URL": url,
+        "SOUNDCHARTS_APP_ID": "soundcharts",
+        "SOUNDCHARTS_API_KEY": "soundcharts",
+        "SOUNDCHARTS_CALLS_PER_MINUTE": str(NO_LIMIT),
+        "SOUNDCHARTS_MAX_IN_FLIGHT": str(IN_FLIGHT),
+        "SOUNDCHARTS_CHARTS": str(charts),
+        "SOUNDCHARTS_DATA_DIR": str(data),
+        "DAGSTER_HOME": str(data / "dagster"),
         "SOUNDCHARTS_DATABASE_URL": f"sqlite:///{data / 'soundcharts.db'}",
     }
     seconds, cores = [], []
