@@ -103,7 +103,8 @@ class Peer:
 
     async def _metadata(self, path: str, uuids: list[str]) -> list[dict[str, Any]]:
         answers = await asyncio.gather(*(self._get(path + ",".join(some)) for some in chunks(uuids)))
-        return [item.get("object", item) for answer in answers for item in answer["items"]]
+        # A batch of one UUID is answered as an entity, not as a list.
+        return [item for answer in answers for item in answer.get("items") or [answer["object"]]]
 
     def _add_track(self, t: dict[str, Any]) -> None:
         isrc = (t["isrc"] or {}).get("value")

@@ -44,13 +44,17 @@ def child(name: str, path: str, owner: str, **endpoint: Any) -> dict[str, Any]:
     }
 
 
+# A batch of one UUID is answered as an entity, not as a list.
+ENTITIES = "items[*]|object"
+PAGES = {"type": "offset", "limit": 100, "total_path": "page.total"}
+
+
 def configuration(url: str, resources: list[Any]) -> Any:
-    pages = {"type": "offset", "limit": 100, "total_path": "page.total"}
     return {
         "client": {
             "base_url": url,
             "headers": {"x-app-id": "soundcharts", "x-api-key": "soundcharts"},
-            "paginator": pages,
+            "paginator": PAGES,
         },
         "resource_defaults": {"write_disposition": "append", "endpoint": {"data_selector": "items"}},
         "resources": resources,
@@ -97,7 +101,9 @@ def resources(url: str, slug: str, day: date, history_days: int) -> list[Any]:
             {"map": lambda stamp: {"stamp": stamp}},
         ],
     }
-    ranking = child("ranking", f"/api/v2.14/chart/song/{slug}/ranking/{{resources.published.stamp}}", "stamp")
+    # A path that ends in a parameter is one entity to rest_api, hence one page, unless its paginator is named.
+    path = f"/api/v2.14/chart/song/{slug}/ranking/{{resources.published.stamp}}"
+    ranking = child("ranking", path, "stamp", paginator=PAGES)
     song = "{resources.ranking.song.uuid}"
     of_track = [
         child(f"track_{platform}", f"/api/v2/song/{song}/audience/{platform}", "song", params=span)
@@ -107,10 +113,10 @@ def resources(url: str, slug: str, day: date, history_days: int) -> list[Any]:
     top = {r.name: r for r in rest_api_resources(configuration(url, [published, ranking, *of_track, spins]))}
 
     batches = top["ranking"] | track_batches
-    tracks = child("tracks", "/api/v2.25/song/{resources.track_batches.uuids}", "uuids", **single("items"))
+    tracks = child("tracks", "/api/v2.25/song/{resources.track_batches.uuids}", "uuids", **single(ENTITIES))
     middle = {r.name: r for r in rest_api_resources(configuration(url, [batches, tracks]))}
 
-    artists = child("artists", "/api/v2.9/artist/{resources.artist_batches.uuids}", "uuids", **single("items"))
+    artists = child("artists", "/api/v2.9/artist/{resources.artist_batches.uuids}", "uuids", **single(ENTITIES))
     artist = "{resources.artists.uuid}"
     streaming = [
         child(f"artist_streaming_{p}", f"/api/v2/artist/{artist}/streaming/{p}", "uuid", params=span) for p in STREAMING
