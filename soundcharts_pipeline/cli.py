@@ -64,6 +64,25 @@ def _day(text: str) -> date:
         raise typer.BadParameter(f"'{text}' is no day; write it like 2026-11-20") from None
 
 
+def _check_range(day: date | None, first: date | None, last: date | None) -> None:
+    if day and (first or last):
+        raise typer.BadParameter("give --date, or --from and --to, not both")
+    if bool(first) != bool(last):
+        raise typer.BadParameter("give both --from and --to, or --date for one day")
+    if first and last and first > last:
+        raise typer.BadParameter(f"--from {first} is after --to {last}")
+
+
+def _day_option(name: str, text: str) -> object:
+    return typer.Option(name, parser=_day, metavar="YYYY-MM-DD", help=text)
+
+
+Slug = Annotated[str, typer.Argument(help="A chart of charts.yaml.")]
+OneDay = Annotated[date | None, _day_option("--date", "One day.")]
+FirstDay = Annotated[date | None, _day_option("--from", "First day of a range.")]
+LastDay = Annotated[date | None, _day_option("--to", "Last day of a range.")]
+
+
 @app.command(epilog="Example: soundcharts-pipeline demo")
 def demo() -> None:
     """Sync three charts x three days from a local simulator, with the whole cascade, and show what came of it."""
@@ -103,31 +122,43 @@ def simulate(
         ) from None
 
 
+@app.command(epilog="Example: soundcharts-pipeline plan global-28 --from 2026-11-01 --to 2026-11-20")
+def plan(
+    slug: Slug,
+    day: OneDay = None,
+    first: FirstDay = None,
+    last: LastDay = None,
+    fetch_rankings: Annotated[
+        bool, typer.Option("--fetch-rankings", help="First store the rankings that are missing: billed calls.")
+    ] = False,
+    fetch_metadata: Annotated[
+        bool, typer.Option("--fetch-metadata", help="First store those and their tracks' metadata: billed calls.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say what `sync` would cost, without a billed call; without a date for the newest day whose ranking is stored."""
+    _check_range(day, first, last)
+    from soundcharts_pipeline.terminal_plan import Fetch, show_plan
+
+    fetch = Fetch.METADATA if fetch_metadata else Fetch.RANKINGS if fetch_rankings else Fetch.NOTHING
+    show_plan(slug, first or day, last or day, fetch=fetch, as_json=as_json)
+
+
 @app.command(epilog="Example: soundcharts-pipeline sync global-28 --from 2026-11-01 --to 2026-11-20")
 def sync(
-    slug: Annotated[str, typer.Argument(help="A chart of charts.yaml.")],
-    day: Annotated[date | None, typer.Option("--date", parser=_day, metavar="YYYY-MM-DD", help="One day.")] = None,
-    first: Annotated[
-        date | None, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First day of a range.")
-    ] = None,
-    last: Annotated[
-        date | None, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last day of a range.")
-    ] = None,
+    slug: Slug,
+    day: OneDay = None,
+    first: FirstDay = None,
+    last: LastDay = None,
     budget: Annotated[int | None, typer.Option(min=1, metavar="CALLS", help="At most so many billed calls.")] = None,
 ) -> None:
     """Take a chart-day, or a range of days, through the cascade; without a date the newest published day.
 
     Runs through Dagster, in one run, and shows in its UI. What is in the database already costs no call.
     """
-    if day and (first or last):
-        raise typer.BadParameter("give --date, or --from and --to, not both")
-    if bool(first) != bool(last):
-        raise typer.BadParameter("give both --from and --to, or --date for one day")
-    if first and last and first > last:
-        raise typer.BadParameter(f"--from {first} is after --to {last}")
+    _check_range(day, first, last)
     if budget:
         os.environ["SOUNDCHARTS_RUN_BUDGET"] = str(budget)
-
     from soundcharts_pipeline.terminal_sync import sync_chart
 
     _end([sync_chart(slug, first or day, last or day, open_console())])
@@ -135,7 +166,7 @@ def sync(
 
 @app.command(epilog="Example: soundcharts-pipeline backfill global-28 --from 2026-01-01")
 def backfill(
-    slug: Annotated[str, typer.Argument(help="A chart of charts.yaml.")],
+    slug: Slug,
     first: Annotated[date, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First day.")],
     last: Annotated[
         date | None,

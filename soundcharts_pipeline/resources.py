@@ -24,6 +24,8 @@ class SoundchartsResource(dg.ConfigurableResource["SoundchartsResource"]):
         description="at most so many billed calls in this run; not set: SOUNDCHARTS_RUN_BUDGET",
     )
 
+    dry_run: bool = Field(default=False, description="plan: say what the run would cost, ask and materialise nothing")
+
     @cached_property
     def environment(self) -> Environment:
         found = read_environment(os.environ)

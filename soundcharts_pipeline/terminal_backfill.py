@@ -12,7 +12,7 @@ from soundcharts_pipeline.environment import Environment, read_environment
 from soundcharts_pipeline.settings import Settings, load_settings
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.terminal import counted
-from soundcharts_pipeline.terminal_sync import check_days, find_chart, newest_day, open_context
+from soundcharts_pipeline.terminal_sync import chart_of, check_days, newest_day, open_context
 
 if TYPE_CHECKING:
     from soundcharts_pipeline.launch import Outcome
@@ -28,7 +28,7 @@ def backfill_chart(slug: str, first: date, last: date | None, *, everything: boo
     call). Returns the outcome of each run."""
     environment = read_environment(os.environ)
     settings = load_settings(environment.charts_file)
-    chart = find_chart(settings, slug, environment.charts_file)
+    chart = chart_of(settings, slug, environment.charts_file)
     with open_context(settings) as ctx:
         last = last or newest_day(ctx, chart)
         check_days(chart, first, last, environment.charts_file)

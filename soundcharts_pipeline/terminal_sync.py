@@ -56,7 +56,7 @@ def sync_chart(slug: str, first: date | None, last: date | None, console: Consol
     """One run of what the chart's settings allow; without dates for the newest published day (one call more)."""
     environment = read_environment(os.environ)
     settings = load_settings(environment.charts_file)
-    chart = find_chart(settings, slug, environment.charts_file)
+    chart = chart_of(settings, slug, environment.charts_file)
     if first and last:
         check_days(chart, first, last, environment.charts_file)
     with open_context(settings) as ctx:
@@ -94,8 +94,8 @@ def _launch(
     return run_span(build_definitions(settings), ctx.warehouse, span, allowed_keys(settings, chart), console)
 
 
-def find_chart(settings: Settings, slug: str, path: Path) -> ChartSettings:
-    """The chart, or a SettingsError that says how to add it."""
+def chart_of(settings: Settings, slug: str, path: Path) -> ChartSettings:
+    """The chart's settings; raises SettingsError with the nearest slug."""
     if slug not in settings.charts:
         near = nearest(slug, settings.slugs)
         listed = f"did you mean '{near}'? Otherwise" if near else f"it holds {', '.join(settings.slugs)};"
@@ -117,7 +117,7 @@ def newest_day(ctx: SyncContext, chart: ChartSettings) -> date:
 
 
 def check_days(chart: ChartSettings, first: date, last: date, path: Path) -> None:
-    """Raise SettingsError for days that have no partition."""
+    """Raise SettingsError for days that are never synced: before the chart's first date, or in the future."""
     today = utc_now().date()
     if first < chart.first_date:
         raise SettingsError(

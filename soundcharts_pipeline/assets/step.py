@@ -5,16 +5,17 @@ for long records the days that are complete as it goes, and one that fails or is
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 from sqlalchemy import Connection, Table
 
+from soundcharts_pipeline.assets.dry_run import dry_run
 from soundcharts_pipeline.assets.metadata import as_markdown, column_lineage, column_schema
 from soundcharts_pipeline.cascade import exclusion
 from soundcharts_pipeline.checks import Check
@@ -68,6 +69,9 @@ def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsD
         partitions_def=partitions_def,
         backfill_policy=_backfill_policy(settings.max_partitions_per_run),
         check_specs=[check.spec(key) for check in stage.checks],
+        # A dry run yields no output, and Dagster skips what is below.
+        output_required=False,
+        dagster_type=cast(dg.DagsterType, dg.Nothing),
         metadata={
             "dagster/table_name": stage.table.name,
             "dagster/column_schema": column_schema(stage.table),
@@ -76,7 +80,7 @@ def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsD
     )
     def materialize(
         context: dg.AssetExecutionContext, soundcharts: SoundchartsResource, database: WarehouseResource
-    ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster does not recognise the parametrised form
+    ) -> Iterator[Any]:
         ctx = SyncContext(
             client=soundcharts.client,
             warehouse=database.warehouse,
@@ -84,7 +88,10 @@ def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsD
             run_id=context.run.run_id,
             step=stage.key,
         )
-        return _Step(context, stage, settings, ctx, soundcharts.source).run()
+        if soundcharts.dry_run:
+            yield from dry_run(context, settings, ctx, soundcharts.environment)
+        else:
+            yield _Step(context, stage, settings, ctx, soundcharts.source).run()
 
     return materialize
 

@@ -140,11 +140,13 @@ def asks_of(conn: Connection, entity: str, platform: str, metric: str, uuids: Am
     return found
 
 
-def buried(conn: Connection, uuids: Among, entity: str, scope: str, *, after: datetime) -> set[str]:
-    """Those of the entities that have a tombstone which is still young."""
+def buried(conn: Connection, uuids: Among, entity: str, scope: str, *, after: datetime) -> dict[str, str]:
+    """Those of the entities that have a tombstone which is still young, and why."""
     t = s.tombstones
-    query = select(t.c.uuid).where(t.c.entity == entity, t.c.scope == scope, t.c.noted_at >= after, t.c.uuid.in_(uuids))
-    return set(conn.scalars(query))
+    query = select(t.c.uuid, t.c.reason).where(
+        t.c.entity == entity, t.c.scope == scope, t.c.noted_at >= after, t.c.uuid.in_(uuids)
+    )
+    return {row.uuid: row.reason for row in conn.execute(query)}
 
 
 def progress_of(conn: Connection, run_id: str) -> dict[str, tuple[int, int]]:

@@ -12,7 +12,7 @@ from soundcharts_pipeline.api.pages import WINDOW_DAYS
 from soundcharts_pipeline.models import Window
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.storage import worklists
-from soundcharts_pipeline.storage.worklists import ChartDays
+from soundcharts_pipeline.storage.worklists import SILENT, ChartDays
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.coverage import (
     ONE_DAY,
@@ -121,7 +121,8 @@ def still_due(conn: Connection, questions: Sequence[Question], chart: ChartSetti
                 recheck=timedelta(hours=chart.recheck_hours),
                 longest=WINDOW_DAYS,
             )
-            if question.uuid not in buried:
+            # An early window without data says nothing of a later one; an account that does not exist does.
+            if buried.get(question.uuid, SILENT) == SILENT:
                 due += [replace(question, window=window) for window in windows]
     return due
 
