@@ -1,5 +1,6 @@
 """Which windows of which series a chart's days still need: the worklist of the audience assets."""
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -51,7 +52,7 @@ class SeriesKey:
 class Question:
     """One window of one entity's series: one call. `young` says that absence is not confirmed by silence yet.
 
-    `wanted` are the days of the chart on which the entity's history is wanted.
+    `wanted` are the days of the chart, oldest first, on which the entity's history is wanted.
     """
 
     key: SeriesKey
@@ -62,10 +63,11 @@ class Question:
     history_days: int = field(default=1, compare=False, repr=False)
 
     @property
-    def days(self) -> list[date]:
+    def days(self) -> Sequence[date]:
         """Those of the wanted days whose history reaches into the window."""
-        longest = timedelta(days=self.history_days - 1)
-        return [day for day in self.wanted if self.window.start <= day and day - longest <= self.window.end]
+        # By bisection: a long range has tens of thousands of questions, each wanted on up to all of its days.
+        last = self.window.end + timedelta(days=self.history_days - 1)
+        return self.wanted[bisect_left(self.wanted, self.window.start) : bisect_right(self.wanted, last)]
 
     @property
     def subject(self) -> str:
