@@ -90,15 +90,20 @@ def audience_worklist(ctx: SyncContext, key: SeriesKey, chart: ChartSettings, da
     history_days = 1 if key.by_day else chart.history_days
     questions = []
     for uuid, wanted in _days_wanted(ranked, days, chart.follow_days).items():
-        if uuid in buried:
+        if buried.get(uuid, SILENT) != SILENT:
             continue
+        known = [Ask(Window(a.start, a.end), a.settled, a.asked_at) for a in asks.get(uuid, ())]
         windows = due_windows(
             targets_of(wanted, history_days),
-            [Ask(Window(a.start, a.end), a.settled, a.asked_at) for a in asks.get(uuid, ())],
+            known,
             now=now,
             recheck=timedelta(hours=chart.recheck_hours),
             longest=1 if key.by_day else WINDOW_DAYS,
         )
+        if uuid in buried:
+            # A silent series is left alone for a while, but for history from before anything that was asked of it.
+            silent_since = min((ask.window.start for ask in known), default=date.max)
+            windows = [window for window in windows if window.start < silent_since]
         young = released.get(uuid, date.min) > young_since
         questions += [Question(key, uuid, window, young, wanted, history_days) for window in windows]
     # Oldest windows first: the days of a long range are complete one after the other, not all at the very end.

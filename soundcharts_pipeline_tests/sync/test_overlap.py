@@ -38,6 +38,16 @@ def test_two_runs_at_once_ask_every_question_once_between_them(database_url: str
         warehouse.close()
 
 
+def test_a_series_found_silent_is_still_asked_for_history_from_before(
+    simulator: Simulator, sqlite_warehouse: Warehouse
+) -> None:
+    # The other chart's window begins a day later, and an artist of both has a last point on the day before it.
+    runs = {OTHER: last_days(simulator, OTHER, 2), SLUG: last_days(simulator, SLUG, 3)}
+    for slug, days in runs.items():
+        run_cascade(new_context(simulator, sqlite_warehouse), run_chart(slug), days)
+    assert _is_there(simulator, sqlite_warehouse, SLUG, runs[SLUG])
+
+
 def test_a_question_that_a_dead_run_had_claimed_is_asked_at_once(
     simulator: Simulator, sqlite_warehouse: Warehouse
 ) -> None:
