@@ -7,6 +7,7 @@ from soundcharts_pipeline.api.errors import SoundchartsError
 from soundcharts_pipeline.models import FOLLOWERS, TRACK_METRICS, Series, artist_metrics
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.sync.answers import save_answers
+from soundcharts_pipeline.sync.collector import frozen_heap
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.fanout import fan_out, still_to_do
 from soundcharts_pipeline.sync.plays import Plays
@@ -54,4 +55,5 @@ def artist_questions(ctx: SyncContext, chart: ChartSettings, days: Sequence[date
 
 
 def _ask(ctx: SyncContext, questions: Sequence[Question], fetch: Callable[[Question], Series]) -> SyncReport:
-    return fan_out(ctx, NOUN, questions, fetch, lambda conn, answers: save_answers(ctx, conn, answers))
+    with frozen_heap():
+        return fan_out(ctx, NOUN, questions, fetch, lambda conn, answers: save_answers(ctx, conn, answers))
