@@ -62,11 +62,10 @@ def copy_lines(
     They are sorted: two processes that save the same rows then lock them in the same order and cannot deadlock.
     """
     fields = _fields(table, rows, columns, _as_copy_text)
-    heads = map("\t".join, zip(*(fields[name] for name in unique), strict=True))
-    ordered = [*unique, *(name for name in fields if name not in unique)]
-    lines = map("\t".join, zip(*(fields[name] for name in ordered), strict=True))
-    last = dict(zip(heads, lines, strict=True))
-    return [last[head] for head in sorted(last)]
+    heads = list(map("\t".join, zip(*(fields[name] for name in unique), strict=True)))
+    rest = [field for name, field in fields.items() if name not in unique]
+    lines = map("\t".join, zip(heads, *rest, strict=True))
+    return sorted(dict(zip(heads, lines, strict=True)).values())
 
 
 def sqlite_values(table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str]) -> list[Any]:
