@@ -161,6 +161,7 @@ def open_project(
     monkeypatch: pytest.MonkeyPatch,
     *charts: ChartSettings,
     hasty: bool = False,
+    max_partitions_per_run: int | None = None,
     instance: dg.DagsterInstance | None = None,
 ) -> Iterator[Project]:
     """A project for these charts (by default one), on an instance of its own if none is given; resources read the
@@ -168,7 +169,7 @@ def open_project(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     of_slugs = {one.slug: one for one in charts or (chart(),)}
-    settings = Settings(of_slugs)
+    settings = Settings(of_slugs, max_partitions_per_run=max_partitions_per_run)
     resources = {"soundcharts": HastySoundcharts()} if hasty else None
     with (
         nullcontext(instance) if instance else dg.DagsterInstance.ephemeral() as used,

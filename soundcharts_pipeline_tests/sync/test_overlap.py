@@ -23,17 +23,21 @@ OTHER = "viral-50-in"
 @pytest.mark.parametrize("second", [SLUG, OTHER], ids=["same chart", "charts that share artists"])
 def test_two_runs_at_once_ask_every_question_once_between_them(database_url: str, second: str) -> None:
     with Simulator(latency=0.02) as simulator:
-        runs = {SLUG: last_days(simulator, SLUG, 3), second: last_days(simulator, second, 2)}
-        spans = [(SLUG, last_days(simulator, SLUG, 3)), (second, last_days(simulator, second, 2))]
+        # Of one chart two ranges that overlap. Two charts ask for the same days: a series that is silent in a shorter
+        # window is not asked for in a longer one.
+        spans = [
+            (SLUG, last_days(simulator, SLUG, 3)),
+            (second, last_days(simulator, second, 2 if second == SLUG else 3)),
+        ]
         processes = [subprocess.Popen(command(simulator, database_url, slug, days)) for slug, days in spans]
         assert [process.wait() for process in processes] == [0, 0]
         assert simulator.counters.repeats == 0
         warehouse = Warehouse(database_url)
-        for slug, days in runs.items():
+        for slug, days in spans:
             assert _is_there(simulator, warehouse, slug, days)
         assert _claimed(warehouse) == 0
         before = simulator.counters.total
-        run_cascade(new_context(simulator, warehouse), run_chart(), runs[SLUG])
+        run_cascade(new_context(simulator, warehouse), run_chart(), spans[0][1])
         assert simulator.counters.total == before
         warehouse.close()
 
