@@ -23,12 +23,7 @@ OTHER = "viral-50-in"
 @pytest.mark.parametrize("second", [SLUG, OTHER], ids=["same chart", "charts that share artists"])
 def test_two_runs_at_once_ask_every_question_once_between_them(database_url: str, second: str) -> None:
     with Simulator(latency=0.02) as simulator:
-        # Of one chart two ranges that overlap. Two charts ask for the same days: a series that is silent in a shorter
-        # window is not asked for in a longer one.
-        spans = [
-            (SLUG, last_days(simulator, SLUG, 3)),
-            (second, last_days(simulator, second, 2 if second == SLUG else 3)),
-        ]
+        spans = [(SLUG, last_days(simulator, SLUG, 3)), (second, last_days(simulator, second, 2))]
         processes = [subprocess.Popen(command(simulator, database_url, slug, days)) for slug, days in spans]
         assert [process.wait() for process in processes] == [0, 0]
         assert simulator.counters.repeats == 0
@@ -50,6 +45,15 @@ def test_a_series_found_silent_is_still_asked_for_history_from_before(
     for slug, days in runs.items():
         run_cascade(new_context(simulator, sqlite_warehouse), run_chart(slug), days)
     assert _is_there(simulator, sqlite_warehouse, SLUG, runs[SLUG])
+
+
+def test_a_range_of_the_past_that_is_silent_does_not_hide_the_days_of_now(
+    simulator: Simulator, sqlite_warehouse: Warehouse
+) -> None:
+    past, now = last_days(simulator, SLUG, 1, before=40), last_days(simulator, SLUG, 1)
+    for days in (past, now):
+        run_cascade(new_context(simulator, sqlite_warehouse), run_chart(), days)
+        assert _is_there(simulator, sqlite_warehouse, SLUG, days)
 
 
 def test_a_question_that_a_dead_run_had_claimed_is_asked_at_once(
