@@ -90,7 +90,8 @@ def audience_worklist(ctx: SyncContext, key: SeriesKey, chart: ChartSettings, da
     history_days = 1 if key.by_day else chart.history_days
     questions = []
     for uuid, wanted in _days_wanted(ranked, days, chart.follow_days).items():
-        if uuid in buried:
+        reason = buried.get(uuid)
+        if reason is not None and reason != SILENT:
             continue
         windows = due_windows(
             targets_of(wanted, history_days),
@@ -99,6 +100,10 @@ def audience_worklist(ctx: SyncContext, key: SeriesKey, chart: ChartSettings, da
             recheck=timedelta(hours=chart.recheck_hours),
             longest=1 if key.by_day else WINDOW_DAYS,
         )
+        if reason == SILENT:
+            # Silence says nothing of the days before it: another chart, or an older range, may need them.
+            heard_from = min((ask.start for ask in asks.get(uuid, ())), default=date.min)
+            windows = [window for window in windows if window.start < heard_from]
         young = released.get(uuid, date.min) > young_since
         questions += [Question(key, uuid, window, young, wanted, history_days) for window in windows]
     # Oldest windows first: the days of a long range are complete one after the other, not all at the very end.
