@@ -27,7 +27,7 @@ from soundcharts_pipeline_tests.command_line import user_environ
 from soundcharts_pipeline_tests.dagster_site import Site, ask, check_truth, daemon, open_site, wait_until, web_server
 
 # Inactive: neither schedules nor sensors add to what is launched here. Thirty days of history, for a series that is
-# silent in one range is left out of the next, and over so many days none of these is.
+# silent in an older range is not asked for newer days, and over so many days none of these is silent.
 CHARTS = """
 max_partitions_per_run: 5
 defaults:
