@@ -26,15 +26,14 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline_tests.command_line import user_environ
 from soundcharts_pipeline_tests.dagster_site import Site, ask, check_truth, daemon, open_site, wait_until, web_server
 
-# Inactive: neither schedules nor sensors add to what is launched here. Thirty days of history, for a series that is
-# silent in an older range is not asked for newer days, and over so many days none of these is silent.
+# Inactive: neither schedules nor sensors add to what is launched here.
 CHARTS = """
 max_partitions_per_run: 5
 defaults:
   active: false
   auto_trigger_cascade: false
   first_date: 2026-01-01
-  history_days: 30
+  history_days: 7
   track_audience_platforms: [spotify, airplay]
   artist_audience_platforms: [instagram]
 charts:
