@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import create_engine, make_url, text
 
@@ -40,6 +41,13 @@ class Limiter:
     dies: bool = False
 
 
+class Refusal(NamedTuple):
+    """A call that the server let not in; moments of the host's monotonic clock."""
+
+    left_at: float
+    heard_at: float
+
+
 class NoThrottle:
     """What the limiter is compared with."""
 
@@ -52,14 +60,20 @@ class NoThrottle:
 
 
 class NotedThrottle(SharedThrottle):
-    """Keeps when the server refused a call."""
+    """Keeps of every refused call when it left and when its refusal was heard."""
 
     def __init__(self, gate: RateGate) -> None:
         super().__init__(gate)
-        self.refused_at: list[float] = []
+        self.refused: list[Refusal] = []
+        self._thread = threading.local()
+
+    def acquire(self) -> int:
+        call = super().acquire()
+        self._thread.left_at = time.monotonic()
+        return call
 
     def pause(self, seconds: float) -> None:
-        self.refused_at.append(time.monotonic())
+        self.refused.append(Refusal(self._thread.left_at, time.monotonic()))
         super().pause(seconds)
 
 
@@ -73,14 +87,14 @@ def work(limiter: Limiter, parent: Connection) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return datetime.now(UTC)
 
-    noted: list[float] = []
+    refused: list[Refusal] = []
     throttle: Throttle = NoThrottle()
     if limiter.per_minute:
         gate = RateGate(
             Warehouse(limiter.database), per_minute=limiter.per_minute, clock=clock if limiter.dies else None
         )
         throttle = NotedThrottle(gate)
-        noted = throttle.refused_at
+        refused = throttle.refused
     transport = Transport(
         base_url=limiter.url,
         auth=HeaderPair("soundcharts", "soundcharts"),
@@ -103,7 +117,7 @@ def work(limiter: Limiter, parent: Connection) -> None:
         dying.set()
         threading.Event().wait()
     stopped.set()
-    parent.send((sum(calls), noted))
+    parent.send((sum(calls), refused))
     os._exit(0)  # threads may be asleep until the next minute
 
 
@@ -142,8 +156,8 @@ class Team:
             process.join()
         del self.processes[:2], self.pipes[:2]
 
-    def results(self) -> list[tuple[int, list[float]]]:
-        """Calls, and the moments of refusals, by process; they end."""
+    def results(self) -> list[tuple[int, list[Refusal]]]:
+        """Calls and refusals by process; they end."""
         self.tell("stop")
         results = [pipe.recv() for pipe in self.pipes]
         for process in self.processes:

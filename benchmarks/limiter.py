@@ -1,4 +1,4 @@
-"""The shared limiter against a simulator, with real minutes: `python benchmarks/limiter.py --help`.
+"""The shared limiter against a simulator, with real minutes: `python -m benchmarks.limiter --help`.
 
 The simulator counts: arrivals in the busiest sliding minute, refusals, and what was answered.
 """
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import requests
-from callers import SPAWN, Limiter, Team, fresh_database, save
-from scratch import heading, row
 
+from benchmarks.callers import SPAWN, Limiter, Refusal, Team, fresh_database, save
+from benchmarks.scratch import heading, row
 from soundcharts_pipeline.local_simulator import simulator_process
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
@@ -37,8 +37,8 @@ class Case:
 
     @property
     def seconds(self) -> float:
-        """A minute and the edge of the next; after a cut the minute that is judged comes last."""
-        return 70.0 if self.cut_at is None else 135.0
+        """A minute and the edge of the next; of a cut one more, since calls from before it are in the first."""
+        return 70.0 if self.cut_at is None else 140.0
 
     @property
     def allowed(self) -> int:
@@ -106,13 +106,13 @@ def measure(case: Case, server: str | None) -> None:
     judged = samples[first:]
     # The simulator's own figure is exact, but knows no cut.
     busiest = busiest_of(judged) if first else judged[-1].busiest_minute
-    minute = answered_from(judged, judged[-1].moment - MINUTE if first else judged[0].moment)
+    minute = answered_from(judged, judged[0].moment + (MINUTE if first else 0))
     row(
         case.title,
         "SQLite" if server is None else "PostgreSQL",
         f"{busiest / case.allowed:.3f}",
         f"{minute / case.allowed:.3f}",
-        refusals([moments for _, moments in results]),
+        refusals([refused for _, refused in results]),
         f"{by_process[0]:,} to {by_process[-1]:,}",
     )
 
@@ -133,16 +133,19 @@ def answered_from(samples: Sequence[Sample], begin: float) -> int:
     return inside[-1] - inside[0]
 
 
-def refusals(by_process: Sequence[Sequence[float]]) -> str:
-    """How many, in how many pauses, and the most that one process met in one pause."""
-    pause, last, counts = 0, -math.inf, Counter[tuple[int, int]]()
-    for moment, process in sorted((moment, n) for n, moments in enumerate(by_process) for moment in moments):
-        pause += moment - last > APART_SECONDS
-        counts[pause, process] += 1
-        last = moment
-    if not counts:
+def refusals(by_process: Sequence[Sequence[Refusal]]) -> str:
+    """How many, in how many pauses, and the most that one process met in one pause: of calls that left after the
+    first refusal was heard there. Those in flight at that moment nobody can call back."""
+    pause, last, late = 0, -math.inf, Counter[tuple[int, int]]()
+    first: dict[tuple[int, int], float] = {}
+    refused = sorted((one.heard_at, one.left_at, n) for n, of_process in enumerate(by_process) for one in of_process)
+    for heard_at, left_at, process in refused:
+        pause += heard_at - last > APART_SECONDS
+        last = heard_at
+        late[pause, process] += left_at > first.setdefault((pause, process), heard_at)
+    if not refused:
         return "0"
-    return f"{counts.total()} in {pause} pauses, at most {max(counts.values())} by a process"
+    return f"{len(refused)} in {pause} pause(s), {max(late.values())} of a process after its first"
 
 
 def cost(server: str | None) -> None:
@@ -175,7 +178,7 @@ def cost(server: str | None) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [*CASES, "cost"]
-    parser.add_argument("--case", nargs="+", choices=names, default=names, help="70 s each, the cuts 135 s, cost 25 s")
+    parser.add_argument("--case", nargs="+", choices=names, default=names, help="70 s each, the cuts 140 s, cost 25 s")
     parser.add_argument("--postgres", metavar="URL", help="on this server instead, where databases may be created")
     arguments = parser.parse_args()
     cases = [name for name in arguments.case if name != "cost"]

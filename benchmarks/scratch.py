@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -52,6 +52,7 @@ class Scratch:
 
     url: str
     folder: Path
+    started: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     def sync(self, slug: str, first: date, last: date) -> Ended:
         """`soundcharts-pipeline sync` to its end."""
@@ -63,9 +64,11 @@ class Scratch:
         """The same while it runs."""
         command = [sys.executable, "-m", "soundcharts_pipeline", "sync", slug, "--from", str(first), "--to", str(last)]
         with (self.folder / "printed").open("a") as printed:
-            return subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(  # noqa: S603
                 command, env=self._environ(), stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, text=True
             )
+        self.started.append(process)
+        return process
 
     def finish(self, process: "subprocess.Popen[str]") -> int:
         """Wait for a command, which must succeed; its largest resident memory in MB (Linux counts it in KB)."""
@@ -113,7 +116,13 @@ def scratch(*slugs: str, latency: float = 0.0) -> Iterator[Scratch]:
         charts = "\n".join(f"  - slug: {slug}\n    name: {slug}" for slug in slugs)
         first = newest_day() - timedelta(days=400)
         (Path(folder) / "charts.yaml").write_text(CHARTS.format(first=first, charts=charts))
-        yield Scratch(url, Path(folder))
+        project = Scratch(url, Path(folder))
+        try:
+            yield project
+        finally:
+            for process in project.started:
+                process.kill()
+                process.wait()
 
 
 def newest_day() -> date:
