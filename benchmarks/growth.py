@@ -17,7 +17,7 @@ from soundcharts_pipeline.storage.schema import metadata
 
 PLACES = {50: "viral-50-global", 200: "global-28", 1_000: "soundcloud-top-1000"}
 DAYS = [1, 10, 100]
-SMALL, OTHER = "viral-50-global", "viral-50-in"
+SMALL, OTHER, LARGE = "viral-50-global", "viral-50-in", "global-28"
 COPIES = 10
 # Whose values tell one entity, or chart, from another.
 NAMES = {"uuid", "track_uuid", "artist_uuid", "chart_slug"}
@@ -73,12 +73,12 @@ def held() -> None:
     """One day of one chart beside what another chart brought, and beside ten times as much again."""
     span, before = days_to(newest_day(), 1), None
     for copies in (0, COPIES):
-        with scratch(SMALL, OTHER) as project:
+        with scratch(LARGE, OTHER) as project:
             project.sync(OTHER, span[0], span[0])
             multiply(project.database, copies)
             # The size asked for is the same: all that is more is more than it should be.
-            one = cost(project, SMALL, 1, span)
-        show(f"50 places, 1 day, into a warehouse {copies + 1} times as large", one, before)
+            one = cost(project, LARGE, 1, span)
+        show(f"200 places, 1 day, beside {copies + 1} times what a chart of 50 places brought", one, before)
         before = one
 
 
