@@ -1,18 +1,19 @@
 """A range of days of a chart from a terminal: what is missing of it, in runs as long as the charts file allows."""
 
-import os
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 
 from soundcharts_pipeline.api.errors import AuthenticationError, BudgetSpent, NetworkError, QuotaExhausted
-from soundcharts_pipeline.environment import Environment, read_environment
-from soundcharts_pipeline.settings import Settings, load_settings
+from soundcharts_pipeline.environment import Environment
+from soundcharts_pipeline.settings import Settings
 from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline.sync.rankings import NotPublished
 from soundcharts_pipeline.terminal import counted
-from soundcharts_pipeline.terminal_sync import chart_of, check_days, newest_day, open_context
+from soundcharts_pipeline.terminal_sync import choose_chart, newest_day, open_context
 
 if TYPE_CHECKING:
     from soundcharts_pipeline.launch import Outcome
@@ -26,18 +27,18 @@ def backfill_chart(slug: str, first: date, last: date | None, *, everything: boo
     """One run after the other, oldest days first, for the days that are not materialised yet (`everything`: for all),
     until a run fails for a reason that holds for the next one too. Without `last` up to the newest published day (one
     call). Returns the outcome of each run."""
-    environment = read_environment(os.environ)
-    settings = load_settings(environment.charts_file)
-    chart = chart_of(settings, slug, environment.charts_file)
+    environment, settings, chart = choose_chart(slug, first, last or first)
     with open_context(settings) as ctx:
         last = last or newest_day(ctx, chart)
-        check_days(chart, first, last, environment.charts_file)
+        if last < first:
+            raise NotPublished(f"the newest ranking of {slug} is of {last}; begin with that day, or try again later")
         asked = ctx.client.usage.calls
         spans = _spans(environment, settings, slug, first, last, everything=everything)
         days = (last - first).days + 1
         missing = sum(len(span.days) for span in spans)
         console.print(
-            f"[bold]{chart.name}[/bold], {first} to {last}: {counted(missing, 'day')} in {counted(len(spans), 'run')}"
+            f"[bold]{escape(chart.name)}[/bold], {first} to {last}: "
+            f"{counted(missing, 'day')} in {counted(len(spans), 'run')}"
             + (f", {counted(days - missing, 'day')} already complete" if missing < days else ""),
             soft_wrap=True,
         )

@@ -1,7 +1,6 @@
 """`plan`: what a sync would cost, as a table or as JSON."""
 
 import json
-import os
 from collections.abc import Sequence
 from datetime import date, timedelta
 from enum import Enum, auto
@@ -11,17 +10,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from soundcharts_pipeline.cascade import RANKINGS, TRACK_METADATA, allowed_keys
-from soundcharts_pipeline.environment import read_environment
 from soundcharts_pipeline.plan import Allowance, Plan, allowance_of, days_that_fit, plan_cascade
 from soundcharts_pipeline.plan_words import HEADINGS, rows_of, sentences_of, told
-from soundcharts_pipeline.settings import ChartSettings, SettingsError, load_settings
+from soundcharts_pipeline.settings import ChartSettings, SettingsError
 from soundcharts_pipeline.storage import forecasts
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.metadata import sync_track_metadata
 from soundcharts_pipeline.sync.rankings import NotPublished, sync_rankings
 from soundcharts_pipeline.sync.report import SyncIncomplete
 from soundcharts_pipeline.terminal import open_console, print_table, program
-from soundcharts_pipeline.terminal_sync import chart_of, check_days, open_context
+from soundcharts_pipeline.terminal_sync import choose_chart, open_context
 
 
 class Fetch(Enum):
@@ -34,11 +32,7 @@ class Fetch(Enum):
 
 def show_plan(slug: str, first: date | None, last: date | None, *, fetch: Fetch, as_json: bool) -> None:
     """Print the plan of the chart's cascade over the days, by default the newest day whose ranking is stored."""
-    environment = read_environment(os.environ)
-    settings = load_settings(environment.charts_file)
-    chart = chart_of(settings, slug, environment.charts_file)
-    if first and last:
-        check_days(chart, first, last, environment.charts_file)
+    environment, settings, chart = choose_chart(slug, first, last)
     with open_context(settings) as ctx:
         if first is None or last is None:
             first = last = _newest_stored(ctx, chart)

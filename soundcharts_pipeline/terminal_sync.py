@@ -52,13 +52,19 @@ def open_context(settings: Settings | None = None) -> Iterator[SyncContext]:
         warehouse.close()
 
 
-def sync_chart(slug: str, first: date | None, last: date | None, console: Console) -> "Outcome":
-    """One run of what the chart's settings allow; without dates for the newest published day (one call more)."""
+def choose_chart(slug: str, first: date | None, last: date | None) -> tuple[Environment, Settings, ChartSettings]:
+    """What a command works on. Raises SettingsError for an unknown chart and for days that are never synced."""
     environment = read_environment(os.environ)
     settings = load_settings(environment.charts_file)
-    chart = chart_of(settings, slug, environment.charts_file)
+    chart = _chart_of(settings, slug, environment.charts_file)
     if first and last:
-        check_days(chart, first, last, environment.charts_file)
+        _check_days(chart, first, last, environment.charts_file)
+    return environment, settings, chart
+
+
+def sync_chart(slug: str, first: date | None, last: date | None, console: Console) -> "Outcome":
+    """One run of what the chart's settings allow; without dates for the newest published day (one call more)."""
+    environment, settings, chart = choose_chart(slug, first, last)
     with open_context(settings) as ctx:
         if first is None or last is None:
             first = last = newest_day(ctx, chart)
@@ -94,7 +100,7 @@ def _launch(
     return run_span(build_definitions(settings), ctx.warehouse, span, allowed_keys(settings, chart), console)
 
 
-def chart_of(settings: Settings, slug: str, path: Path) -> ChartSettings:
+def _chart_of(settings: Settings, slug: str, path: Path) -> ChartSettings:
     """The chart's settings; raises SettingsError with the nearest slug."""
     if slug not in settings.charts:
         near = nearest(slug, settings.slugs)
@@ -116,7 +122,7 @@ def newest_day(ctx: SyncContext, chart: ChartSettings) -> date:
     return newest
 
 
-def check_days(chart: ChartSettings, first: date, last: date, path: Path) -> None:
+def _check_days(chart: ChartSettings, first: date, last: date, path: Path) -> None:
     """Raise SettingsError for days that are never synced: before the chart's first date, or in the future."""
     today = utc_now().date()
     if first < chart.first_date:

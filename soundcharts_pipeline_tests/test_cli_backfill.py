@@ -91,6 +91,15 @@ def test_a_range_that_ends_before_it_begins_is_refused(environ: dict[str, str], 
     assert done.says("--from 2026-11-02 is after --to 2026-11-01")
 
 
+def test_a_range_that_begins_after_the_newest_ranking_says_which_day_that_is(
+    simulator: Simulator, environ: dict[str, str], tmp_path: Path
+) -> None:
+    _, newest = _days(simulator, 1)
+    done = run(with_charts(environ, tmp_path), "backfill", SLUG, "--from", f"{newest + timedelta(days=1)}")
+    assert done.code == 1
+    assert done.says(f"the newest ranking of {SLUG} is of {newest}")
+
+
 def _days(simulator: Simulator, count: int) -> tuple[date, date]:
     newest = simulator.world.newest_day(SLUG)
     assert newest is not None
