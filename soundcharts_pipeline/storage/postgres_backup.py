@@ -115,7 +115,9 @@ def _list(path: Path) -> str:
         raise ProgramMissing("pg_restore is not on the PATH; install PostgreSQL's client programs")
     done = subprocess.run([program, "--list", path], capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
-        raise FileDamaged(f"{path} is no whole dump ({_shortened(done.stderr)}); take another backup. Nothing was changed")
+        raise FileDamaged(
+            f"{path} is no whole dump ({_shortened(done.stderr)}); take another backup. Nothing was changed"
+        )
     return done.stdout
 
 

@@ -14,22 +14,27 @@ DAYS = 60
 NOW = datetime(2026, 3, 9, 4, 0, tzinfo=UTC)
 TABLES = (s.chart_rankings, s.track_audience, s.artist_audience, s.artist_audience_geo)
 
-Held = dict[str, list[tuple[Any, ...]]]
+Row = tuple[Any, ...]
+Held = dict[str, list[Row]]
 
 
 def fill(warehouse: Warehouse) -> Held:
     """Two places, two points and a city a day from 15 January to 14 March 2024; returns what is stored."""
     fetched = datetime(2024, 3, 15, 1, 2, 3, 456789, tzinfo=UTC)
     days = [FIRST + timedelta(days=n) for n in range(DAYS)]
-    places = [
-        ("global-28", day, place, f"track-{place}", None, None, None if place == 1 else 1 << 40, "stréams", None, None)
-        + (None, "DOC", fetched + timedelta(days=place))
+    # Every column that may be empty is so in one row, and a text in another.
+    metrics = {1: None, 2: 1 << 40}
+    places: list[Row] = [
+        (
+            *("global-28", day, place, f"track-{place}", None, None, metrics[place], "stréams"),
+            *(None, None, None, "DOC", fetched + timedelta(days=place)),
+        )
         for day in days
-        for place in (1, 2)
+        for place in metrics
     ]
-    tracks = [("track-1", "spotify", "streams", f"id {n}", day, n, fetched) for n, day in enumerate(days)]
-    artists = [("artist-1", "youtube", "views", day, -n, fetched) for n, day in enumerate(days)]
-    cities = [("artist-1", "youtube", "views", day, "FR", "", "Paris\tXI", n) for n, day in enumerate(days)]
+    tracks: list[Row] = [("track-1", "spotify", "streams", f"id {n}", day, n, fetched) for n, day in enumerate(days)]
+    artists: list[Row] = [("artist-1", "youtube", "views", day, -n, fetched) for n, day in enumerate(days)]
+    cities: list[Row] = [("artist-1", "youtube", "views", day, "FR", "", "Paris\tXI", n) for n, day in enumerate(days)]
     with warehouse.write() as conn:
         for table, rows in zip(TABLES, (places, tracks, artists, cities), strict=True):
             merge(conn, table, rows, columns=[column.name for column in table.columns])

@@ -53,7 +53,9 @@ def test_only_months_that_ended_before_the_age_go(warehouse: Warehouse, tmp_path
 
     archive(warehouse, tmp_path, before=MARCH, now=NOW, heard=silent)
 
-    day_of = {name: [column.name for column in table.columns].index(day.name) for name, (table, day) in ARCHIVED.items()}
+    day_of = {
+        name: [column.name for column in table.columns].index(day.name) for name, (table, day) in ARCHIVED.items()
+    }
     assert held(warehouse) == {
         table: [row for row in rows if row[day_of[table]] >= date(2024, 3, 1)] for table, rows in before.items()
     }
@@ -163,7 +165,9 @@ def test_a_row_that_changes_meanwhile_stays_and_is_archived_the_next_time(wareho
 
     [stayed] = held(warehouse)["track_audience"]
     assert stayed[-2:] == (-5, later)
-    assert [part.file for part in archive_all(warehouse, tmp_path).written] == ["track_audience/2024-02/part-0002.parquet"]
+    assert [part.file for part in archive_all(warehouse, tmp_path).written] == [
+        "track_audience/2024-02/part-0002.parquet"
+    ]
     restore(warehouse, tmp_path, heard=silent)
     assert stayed in held(warehouse)["track_audience"]
 
@@ -192,7 +196,9 @@ def test_a_table_and_months_can_be_restored_alone(warehouse: Warehouse, tmp_path
 
 
 @pytest.mark.parametrize("harm", ["changed", "cut off", "missing"])
-def test_a_damaged_file_is_named_and_nothing_is_restored(sqlite_warehouse: Warehouse, tmp_path: Path, harm: str) -> None:
+def test_a_damaged_file_is_named_and_nothing_is_restored(
+    sqlite_warehouse: Warehouse, tmp_path: Path, harm: str
+) -> None:
     fill(sqlite_warehouse)
     archive_all(sqlite_warehouse, tmp_path)
     path = tmp_path / FIRST_FILE
