@@ -23,6 +23,11 @@ from soundcharts_pipeline.storage.schema import metadata
 SERVICE = "warehouse"
 # How long a restore waits for transactions that use the tables.
 LOCK_TIMEOUT_SECONDS = 60
+# Revisions are numbered with leading zeros.
+REFUSE_NEWER = f"""DO $$ BEGIN
+IF (SELECT max(version_num) FROM {migrations.VERSION_TABLE}) > '{migrations.HEAD}' THEN
+RAISE EXCEPTION 'the backup was made by a later version of soundcharts-pipeline; upgrade it'; END IF; END $$;
+"""  # noqa: S608  # names of ours
 
 
 class ProgramMissing(StorageUnavailable):
@@ -63,7 +68,7 @@ def load(url: URL, path: Path) -> None:
                 target.stdin.write(first.encode())
                 shutil.copyfileobj(source.stdout, target.stdin)
             if source.returncode == 0:
-                target.stdin.write(b"COMMIT;\n")
+                target.stdin.write(f"RESET search_path;\n{REFUSE_NEWER}COMMIT;\n".encode())
             target.stdin.close()
         except BrokenPipeError:
             pass  # psql has ended, and says why

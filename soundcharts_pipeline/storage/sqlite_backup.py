@@ -9,7 +9,14 @@ import pyarrow as pa
 from sqlalchemy import URL
 
 from soundcharts_pipeline.storage import files, migrations
-from soundcharts_pipeline.storage.errors import SQLITE_BUSY, SQLITE_LOCKED, StorageBusy, explained, place
+from soundcharts_pipeline.storage.errors import (
+    SQLITE_BUSY,
+    SQLITE_LOCKED,
+    SchemaMismatch,
+    StorageBusy,
+    explained,
+    place,
+)
 from soundcharts_pipeline.storage.files import FileDamaged
 
 COPY_BYTES = 1 << 20
@@ -79,11 +86,14 @@ def _check(path: Path, what: str) -> None:
     try:
         with closing(sqlite3.connect(path)) as connection:
             found = connection.execute("PRAGMA integrity_check").fetchone()[0]
-            connection.execute(f"SELECT version_num FROM {migrations.VERSION_TABLE}").fetchone()  # noqa: S608  # a name
+            query = f"SELECT version_num FROM {migrations.VERSION_TABLE}"  # noqa: S608  # a name of ours
+            revision = connection.execute(query).fetchone()[0]
     except sqlite3.DatabaseError as error:
         found = str(error)
     if found != "ok":
         raise FileDamaged(f"{what} is not sound ({found}); nothing was changed. Take another backup")
+    if revision > migrations.HEAD:
+        raise SchemaMismatch(migrations.newer(what, revision) + ". Nothing was changed")
 
 
 @contextmanager

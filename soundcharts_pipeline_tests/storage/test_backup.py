@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from sqlalchemy import make_url, text
 
@@ -13,7 +14,7 @@ from soundcharts_pipeline.storage import files, migrations, postgres_backup, sql
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.backup import HoldsData, back_up, restore
 from soundcharts_pipeline.storage.bulk import merge
-from soundcharts_pipeline.storage.errors import StorageFull, StorageUnavailable
+from soundcharts_pipeline.storage.errors import StorageError, StorageFull, StorageUnavailable
 from soundcharts_pipeline.storage.files import FileDamaged
 from soundcharts_pipeline.storage.postgres_backup import ProgramMissing
 from soundcharts_pipeline.storage.warehouse import Warehouse
@@ -95,10 +96,32 @@ def test_a_backup_of_an_older_version_is_brought_up_to_date(warehouse: Warehouse
     assert rows_now(warehouse) == before
 
 
+def test_a_backup_of_a_newer_version_is_refused_and_nothing_changes(warehouse: Warehouse, tmp_path: Path) -> None:
+    fill(warehouse)
+    with warehouse.write() as conn:
+        conn.execute(text(f"UPDATE {migrations.VERSION_TABLE} SET version_num = '9999'"))
+    path = tmp_path / "newer"
+    if warehouse.dialect == "postgresql":
+        postgres_backup.dump(warehouse.url, path)
+    else:
+        # The program itself makes no such file.
+        warehouse.close()
+        with pa.CompressedOutputStream(str(path), "zstd") as packed:
+            packed.write(Path(warehouse.url.database or "").read_bytes())
+    with warehouse.write() as conn:
+        conn.execute(text(f"UPDATE {migrations.VERSION_TABLE} SET version_num = '{migrations.HEAD}'"))
+    before = whole_rows(warehouse)
+
+    with pytest.raises(StorageError, match="upgrade"):
+        restore(warehouse.url, path, replace=True)
+    assert rows_now(warehouse) == before
+
+
 def _dump_as_it_is(warehouse: Warehouse, path: Path) -> Path:
     if warehouse.dialect == "sqlite":
         sqlite_backup.dump(warehouse.url, path)
     else:
+        # The file is whole, and says nothing of tables that are not there.
         with pytest.raises(FileDamaged, match="lacks the rows of archived_months"):
             postgres_backup.dump(warehouse.url, path)
     return path
