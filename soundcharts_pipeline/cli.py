@@ -21,7 +21,9 @@ from soundcharts_pipeline.api.errors import (
     RateLimited,
     SoundchartsError,
 )
+from soundcharts_pipeline.cascade import CHART_CATALOG, DATABASE_BACKUP, RANKING_ARCHIVE, STORAGE_REPORT
 from soundcharts_pipeline.cli_charts import charts
+from soundcharts_pipeline.cli_operations import launch, restoring
 from soundcharts_pipeline.environment import read_environment
 from soundcharts_pipeline.settings import SettingsError
 from soundcharts_pipeline.storage.errors import StorageError
@@ -55,6 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(charts, name="charts")
+app.add_typer(restoring)
 
 
 def _day(text: str) -> date:
@@ -208,6 +211,30 @@ def doctor() -> None:
         if not finding.fine and code in (OK, FAILED):
             code = LIMITS if finding.subject == "quota" else _code_of(finding.error)
     raise typer.Exit(code)
+
+
+@app.command(epilog="Example: soundcharts-pipeline archive")
+def archive() -> None:
+    """Move rankings and series older than `archive_after_days` (charts.yaml) to Parquet files."""
+    _end([launch(RANKING_ARCHIVE)])
+
+
+@app.command(epilog="Example: soundcharts-pipeline backup")
+def backup() -> None:
+    """Back up the whole database, verified and compressed, into the data directory's `backups`."""
+    _end([launch(DATABASE_BACKUP)])
+
+
+@app.command(epilog="Example: soundcharts-pipeline report")
+def report() -> None:
+    """Measure the database: size, growth, forecast, slow queries. The UI shows the tables and the plot."""
+    _end([launch(STORAGE_REPORT)])
+
+
+@app.command(epilog="Example: soundcharts-pipeline catalog")
+def catalog() -> None:
+    """Save every chart that Soundcharts has. One call for the platforms, and one per 100 charts of each."""
+    _end([launch(CHART_CATALOG)])
 
 
 def main() -> None:

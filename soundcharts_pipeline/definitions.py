@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from soundcharts_pipeline.assets.artists import artist_audience_stage, artist_metadata_stage
+from soundcharts_pipeline.assets.operations import build_operations
 from soundcharts_pipeline.assets.rankings import ranking_stage
 from soundcharts_pipeline.assets.step import build_asset
 from soundcharts_pipeline.assets.tracks import track_audience_stage, track_metadata_stage
@@ -38,7 +39,7 @@ def build_definitions(
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = [build_asset(stage, settings, partitions) for stage in stages]
     return dg.Definitions(
-        assets=[*assets, *freshness_specs(settings)],
+        assets=[*assets, *build_operations(settings.operations), *freshness_specs(settings)],
         jobs=build_jobs(),
         schedules=build_schedules(settings),
         sensors=build_sensors(settings),

@@ -16,7 +16,7 @@ from rich.console import Console
 from soundcharts_pipeline.dead_runs import process_tags
 from soundcharts_pipeline.environment import Environment, project_folder
 from soundcharts_pipeline.failures import CAUSE, KIND
-from soundcharts_pipeline.jobs import FULL_SYNC
+from soundcharts_pipeline.jobs import FULL_SYNC, OPERATIONS
 from soundcharts_pipeline.partitions import ChartSpan
 from soundcharts_pipeline.progress import shown_progress
 from soundcharts_pipeline.run_requests import CHART_TAG, TRIGGER_TAG, asset_key
@@ -87,19 +87,37 @@ def run_span(
     definitions: dg.Definitions, warehouse: Warehouse, span: ChartSpan, keys: Sequence[str], console: Console
 ) -> Outcome:
     """One run of the given assets over the span; returns when it has ended, raises KeyboardInterrupt after Ctrl-C."""
-    job = definitions.resolve_job_def(FULL_SYNC)
     run_id = str(uuid.uuid4())
+    with shown_progress(warehouse, run_id, keys, console):
+        result = _execute(definitions, FULL_SYNC, run_id, keys, {**span.tags, CHART_TAG: span.slug})
+    return _outcome(result)
+
+
+def run_operation(definitions: dg.Definitions, asset: str) -> tuple[Outcome, dict[str, str]]:
+    """One run of a housekeeping asset, and what it recorded, less what is a table or a picture."""
+    result = _execute(definitions, OPERATIONS[asset], str(uuid.uuid4()), [asset], {})
+    facts: dict[str, str] = {}
+    for event in result.all_events:
+        if event.is_step_materialization:
+            recorded = event.step_materialization_data.materialization.metadata
+            plain = {n: v for n, v in recorded.items() if not isinstance(v, dg.MarkdownMetadataValue)}
+            facts |= {n: f"{v.value:,}" if isinstance(v.value, int) else str(v.value) for n, v in plain.items()}
+    return _outcome(result), facts
+
+
+def _execute(
+    definitions: dg.Definitions, job: str, run_id: str, keys: Sequence[str], tags: Mapping[str, str]
+) -> dg.ExecuteInProcessResult:
     with open_instance() as instance:
         try:
-            with shown_progress(warehouse, run_id, keys, console):
-                result = job.execute_in_process(
-                    run_config=QUIET,
-                    instance=instance,
-                    asset_selection=[asset_key(key) for key in keys],
-                    tags={**span.tags, CHART_TAG: span.slug, TRIGGER_TAG: "cli", **process_tags()},
-                    raise_on_error=False,
-                    run_id=run_id,
-                )
+            result = definitions.resolve_job_def(job).execute_in_process(
+                run_config=QUIET,
+                instance=instance,
+                asset_selection=[asset_key(key) for key in keys],
+                tags={**tags, TRIGGER_TAG: "cli", **process_tags()},
+                raise_on_error=False,
+                run_id=run_id,
+            )
         except (KeyboardInterrupt, DagsterExecutionInterruptedError):
             run = instance.get_run_by_id(run_id)
             if run and not run.is_finished:
@@ -107,8 +125,12 @@ def run_span(
             raise KeyboardInterrupt from None
     if any(_is_interruption(event) for event in result.all_events):
         raise KeyboardInterrupt
+    return result
+
+
+def _outcome(result: dg.ExecuteInProcessResult) -> Outcome:
     failures = [_failure(event) for event in result.all_events if event.is_step_failure]
-    return Outcome(run_id, result.success, failures, sum(_calls(result.all_events).values()))
+    return Outcome(result.run_id, result.success, failures, sum(_calls(result.all_events).values()))
 
 
 def _is_interruption(event: dg.DagsterEvent) -> bool:

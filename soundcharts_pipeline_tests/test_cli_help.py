@@ -10,6 +10,7 @@ from soundcharts_pipeline_tests.command_line import Done, run, run_each
 COMMANDS = [
     "",
     *("demo", "simulate", "plan", "sync", "dev", "doctor"),
+    *("archive", "restore-archive", "backup", "restore", "report", "catalog"),
     *("charts", "charts list", "charts search", "charts add", "charts remove"),
 ]
 

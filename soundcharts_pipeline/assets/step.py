@@ -24,7 +24,7 @@ from soundcharts_pipeline.partitions import ChartSpan, partition_key, spans_of
 from soundcharts_pipeline.resources import SoundchartsResource, WarehouseResource
 from soundcharts_pipeline.settings import ChartSettings, Settings
 from soundcharts_pipeline.storage.errors import StorageError
-from soundcharts_pipeline.storage.summaries import Preview
+from soundcharts_pipeline.storage.summaries import Preview, archived_days
 from soundcharts_pipeline.storage.worklists import ChartDays
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.report import SyncReport
@@ -35,6 +35,8 @@ Metadata = dict[str, Any]
 # A day recorded while its step goes on is recorded once more at the step's end, 16 to 50 ms an event. Steps of less
 # than this are not worth that.
 RECORD_SECONDS = 30.0
+NOTHING = "Soundcharts has nothing for this day"
+ARCHIVED = "this day is in the archive: `soundcharts-pipeline restore-archive` brings it back, without a call"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,12 +155,13 @@ class _Step:
     ) -> dict[str, Metadata]:
         spent = {} if report is None else _spent(report, len(days))
         with self._ctx.warehouse.read() as conn:
+            archived = archived_days(conn, ChartDays(span.slug, span.first, span.last))
             rows = self._stage.rows(conn, ChartDays(span.slug, span.first, span.last), chart)
             return {
                 partition_key(span.slug, day): {
                     "dagster/partition_row_count": rows.get(day, 0),
                     **spent,
-                    **({} if rows.get(day) else {"empty": "Soundcharts has nothing for this day"}),
+                    **({} if rows.get(day) else {"empty": ARCHIVED if day in archived else NOTHING}),
                     "preview": as_markdown(self._stage.preview(conn, span.slug, day)),
                 }
                 for day in days

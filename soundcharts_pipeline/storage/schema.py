@@ -341,3 +341,23 @@ rate_slots = Table(
     Column("calls", Integer, nullable=False),
     comment="Calls taken in one moment of the last minute (a quarter of a second that ends then)",
 )
+
+archived_months = Table(
+    "archived_months",
+    metadata,
+    _key("table_name"),
+    _key("month", Date),
+    Column("archived_at", UtcDateTime, nullable=False),
+    comment="One month of one table (month: its first day) whose rows are, all or some, in the archive's files",
+)
+
+storage_sizes = Table(
+    "storage_sizes",
+    metadata,
+    _key("reported_at", UtcDateTime),
+    _key("table_name"),
+    Column("rows", BigInteger, nullable=False),
+    Column("table_bytes", BigInteger, nullable=False),
+    Column("index_bytes", BigInteger, nullable=False),
+    comment="How large one table was when a storage report was made",
+)

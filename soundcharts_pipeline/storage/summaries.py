@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Date, Select, String, Table, and_, cast, func, literal, select, type_coerce
+from sqlalchemy import Connection, Date, Select, String, Table, and_, cast, exists, func, literal, select, type_coerce
 from sqlalchemy import case as sql_case
 
 from soundcharts_pipeline.storage import schema as s
@@ -54,6 +54,18 @@ def audience_rows(conn: Connection, days: ChartDays, entity: str, platform: str,
     first = _days_before(conn, ranked.c.rank_date, history_days - 1)
     query = history.where(points.c.platform == platform, points.c.date.between(first, ranked.c.rank_date))
     return _by_day(conn, query.group_by(ranked.c.rank_date))
+
+
+def archived_days(conn: Connection, days: ChartDays) -> set[date]:
+    """Days whose ranking was saved here and is in the archive now."""
+    d, r, a = s.ranking_days, s.chart_rankings, s.archived_months
+    months = set(conn.scalars(select(a.c.month).where(a.c.table_name == r.name)))
+    if not months:
+        return set()
+    here = exists().where(r.c.chart_slug == d.c.chart_slug, r.c.rank_date == d.c.rank_date)
+    of_chart = and_(d.c.chart_slug == days.slug, d.c.rank_date.between(days.first, days.last))
+    saved = conn.scalars(select(d.c.rank_date).where(of_chart, d.c.saved_at.is_not(None), ~here))
+    return {day for day in saved if day.replace(day=1) in months}
 
 
 def ranking_preview(conn: Connection, slug: str, day: date) -> Preview:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, and_, exists, or_, select
 
+from soundcharts_pipeline.models import Chart
 from soundcharts_pipeline.storage import schema as s
 
 # `tombstones.scope` of an entity's metadata; a series is noted as "platform/metric".
@@ -179,6 +180,11 @@ def fact(conn: Connection, name: str) -> str | None:
 def chart_slugs(conn: Connection) -> list[str]:
     """Slugs of every chart met so far, in rankings or in the catalogue."""
     return list(conn.scalars(select(s.charts.c.slug).order_by(s.charts.c.slug)))
+
+
+def saved_charts(conn: Connection) -> list[Chart]:
+    """Every chart met so far."""
+    return [Chart(**row._mapping) for row in conn.execute(select(s.charts))]
 
 
 def ranked(days: ChartDays) -> Select[Any]:
