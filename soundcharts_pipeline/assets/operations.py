@@ -14,7 +14,7 @@ from soundcharts_pipeline.failures import USER_ERRORS, failure_of
 from soundcharts_pipeline.housekeeping import Housekeeping
 from soundcharts_pipeline.reports.size_plot import size_plot
 from soundcharts_pipeline.resources import SoundchartsResource, WarehouseResource
-from soundcharts_pipeline.storage import schema
+from soundcharts_pipeline.storage import bookkeeping, schema
 from soundcharts_pipeline.storage.manifest import Part
 from soundcharts_pipeline.storage.report import StorageReport, TableSize, make_report
 from soundcharts_pipeline.storage.summaries import Preview
@@ -110,8 +110,8 @@ def _storage_report() -> dg.AssetsDefinition:
             "Makes no call. Reads every table once."
         ),
         metadata={
-            "dagster/table_name": schema.storage_sizes.name,
-            "dagster/column_schema": column_schema(schema.storage_sizes),
+            "dagster/table_name": bookkeeping.storage_sizes.name,
+            "dagster/column_schema": column_schema(bookkeeping.storage_sizes),
         },
         group_name=GROUP,
         owners=OWNERS,

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Column, Table, select
 
+from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import files, parquet_files
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.bulk import insert_missing, remove
@@ -119,7 +120,7 @@ class _Archiving:
             for start in range(0, len(rows), self._batch):
                 with self._warehouse.write() as conn:
                     noted = [(part.table, part.first_day, self._now)]
-                    insert_missing(conn, s.archived_months, noted, columns=["table_name", "month", "archived_at"])
+                    insert_missing(conn, b.archived_months, noted, columns=["table_name", "month", "archived_at"])
                     gone += remove(conn, table, rows[start : start + self._batch], columns=columns)
                 self._heard(f"{part.file}: {gone:,} of {part.rows:,} rows deleted from the warehouse")
         self.manifest.mark(part, removed=True)
@@ -175,7 +176,7 @@ def _restore(warehouse: Warehouse, manifest: Manifest, part: Part, report: Resto
             back = insert_missing(conn, table, rows, columns=columns)
         report.restored[part.table] = report.restored.get(part.table, 0) + back
     report.files += 1
-    t = s.archived_months
+    t = b.archived_months
     with warehouse.write() as conn:
         conn.execute(t.delete().where(t.c.table_name == part.table, t.c.month == part.first_day))
 

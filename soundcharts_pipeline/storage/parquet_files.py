@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from sqlalchemy import BigInteger, Column, Date, Integer, String, Table
 
 from soundcharts_pipeline.storage import rendering
+from soundcharts_pipeline.storage.columns import UtcDateTime
 from soundcharts_pipeline.storage.files import FileDamaged
-from soundcharts_pipeline.storage.schema import UtcDateTime
 
 Rows = Sequence[Sequence[Any]]
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage import summaries, worklists
 from soundcharts_pipeline.storage.bulk import merge
@@ -88,7 +89,7 @@ def make_report(warehouse: Warehouse, now: datetime) -> StorageReport:
     columns = ["reported_at", "table_name", "rows", "table_bytes", "index_bytes"]
     rows = [(now, size.table, size.rows, size.table_bytes, size.index_bytes) for size in sizes]
     with warehouse.write() as conn:
-        merge(conn, s.storage_sizes, rows, columns=columns)
+        merge(conn, b.storage_sizes, rows, columns=columns)
     return StorageReport(
         sizes=sizes,
         earlier=earlier,
@@ -119,7 +120,7 @@ def forecast(totals: Sequence[tuple[datetime, int]], free_bytes: int | None) -> 
 
 def _history(conn: Connection) -> tuple[datetime | None, dict[str, TableSize], list[tuple[datetime, int]]]:
     """When the last report was made, what it found, and the total of every report."""
-    t = s.storage_sizes
+    t = b.storage_sizes
     size = func.sum(t.c.table_bytes + t.c.index_bytes)
     found = conn.execute(select(t.c.reported_at, size).group_by(t.c.reported_at).order_by(t.c.reported_at))
     totals = [(at, int(total)) for at, total in found]

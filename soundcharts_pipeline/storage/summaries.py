@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Date, Select, String, Table, and_, cast, exists, func, literal, select, type_coerce
 from sqlalchemy import case as sql_case
 
+from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.worklists import ChartDays
 
@@ -58,7 +59,7 @@ def audience_rows(conn: Connection, days: ChartDays, entity: str, platform: str,
 
 def archived_days(conn: Connection, days: ChartDays) -> set[date]:
     """Days whose ranking was saved here and is in the archive now."""
-    d, r, a = s.ranking_days, s.chart_rankings, s.archived_months
+    d, r, a = s.ranking_days, s.chart_rankings, b.archived_months
     months = set(conn.scalars(select(a.c.month).where(a.c.table_name == r.name)))
     if not months:
         return set()
@@ -187,5 +188,5 @@ def totals(conn: Connection) -> dict[str, int]:
         for platform, count in conn.execute(by_platform):
             found[f"{noun} audience points, {platform}"] = count
     found["cities and countries"] = int(conn.scalar(select(func.count()).select_from(s.artist_audience_geo)) or 0)
-    found["calls spent"] = int(conn.scalar(select(func.sum(s.api_usage.c.calls))) or 0)
+    found["calls spent"] = int(conn.scalar(select(func.sum(b.api_usage.c.calls))) or 0)
     return found

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, and_, exists, or_, select
 
 from soundcharts_pipeline.models import Chart
+from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
 
 # `tombstones.scope` of an entity's metadata; a series is noted as "platform/metric".
@@ -131,7 +132,7 @@ def release_dates(conn: Connection, days: ChartDays) -> dict[str, date]:
 
 def asks_of(conn: Connection, entity: str, platform: str, metric: str, uuids: Among) -> dict[str, list[AskRow]]:
     """Answered windows of one series, by entity."""
-    t = s.audience_asks
+    t = b.audience_asks
     query = select(t.c.uuid, t.c.start_date, t.c.end_date, t.c.settled_date, t.c.asked_at).where(
         t.c.entity == entity, t.c.platform == platform, t.c.metric == metric, t.c.uuid.in_(uuids)
     )
@@ -143,7 +144,7 @@ def asks_of(conn: Connection, entity: str, platform: str, metric: str, uuids: Am
 
 def buried(conn: Connection, uuids: Among, entity: str, scope: str, *, after: datetime) -> dict[str, str]:
     """Those of the entities that have a tombstone which is still young, and why."""
-    t = s.tombstones
+    t = b.tombstones
     query = select(t.c.uuid, t.c.reason).where(
         t.c.entity == entity, t.c.scope == scope, t.c.noted_at >= after, t.c.uuid.in_(uuids)
     )
@@ -160,21 +161,21 @@ def with_points(conn: Connection, entity: str, platform: str, metric: str, uuids
 
 def progress_of(conn: Connection, run_id: str) -> dict[str, tuple[int, int]]:
     """(done, total) of every step of a run that has begun."""
-    t = s.sync_progress
+    t = b.sync_progress
     rows = conn.execute(select(t.c.step, t.c.done, t.c.total).where(t.c.run_id == run_id))
     return {row.step: (row.done, row.total) for row in rows}
 
 
 def last_progress(conn: Connection, run_id: str) -> datetime | None:
     """When a run last saved how far it is."""
-    t = s.sync_progress
+    t = b.sync_progress
     query = select(t.c.updated_at).where(t.c.run_id == run_id).order_by(t.c.updated_at.desc()).limit(1)
     return conn.scalar(query)
 
 
 def fact(conn: Connection, name: str) -> str | None:
     """What was learnt once about the API."""
-    return conn.scalar(select(s.facts.c.value).where(s.facts.c.name == name))
+    return conn.scalar(select(b.facts.c.value).where(b.facts.c.name == name))
 
 
 def chart_slugs(conn: Connection) -> list[str]:
@@ -205,12 +206,12 @@ def entities(days: ChartDays, entity: str) -> Select[Any]:
 
 
 def _gone(entity: str, uuid: Any) -> Any:
-    t = s.tombstones
+    t = b.tombstones
     return exists().where(t.c.entity == entity, t.c.uuid == uuid, t.c.scope == METADATA, t.c.reason == GONE)
 
 
 def _due(conn: Connection, table: Table, entity: str, among: Among, missing: Any, stale_before: datetime) -> list[str]:
-    t = s.tombstones
+    t = b.tombstones
     buried_ = exists().where(
         and_(t.c.entity == entity, t.c.uuid == table.c.uuid, t.c.scope == METADATA, t.c.noted_at >= stale_before)
     )

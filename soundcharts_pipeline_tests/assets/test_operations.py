@@ -15,6 +15,7 @@ from soundcharts_pipeline.housekeeping import Housekeeping
 from soundcharts_pipeline.jobs import OPERATIONS
 from soundcharts_pipeline.partitions import ChartSpan, span_of_tags
 from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.archive import restore
 from soundcharts_pipeline_tests.assets.recorded import checks_of, facts_of, failures_of
@@ -124,7 +125,7 @@ def test_a_storage_report_has_a_table_a_picture_and_the_growth(project: Project)
     assert first["forecast"] == "needs two reports, a day or more apart"
     assert project.run(project.span(1)).success
     with project.warehouse.write() as conn:
-        t = s.storage_sizes
+        t = b.storage_sizes
         conn.execute(t.update().values(reported_at=datetime.now(UTC) - timedelta(days=10)))
     second = recorded(project, STORAGE_REPORT)
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import update
 
+from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import files
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.archive import ARCHIVED, ArchiveReport, archive, restore
@@ -60,7 +61,7 @@ def test_only_months_that_ended_before_the_age_go(warehouse: Warehouse, tmp_path
         table: [row for row in rows if row[day_of[table]] >= date(2024, 3, 1)] for table, rows in before.items()
     }
     with warehouse.read() as conn:
-        months = {(row.table_name, row.month) for row in conn.execute(s.archived_months.select())}
+        months = {(row.table_name, row.month) for row in conn.execute(b.archived_months.select())}
     assert months == {(name, date(2024, month, 1)) for name in ARCHIVED for month in (1, 2)}
 
 
