@@ -50,7 +50,7 @@ def _schedule(settings: Settings, chart: ChartSettings, name: str) -> dg.Schedul
             with ctx.warehouse.write() as conn:
                 note_source(ctx, conn, soundcharts.source)
         except USER_ERRORS as error:
-            raise failure_of(error) from None
+            raise failure_of(error) from error
         return _requests(context.instance, chart, keys, published, settings.max_partitions_per_run)
 
     return tick

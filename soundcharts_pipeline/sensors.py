@@ -143,7 +143,7 @@ def _healing_sensor(settings: Settings) -> dg.SensorDefinition:
         try:
             fail_dead_runs(context.instance, database.warehouse, now)
         except USER_ERRORS as error:
-            raise failure_of(error) from None
+            raise failure_of(error) from error
         horizon = max((chart.heal_days for chart in settings.charts.values()), default=0)
         busy = spans_in_flight(context.instance)
         ended = ended_runs(context.instance, now - timedelta(days=horizon))
@@ -156,7 +156,7 @@ def _healing_sensor(settings: Settings) -> dg.SensorDefinition:
             try:
                 published = _published(database, chart, now, materialized[RANKINGS][chart.slug])
             except USER_ERRORS as error:
-                raise failure_of(error) from None
+                raise failure_of(error) from error
             missing = {key: set(published) - materialized[key][chart.slug] for key in scheduled_keys(settings, chart)}
             for span, keys in _lost(chart, published, missing):
                 again = next_try(span, ended)
