@@ -22,6 +22,7 @@ from soundcharts_pipeline.api.errors import (
     SoundchartsError,
 )
 from soundcharts_pipeline.cli_charts import charts
+from soundcharts_pipeline.cli_notify import notify_test
 from soundcharts_pipeline.environment import read_environment
 from soundcharts_pipeline.settings import SettingsError
 from soundcharts_pipeline.storage.errors import StorageError
@@ -56,6 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(charts, name="charts")
+app.command("notify-test", epilog="Example: soundcharts-pipeline notify-test")(notify_test)
 
 
 def _day(text: str) -> date:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from soundcharts_pipeline.alerts import build_alert_sensor
 from soundcharts_pipeline.assets.artists import artist_audience_stage, artist_metadata_stage
 from soundcharts_pipeline.assets.rankings import ranking_stage
 from soundcharts_pipeline.assets.step import build_asset
@@ -41,7 +42,7 @@ def build_definitions(
         assets=[*assets, *freshness_specs(settings)],
         jobs=build_jobs(),
         schedules=build_schedules(settings),
-        sensors=build_sensors(settings),
+        sensors=[*build_sensors(settings), build_alert_sensor(settings)],
         resources={
             "soundcharts": SoundchartsResource(endpoints=settings.endpoints),
             "database": WarehouseResource(),

@@ -18,6 +18,7 @@ from soundcharts_pipeline.run_requests import (
     ended_runs,
     materialized_days,
     next_try,
+    queue_note,
     request_run,
     spans_in_flight,
 )
@@ -168,6 +169,8 @@ def _healing_sensor(settings: Settings) -> dg.SensorDefinition:
                     parts = span.split(settings.max_partitions_per_run)
                     requests += [request_run(FULL_SYNC, part, keys, "healing_sensor") for part in parts]
         reason = "; ".join(notes) or "no published chart-day is missing"
+        if waiting := queue_note(context.instance):
+            reason = f"{reason}; {waiting}"
         return dg.SensorResult(run_requests=requests, skip_reason=None if requests else reason)
 
     return healing_sensor

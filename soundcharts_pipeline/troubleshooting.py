@@ -65,8 +65,8 @@ TROUBLES: Mapping[str, Trouble] = {
     ),
     "RateLimited": Trouble(
         "Rate limit exceeded",
-        "Soundcharts kept refusing calls because the account makes too many in a minute. All runs of one database share "
-        "their count, so somebody else uses the account, or a second database does.",
+        "Soundcharts kept refusing calls because the account makes too many in a minute. All runs of one database "
+        "share their count, so somebody else uses the account, or a second database does.",
         "Set SOUNDCHARTS_CALLS_PER_MINUTE to your share of the account and start the daemon again; the healing sensor "
         "asks for the rest.",
         shared=True,
@@ -100,8 +100,8 @@ TROUBLES: Mapping[str, Trouble] = {
     ),
     NOT_RUN: Trouble(
         "Error in a previous step",
-        "The step was not started, because one above it failed in the same run. What is wrong stands with the step that "
-        "failed.",
+        "The step was not started, because one above it failed in the same run. What is wrong stands with the step "
+        "that failed.",
         "Mend that one first, then run `soundcharts-pipeline sync SLUG --date DAY`: steps that succeeded cost no call.",
     ),
     "UpstreamMissing": Trouble(
@@ -112,9 +112,10 @@ TROUBLES: Mapping[str, Trouble] = {
     ),
     "StorageFull": Trouble(
         "Disk full",
-        "The disk of the database has no room for what was fetched. The transaction was taken back, so the data is "
-        "whole.",
-        "Make room there; `soundcharts-pipeline doctor` names the database, and the healing sensor runs the days again.",
+        "The disk of the database has no room for what was fetched. The transaction was taken back, so the data "
+        "is whole.",
+        "Make room there; `soundcharts-pipeline doctor` names the database, and the healing sensor runs the days "
+        "again.",
         shared=True,
     ),
     "NotPublished": Trouble(
@@ -162,8 +163,8 @@ TROUBLES: Mapping[str, Trouble] = {
     ),
     "BadRequest": Trouble(
         "Question refused",
-        "Soundcharts does not understand the question. A platform code, a day or a path of `endpoints` in charts.yaml is "
-        "not what it expects.",
+        "Soundcharts does not understand the question. A platform code, a day or a path of `endpoints` in charts.yaml "
+        "is not what it expects.",
         "Compare the path in the message with docs/api.md, and correct charts.yaml.",
     ),
     "IncompleteAnswer": Trouble(
@@ -186,8 +187,8 @@ TROUBLES: Mapping[str, Trouble] = {
     ),
     "StorageBusy": Trouble(
         "Database busy",
-        "Another process held the database for longer than a minute. The transaction was taken back, so nothing is half "
-        "saved.",
+        "Another process held the database for longer than a minute. The transaction was taken back, so nothing is "
+        "half saved.",
         "Find out what holds it (a backup, a BI tool, a network disk), then run the day again; with many processes use "
         "PostgreSQL (docs/background-runs.md).",
     ),
@@ -219,8 +220,8 @@ TROUBLES: Mapping[str, Trouble] = {
     QUOTA_LOW: Trouble(
         "Quota low",
         "Fewer billed calls are left in this term than SOUNDCHARTS_NOTIFY_QUOTA. At zero every run stops where it is.",
-        "See what the charts cost with `soundcharts-pipeline plan SLUG`, then drop platforms or charts, or buy a larger "
-        "plan.",
+        "See what the charts cost with `soundcharts-pipeline plan SLUG`, then drop platforms or charts, or buy a "
+        "larger plan.",
         shared=True,
     ),
     CHECK_FAILED: Trouble(
