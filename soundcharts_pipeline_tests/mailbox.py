@@ -75,7 +75,7 @@ def mail_server() -> Iterator[Mailbox]:
 
 
 @contextmanager
-def _serving(server: socketserver.ThreadingTCPServer) -> Iterator[int]:
+def _serving(server: ThreadingHTTPServer | socketserver.ThreadingTCPServer) -> Iterator[int]:
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
