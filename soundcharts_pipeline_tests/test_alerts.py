@@ -11,11 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
-from dagster._core.remote_origin import (
-    ManagedGrpcPythonEnvCodeLocationOrigin,
-    RemoteInstigatorOrigin,
-    RemoteRepositoryOrigin,
-)
+from dagster._core.remote_origin import RemoteInstigatorOrigin
 from dagster._core.scheduler.instigation import (
     InstigatorState,
     InstigatorStatus,
@@ -24,7 +20,6 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster_shared.error import SerializableErrorInfo
 
 from soundcharts_pipeline.dead_runs import PID_TAG, fail_dead_runs, process_tags
@@ -279,10 +274,9 @@ def _alerts(warehouse: Warehouse) -> list[alerts.Alert]:
 
 def _keep_tick(instance: dg.DagsterInstance, status: TickStatus, error: SerializableErrorInfo | None) -> None:
     """The record that the daemon makes of a tick."""
-    target = LoadableTargetOrigin(module_name="soundcharts_pipeline.definitions")
-    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, location_name="soundcharts_pipeline")
-    origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "__repository__"), "sync_viral_50_global")
-    state = InstigatorState(origin, InstigatorType.SCHEDULE, InstigatorStatus.RUNNING, ScheduleInstigatorData("0 2 * * *"))
+    origin = RemoteInstigatorOrigin(repository_origin(), "sync_viral_50_global")
+    data = ScheduleInstigatorData("0 2 * * *")
+    state = InstigatorState(origin, InstigatorType.SCHEDULE, InstigatorStatus.RUNNING, data)
     if not instance.all_instigator_state():
         instance.add_instigator_state(state)
     instance.create_tick(
