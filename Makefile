@@ -1,6 +1,10 @@
 # Every target works on a bare machine with python3 >= 3.11: the first one makes .venv from the hashed lock.
 PYTHON ?= python3
 BIN := .venv/bin
+BENCH := .venv-bench/bin
+
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
+	--custom-compile-command 'make lock'
 
 .PHONY: demo test dev check bench lock clean
 
@@ -20,21 +24,26 @@ check: .venv/installed
 	$(BIN)/dagster definitions validate
 
 # By hand, on a machine with nothing else to do; benchmarks/README.md has figures to compare with.
-bench: .venv/installed
-	$(BIN)/python benchmarks/limiter.py --processes 1
-	$(BIN)/python benchmarks/limiter.py --processes 4
+bench: .venv-bench/installed
+	$(BENCH)/python benchmarks/limiter.py --processes 1
+	$(BENCH)/python benchmarks/limiter.py --processes 4
+	$(BENCH)/python -m benchmarks.peers
+	$(BENCH)/python -m benchmarks.floor
 
+# `python -m venv` and a hashed lock: everything for the pipeline, or that and what the benchmarks compare with.
 .venv/installed: requirements.lock pyproject.toml
+.venv-bench/installed: requirements-bench.lock pyproject.toml
+.venv/installed .venv-bench/installed:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("python3 >= 3.11 is needed; set PYTHON=/path/to/one")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Needs uv. The lock names no registry: the machine's own settings say where packages come from.
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
-		--extra dev pyproject.toml --output-file requirements.lock
+	$(COMPILE) --extra dev pyproject.toml --output-file requirements.lock
+	$(COMPILE) --extra dev --extra bench --constraint requirements.lock pyproject.toml --output-file requirements-bench.lock
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

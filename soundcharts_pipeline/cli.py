@@ -1,6 +1,6 @@
 """`soundcharts-pipeline`: arguments to calls, nothing else.
 
-Exit codes: 0 ok, 1 failed, 2 bad use, 3 credentials, 4 quota or rate limit, 130 interrupted (Ctrl-C, SIGTERM).
+Exit codes: 0 ok, 1 failed, 2 bad use, 3 credentials, 4 quota, budget or rate limit, 130 interrupted (Ctrl-C, SIGTERM).
 Dagster is imported by the commands that launch it: it takes two seconds, and `charts list` need not wait for it.
 """
 
@@ -49,7 +49,7 @@ app = typer.Typer(
     help="Soundcharts charts, tracks, artists and audience series, complete and current in your own database.",
     epilog=(
         "Example: soundcharts-pipeline demo\n\n"
-        "Exit codes: 0 ok, 1 failed, 2 bad use, 3 credentials, 4 quota or rate limit, 130 interrupted"
+        "Exit codes: 0 ok, 1 failed, 2 bad use, 3 credentials, 4 quota, budget or rate limit, 130 interrupted"
     ),
     no_args_is_help=True,
     add_completion=False,

@@ -220,7 +220,7 @@ class RatePermit(NamedTuple):
 class RateGrant:
     """What a process may send now: calls numbered from `first`, `age` seconds after they were counted, when
     `under_way` billed calls may have been on their way. Or none of them, and how many seconds to wait before asking
-    again; or `short`: no billed call is certain to be left above the reserve."""
+    again; `short`: because no billed call is certain to be left above the reserve."""
 
     first: int = 0
     calls: int = 0

@@ -37,10 +37,13 @@ def asset_key(key: str) -> dg.AssetKey:
     return dg.AssetKey(key.split("/"))
 
 
-def request_run(job: str, span: ChartSpan, keys: Iterable[str], trigger: str) -> dg.RunRequest:
+def request_run(
+    job: str, span: ChartSpan, keys: Iterable[str], trigger: str, *, run_key: str | None = None
+) -> dg.RunRequest:
     """One run for the whole span; a single day is a range too (a partition key of two dimensions makes Dagster warn
     of its own tags)."""
     return dg.RunRequest(
+        run_key=run_key,
         job_name=job,
         asset_selection=[asset_key(key) for key in keys],
         tags={**span.tags, CHART_TAG: span.slug, TRIGGER_TAG: trigger},

@@ -67,4 +67,5 @@ def _requests(
     span = ChartSpan(chart.slug, missing[0], missing[-1])
     if any_overlap(span, spans_in_flight(instance)):
         return dg.SkipReason(f"{span} is already queued or running")
-    return [request_run(FULL_SYNC, part, keys, "schedule") for part in span.split(most)]
+    # Of several requests of one tick Dagster wants each to be named. The names count within the tick alone.
+    return [request_run(FULL_SYNC, part, keys, "schedule", run_key=str(part)) for part in span.split(most)]

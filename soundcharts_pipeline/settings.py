@@ -279,11 +279,12 @@ _TOP_READERS: Mapping[str, Reader] = dict.fromkeys(
     ("defaults", "charts", "endpoints", "max_partitions_per_run"), _entry
 )
 
-_CHART = Form(name="a chart", example="- slug: global-28", required=("slug",))
+_OF_THE_FILE = {"max_partitions_per_run": "write it at the top level of the file, for it holds for all charts"}
+_CHART = Form(name="a chart", example="- slug: global-28", required=("slug",), elsewhere=_OF_THE_FILE)
 _DEFAULTS = Form(
     name="defaults",
     example="active: true",
-    elsewhere=dict.fromkeys(("slug", "name"), "write it on a chart, under 'charts:'"),
+    elsewhere=dict.fromkeys(("slug", "name"), "write it on a chart, under 'charts:'") | _OF_THE_FILE,
 )
 _ENDPOINTS = Form(name="endpoints", example="ranking: /api/v2.14/chart/song/{slug}/ranking/{datetime}")
 _TOP = Form(

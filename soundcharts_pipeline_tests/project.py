@@ -64,9 +64,14 @@ class Project:
         return ChartSpan(slug, last - timedelta(days=days - 1), last)
 
     def run(
-        self, span: ChartSpan, keys: Iterable[str] | None = None, *, job: str = FULL_SYNC
+        self,
+        span: ChartSpan,
+        keys: Iterable[str] | None = None,
+        *,
+        job: str = FULL_SYNC,
+        resources: Mapping[str, object] | None = None,
     ) -> dg.ExecuteInProcessResult:
-        """One run over the span, of the whole job or of some assets."""
+        """One run over the span, of the whole job or of some assets; `resources` as in the launchpad."""
         selection = None if keys is None else [asset_key(key) for key in keys]
         tags = span.tags if span.first != span.last else {}
         return self.definitions.resolve_job_def(job).execute_in_process(
@@ -75,7 +80,10 @@ class Project:
             partition_key=None if tags else span.keys[0],
             tags=tags,
             raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "resources": dict(resources or {}),
+            },
         )
 
     def perform(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
@@ -155,6 +163,7 @@ def open_project(
     monkeypatch: pytest.MonkeyPatch,
     *charts: ChartSettings,
     hasty: bool = False,
+    max_partitions_per_run: int | None = None,
     instance: dg.DagsterInstance | None = None,
 ) -> Iterator[Project]:
     """A project for these charts (by default one), on an instance of its own if none is given; resources read the
@@ -162,7 +171,7 @@ def open_project(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     of_slugs = {one.slug: one for one in charts or (chart(),)}
-    settings = Settings(of_slugs)
+    settings = Settings(of_slugs, max_partitions_per_run=max_partitions_per_run)
     resources = {"soundcharts": HastySoundcharts()} if hasty else None
     with (
         nullcontext(instance) if instance else dg.DagsterInstance.ephemeral() as used,

@@ -112,6 +112,20 @@ def test_an_exhausted_quota_says_what_remains_and_that_a_later_run_resumes(saved
     assert done.says("audience windows are still to do", "0 billed calls are left", "what was saved stays", "resumes")
     resumed = saved.sync(2)
     assert resumed.code == 0
+    assert {question.split("?")[0] for question in saved.simulator.counters.repeated} <= {"GET /api/v2/team/usage"}
+
+
+def test_a_spent_budget_is_told_once_with_what_remains_of_each_asset_and_a_later_run_resumes(saved: Saved) -> None:
+    billed = saved.simulator.counters.billed
+
+    done = run(saved.environ, "sync", SLUG, "--date", f"{saved.day(6)}", "--budget", "15")
+
+    assert done.code == 4
+    assert saved.simulator.counters.billed - billed == 15
+    assert done.says("track_audience/spotify: ", "artist_audience/instagram: ", "audience windows are still to do")
+    assert done.text.count("the budget of this run is spent: 15 of 15 billed calls") == 1
+    assert done.text.count("Not complete") == 1
+    assert saved.sync(6).code == 0
     assert saved.simulator.counters.repeats == 0
 
 

@@ -160,3 +160,14 @@ def test_two_slugs_that_differ_in_punctuation_alone_have_a_schedule_each() -> No
     charts = {slug: small_chart(slug) for slug in ("top-10", "top_10")}
     schedules = build_definitions(Settings(charts)).get_repository_def().schedule_defs
     assert {schedule.tags["soundcharts/chart"] for schedule in schedules} == charts.keys()
+
+
+@pytest.mark.parametrize(
+    ("most", "policy"), [(None, dg.BackfillPolicy.single_run()), (2, dg.BackfillPolicy.multi_run(2))]
+)
+def test_a_backfill_makes_runs_as_long_as_the_charts_file_allows(most: int | None, policy: dg.BackfillPolicy) -> None:
+    chart = small_chart()
+    definitions = build_definitions(Settings({chart.slug: chart}, max_partitions_per_run=most))
+    partitioned = [spec for spec in definitions.resolve_all_asset_specs() if spec.partitions_def]
+    graph = definitions.resolve_asset_graph()
+    assert {graph.get(spec.key).backfill_policy for spec in partitioned} == {policy}

@@ -29,13 +29,19 @@ def _chart(simulator: Simulator, slug: str = SLUG, **changes: object) -> ChartSe
 
 @contextmanager
 def _open(
-    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, *charts: ChartSettings
+    simulator: Simulator,
+    environ: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    *charts: ChartSettings,
+    most: int | None = None,
 ) -> Iterator[Project]:
     """A project on an instance in files: Dagster opens a schedule's instance anew for each tick."""
     Path(environ["DAGSTER_HOME"]).mkdir()
     with (
         dg.DagsterInstance.local_temp(environ["DAGSTER_HOME"]) as instance,
-        open_project(simulator, environ, monkeypatch, *charts, instance=instance) as project,
+        open_project(
+            simulator, environ, monkeypatch, *charts, max_partitions_per_run=most, instance=instance
+        ) as project,
     ):
         yield project
 
@@ -64,6 +70,14 @@ def test_every_published_day_that_is_missing_is_requested_in_one_run_at_the_cost
     assert asset_names(request) == all_keys(project.settings)
     assert request.tags["soundcharts/chart"] == SLUG
     assert project.simulator.counters.calls == {"available_rankings": 1}
+
+
+def test_a_long_range_is_requested_in_the_runs_that_the_charts_file_allows_the_oldest_first(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _open(simulator, environ, monkeypatch, _chart(simulator), most=DAYS - 1) as project:
+        spans = [span_of_tags(request.tags) for request in project.tick(SCHEDULE).requests]
+        assert spans == [project.span(DAYS - 1, ago=1), project.span(1)]
 
 
 def test_the_requested_run_completes_the_days_and_then_nothing_is_new(project: Project) -> None:

@@ -66,6 +66,7 @@ charts:
     airplay_source: broadcast-groups
 endpoints:
   ranking: /api/v3/ranking/{slug}
+max_partitions_per_run: 90
 """
     settings = parse_settings(text, source="charts.yaml")
     assert settings.slugs == ("b", "a")
@@ -86,6 +87,7 @@ endpoints:
         airplay_source="broadcast-groups",
     )
     assert settings.endpoints == {"ranking": "/api/v3/ranking/{slug}"}
+    assert settings.max_partitions_per_run == 90
     assert settings.track_platforms == ("tiktok", "spotify", "youtube", "shazam", "airplay")
     assert settings.artist_platforms == ("spotify", "youtube", "instagram", "tiktok")
 
@@ -173,6 +175,16 @@ def test_a_mistake_on_a_chart_gives_file_line_and_remedy(line: str, answer: str)
         (f"defaults:\n  slug: x\n{ONE_CHART}", "charts.yaml:2: unknown key 'slug' in defaults; write it on a chart"),
         (f"defaults:\n  activ: true\n{ONE_CHART}", "charts.yaml:2: unknown key 'activ' in defaults; write 'active'"),
         (f"{ONE_CHART}endpoints:\n  ranking: api/v3\n", "charts.yaml:4: endpoint ranking is 'api/v3', not a path"),
+        (f"{ONE_CHART}max_partitions_per_run: 0\n", "charts.yaml:3: max_partitions_per_run is '0', not"),
+        (f"{ONE_CHART}max_partitions_per_run: all\n", "charts.yaml:3: max_partitions_per_run is 'all', not"),
+        (
+            f"defaults:\n  max_partitions_per_run: 9\n{ONE_CHART}",
+            "charts.yaml:2: unknown key 'max_partitions_per_run' in defaults; write it at the top level of the file",
+        ),
+        (
+            f"{ONE_CHART}    max_partitions_per_run: 9\n",
+            "charts.yaml:3: unknown key 'max_partitions_per_run' in a chart; write it at the top level of the file",
+        ),
         (f"{ONE_CHART}endpoints: [1]\n", "charts.yaml:3: endpoints is a list, not 'key: value' lines; write"),
         (f"{ONE_CHART}    name: a: b\n", "charts.yaml:3: cannot be read as YAML (mapping values are not allowed here)"),
         (f"{ONE_CHART}    schedule: * * * * *\n", "charts.yaml:3: cannot be read as YAML"),

@@ -149,7 +149,7 @@ def track_series(items: Iterable[Any], endpoint: str) -> models.Series:
 def artist_series(items: Iterable[Any], endpoint: str) -> models.Series:
     """Values and their places; of several points of one day the latest counts, a null value is missing."""
     points: dict[date, models.AudiencePoint] = {}
-    places: dict[tuple[date, str, str, str], models.GeoPoint] = {}
+    places: dict[tuple[date, str, str, str], int] = {}
     for item, day in _oldest_first(items, endpoint):
         if (value := _value(item, endpoint, "items")) is not None:
             points[day] = models.AudiencePoint(day, "", value)
@@ -159,9 +159,9 @@ def artist_series(items: Iterable[Any], endpoint: str) -> models.Series:
                 raise _missing(endpoint, plots)
             for place in located:
                 if (value := _value(place, endpoint, plots)) is not None:
-                    where = (place.get("countryCode") or "", place.get("region") or "", place.get("cityName") or "")
-                    places[day, *where] = models.GeoPoint(day, *where, value)
-    return models.Series(tuple(points.values()), tuple(places.values()))
+                    country, region = place.get("countryCode") or "", place.get("region") or ""
+                    places[day, country, region, place.get("cityName") or ""] = value
+    return models.Series(tuple(points.values()), tuple([models.GeoPoint(*where, n) for where, n in places.items()]))
 
 
 def _oldest_first(items: Iterable[Any], endpoint: str) -> list[tuple[dict[str, Any], date]]:

@@ -21,7 +21,8 @@ class Throttle(Protocol):
     """Shared by all threads of a transport."""
 
     def acquire(self, *, free: bool = False) -> RatePermit | None:
-        """Wait until one call may leave. None: no billed one, until the server has told what is left of the quota."""
+        """Wait until one call may leave. None: no billed one may before the server has told what is left of the quota,
+        and none of this process is under way any more."""
         ...
 
     def pause(self, seconds: float) -> None:
@@ -71,7 +72,7 @@ class SharedThrottle:
         self._waiting = 0
         self._spare: deque[RatePermit] = deque()
         self._spare_until = 0.0
-        self._back = 0
+        self._back = self._under_way = 0
         self._news: tuple[float, RateNews] | None = None
 
     def acquire(self, *, free: bool = False) -> RatePermit | None:
@@ -82,7 +83,7 @@ class SharedThrottle:
                 if not free and (spare := self._spare_permit()) is not None:
                     return spare
                 while not (grant := self._ask(free)).calls:
-                    if grant.short:
+                    if grant.short and not self._under_way:
                         return None
                     # After the sleep everything is looked at again: any process may have met a pause meanwhile.
                     self._sleep(grant.wait)
@@ -98,7 +99,8 @@ class SharedThrottle:
 
     def heard(self, permit: RatePermit, news: RateNews | None) -> None:
         with self._lock:
-            self._back += not permit.free
+            if not permit.free:
+                self._come_back(1)
             if news is not None and (self._news is None or news.call > self._news[1].call):
                 self._news = (self._monotonic(), news)
 
@@ -110,8 +112,12 @@ class SharedThrottle:
             return self._spare.popleft()
 
     def _drop_spare(self) -> None:
-        self._back += len(self._spare)
+        self._come_back(len(self._spare))
         self._spare.clear()
+
+    def _come_back(self, calls: int) -> None:
+        self._back += calls
+        self._under_way -= calls
 
     def _ask(self, free: bool) -> RateGrant:
         with self._lock:
@@ -123,8 +129,9 @@ class SharedThrottle:
     def _first_of(self, grant: RateGrant, free: bool) -> RatePermit:
         """The first call of a batch. It leaves however long the gate took: somebody always gets on."""
         first, *spare = (RatePermit(grant.first + n, grant.under_way + n, free) for n in range(grant.calls))
-        if spare:
+        if not free:
             with self._lock:
+                self._under_way += grant.calls
                 self._spare = deque(spare)
                 self._spare_until = self._monotonic() - grant.age + self._permit_seconds
         return first

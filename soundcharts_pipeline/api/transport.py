@@ -39,8 +39,10 @@ from soundcharts_pipeline.models import RateNews, RatePermit
 
 # Without any word from the server: a sixth of the minute that the limit is counted over.
 RATE_WAIT_SECONDS = 10.0
-# Near the end of the quota, until the calls under way are back: a call takes a fifth of a second and more.
+# Near the end of the quota, until other processes' calls are back: a call takes a fifth of a second and more.
 QUOTA_WAIT_SECONDS = 0.5
+# For so long nobody asks again what was left: threads, and the other steps of a run, meet the end one after the other.
+LAST_WORD_SECONDS = 1.0
 USAGE = "usage"
 
 
@@ -87,6 +89,7 @@ class Transport:
         timeout: tuple[float, float] = (10.0, 60.0),
         retry: RetryPolicy | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._host = urlsplit(base_url).netloc.rpartition("@")[2] or base_url
@@ -101,7 +104,9 @@ class Transport:
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self._asking = threading.Lock()
+        self._monotonic = monotonic
         self._times_asked = 0
+        self._asked_at = 0.0
         self._verdict: SoundchartsError | None = None
         self._untold = False
 
@@ -210,7 +215,8 @@ class Transport:
     def _settle_quota(self, asked: int, wait: float) -> None:
         """Ask the server what is left, in one free call for all threads that met the end since `asked`."""
         with self._asking:
-            if asked == self._times_asked:
+            fresh = self._verdict is not None and self._monotonic() < self._asked_at + LAST_WORD_SECONDS
+            if asked == self._times_asked and not fresh:
                 if wait:
                     self._sleep(wait)
                 try:
@@ -218,6 +224,7 @@ class Transport:
                 except SoundchartsError as error:
                     self._verdict = error
                 self._times_asked += 1
+                self._asked_at = self._monotonic()
             if self._verdict is not None:
                 raise self._verdict
 

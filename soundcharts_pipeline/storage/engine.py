@@ -21,6 +21,8 @@ LOCK_TIMEOUT_SECONDS = 60
 CONNECT_TIMEOUT_SECONDS = 10
 # Each attempt waits for the lock first, so that more than one is needed only when several processes create the file.
 WAL_ATTEMPTS = 10
+# Enough for every size of every statement; without room the driver would prepare each of them anew.
+PREPARED_STATEMENTS = 1_000
 # Enough for the largest sensible SOUNDCHARTS_MAX_IN_FLIGHT with one connection a thread.
 POOL = {"pool_size": 8, "max_overflow": 56, "pool_timeout": 60}
 
@@ -52,16 +54,17 @@ def parse_url(text: str) -> URL:
 def open_engine(url: URL, *, lock_timeout: float) -> Engine:
     """An engine that connects on first use. Another writer of an SQLite file is waited for `lock_timeout` seconds."""
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": lock_timeout}, hide_parameters=True, **POOL)
+        arguments = {"timeout": lock_timeout, "cached_statements": PREPARED_STATEMENTS}
+        engine = create_engine(url, connect_args=arguments, hide_parameters=True, **POOL)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    arguments = {
+    settings = {
         "application_name": "soundcharts-pipeline",
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "client_encoding": "utf8",
     }
-    return create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True, **POOL)
+    return create_engine(url, connect_args=settings, pool_pre_ping=True, hide_parameters=True, **POOL)
 
 
 def reader(engine: Engine) -> Engine:

@@ -116,13 +116,13 @@ class RateGate:
         with self._database.write() as conn:
             found, now = self._lock(conn)
             since = time.monotonic()
-            heard = self._quota_noted(self._noted(found, news, now), news)
-            state = self._come_back(heard, back, now)
+            state = self._come_back(self._noted(found, news, now), back, now)
+            state = self._quota_noted(state, news)
             under_way = state.calls_out
             calls, wait = self._decide(conn, state, now, wanted)
             certain = math.inf if free else self._certain(state)
             short = calls > 0 and certain <= 0
-            calls = int(min(calls, max(certain, 0)))
+            calls, wait = (0, NEWS_WAIT_SECONDS) if short else (int(min(calls, certain)), wait)
             if calls:
                 self._count(conn, now, calls)
                 if state.probe_from is not None:
@@ -169,15 +169,17 @@ class RateGate:
         )
 
     def _quota_noted(self, state: _State, news: RateNews | None) -> _State:
-        """The server's number, less every call that it may not have counted: those under way when this one was taken,
-        and those taken since. It had counted some of them all the same, so what is known may be more certain; but never
-        more than the number less the calls since."""
+        """At least the server's number, less every call that it may not have counted: those under way when this one was
+        taken, and those taken since. At most the number less what is under way now, since others use the account too;
+        but an answer that was overtaken may be of the last term."""
         if news is None or news.quota is None:
             return state
-        most = news.quota - max(state.calls - news.call, 0)
-        least = most - news.under_way
-        known = least if state.quota_left is None else state.quota_left
-        return replace(state, quota_left=min(max(known, least), most))
+        since = max(state.calls - news.call, 0)
+        least = news.quota - since - news.under_way
+        left = least if state.quota_left is None else max(state.quota_left, least)
+        if news.call >= (state.heard_call or 0):
+            left = min(left, news.quota - min(since, state.calls_out))
+        return replace(state, quota_left=left)
 
     def _come_back(self, state: _State, back: int, now: datetime) -> _State:
         """Calls are under way until their process says that they are back, or for a minute: it may have been killed."""

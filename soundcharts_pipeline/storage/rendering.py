@@ -6,7 +6,7 @@ everything a Python string can: a NUL is dropped and half of a surrogate pair be
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
 from operator import itemgetter
 from types import NoneType
@@ -62,17 +62,20 @@ def copy_lines(
     They are sorted: two processes that save the same rows then lock them in the same order and cannot deadlock.
     """
     fields = _fields(table, rows, columns, _as_copy_text)
-    heads = map("\t".join, zip(*(fields[name] for name in unique), strict=True))
-    ordered = [*unique, *(name for name in fields if name not in unique)]
-    lines = map("\t".join, zip(*(fields[name] for name in ordered), strict=True))
-    last = dict(zip(heads, lines, strict=True))
-    return [last[head] for head in sorted(last)]
+    heads = list(map("\t".join, zip(*(fields[name] for name in unique), strict=True)))
+    rest = [field for name, field in fields.items() if name not in unique]
+    lines = map("\t".join, zip(heads, *rest, strict=True))
+    return sorted(dict(zip(heads, lines, strict=True)).values())
 
 
-def sqlite_rows(table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Parameters for the driver in the table's order. SQLite takes a key that comes twice in its stride: it inserts
-    row by row, and the last one wins."""
-    return list(zip(*_fields(table, rows, columns, _as_sqlite).values(), strict=True))
+def sqlite_values(table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str]) -> list[Any]:
+    """Parameters for the driver, row after row in the table's order. SQLite takes a key that comes twice in its
+    stride: it inserts row by row, and the last one wins."""
+    fields = _fields(table, rows, columns, _as_sqlite)
+    values = [None] * sum(map(len, fields.values()))
+    for place, field in enumerate(fields.values()):
+        values[place :: len(fields)] = field
+    return values
 
 
 def _fields(
@@ -92,7 +95,7 @@ def _fields(
     return fields
 
 
-def in_table_order(table: Table, names: Sequence[str]) -> list[Column[Any]]:
+def in_table_order(table: Table, names: Collection[str]) -> list[Column[Any]]:
     """The named columns as the table lists them."""
     if unknown := set(names) - set(table.columns.keys()):
         raise ValueError(f"{table.name} has no column {', '.join(sorted(unknown))}")

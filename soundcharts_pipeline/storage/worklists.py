@@ -172,6 +172,14 @@ def buried(conn: Connection, uuids: Among, entity: str, scope: str, *, after: da
     return {row.uuid: row.reason for row in conn.execute(query)}
 
 
+def with_points(conn: Connection, entity: str, platform: str, metric: str, uuids: Collection[str]) -> set[str]:
+    """Those of the entities that have a point of the series."""
+    t = s.track_audience if entity == "track" else s.artist_audience
+    uuid = t.c[f"{entity}_uuid"]
+    query = select(uuid).distinct().where(uuid.in_(uuids), t.c.platform == platform, t.c.metric == metric)
+    return set(conn.scalars(query))
+
+
 def progress_of(conn: Connection, run_id: str) -> dict[str, tuple[int, int]]:
     """(done, total) of every step of a run that has begun."""
     t = s.sync_progress

@@ -1,7 +1,7 @@
 """Answered windows into the warehouse: points, what is known of the series from now on, confirmed absence."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from sqlalchemy import Connection
@@ -37,7 +37,9 @@ def _save_series(ctx: SyncContext, conn: Connection, key: SeriesKey, answers: Se
     now = ctx.clock()
     known = worklists.asks_of(conn, key.entity, key.platform, key.metric, {q.uuid for q, _ in answers})
     asks = {uuid: [Ask(Window(a.start, a.end), a.settled, a.asked_at) for a in rows] for uuid, rows in known.items()}
-    silent = {q.uuid: SILENT for q, series in answers if not series.points and _confirms_absence(q, asks, now.date())}
+    empty = {q.uuid for q, series in answers if not series.points and _speaks_of_now(q, now.date())}
+    heard = worklists.with_points(conn, key.entity, key.platform, key.metric, empty) if empty else set()
+    silent = dict.fromkeys(empty - heard, SILENT)
     for question, series in answers:
         asks[question.uuid] = answered(
             asks.get(question.uuid, ()),
@@ -59,16 +61,16 @@ def _save_series(ctx: SyncContext, conn: Connection, key: SeriesKey, answers: Se
         ],
         now,
     )
-    # A long target is several windows: the early ones may be silent and a later one not.
     unbury(conn, key.entity, key.scope, {q.uuid for q, series in answers if series.points})
     bury(conn, key.entity, key.scope, silent, now)
     return rows
 
 
-def _confirms_absence(question: Question, asks: Mapping[str, Sequence[Ask]], today: date) -> bool:
-    """An empty answer is confirmed absence when it is the first of its series and reaches into settled days."""
+def _speaks_of_now(question: Question, today: date) -> bool:
+    """An empty answer confirms absence when it holds settled days and lasts to days that are not: an older one says
+    only of its own days that they are silent, which what was asked remembers."""
     horizon = today - timedelta(days=question.key.delay_days)
-    return not question.young and not asks.get(question.uuid) and question.window.start <= horizon
+    return not question.young and question.window.start <= horizon < question.window.end
 
 
 def _whole_days(key: SeriesKey, series: Series) -> set[date]:

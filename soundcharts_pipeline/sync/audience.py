@@ -7,6 +7,7 @@ from soundcharts_pipeline.api.errors import SoundchartsError
 from soundcharts_pipeline.models import FOLLOWERS, TRACK_METRICS, Series, artist_metrics
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.sync.answers import save_answers
+from soundcharts_pipeline.sync.collector import frozen_heap
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.fanout import Task, fan_out, still_to_do
 from soundcharts_pipeline.sync.plays import Plays
@@ -65,4 +66,5 @@ def _ask(
         still_due=lambda conn, found: still_due(conn, found, chart, ctx.clock()),
         days=lambda question: question.days,
     )
-    return fan_out(ctx, questions, task)
+    with frozen_heap():
+        return fan_out(ctx, questions, task)

@@ -16,6 +16,9 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 
 # How often somebody looks again for what others hold.
 LOOK_AGAIN_SECONDS = 0.25
+# Looks at the backlog in one transaction, during which nobody else can save: at the end of two long worklists that
+# overlap, half of each has been answered by the other one, and is found to be so here.
+LOOKS_AT_ONCE = 8
 
 Q = TypeVar("Q")
 
@@ -49,12 +52,18 @@ class ClaimedQuestions(Generic[Q]):
     def __len__(self) -> int:
         return len(self.ready) + len(self._backlog) + len(self._held)
 
+    @property
+    def is_wanting(self) -> bool:
+        """Nothing is ready, and there is more to look at than what others held a moment ago."""
+        return bool(self._backlog) and not self.ready
+
     def refill(self, conn: Connection) -> None:
-        """Claim more while fewer are ready than may be asked at once; what others hold is looked at last."""
+        """Claim more if fewer are ready than may be asked at once; what others hold is looked at last."""
         if not self._backlog:
             self._backlog, self._held = deque(self._held), []
-        while self._backlog and len(self.ready) < self._at_once:
-            self._claim(conn, [self._backlog.popleft() for _ in range(min(self._at_once, len(self._backlog)))])
+        for _ in range(LOOKS_AT_ONCE):
+            if self._backlog and len(self.ready) < self._at_once:
+                self._claim(conn, [self._backlog.popleft() for _ in range(min(self._at_once, len(self._backlog)))])
 
     def renew(self, conn: Connection) -> None:
         """Keep what is ours."""

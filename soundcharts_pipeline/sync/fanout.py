@@ -18,6 +18,7 @@ from soundcharts_pipeline.api.errors import (
     RateLimited,
     SoundchartsError,
 )
+from soundcharts_pipeline.storage.interrupts import deferred_interrupts
 from soundcharts_pipeline.sync.claimed import LOOK_AGAIN_SECONDS, ClaimedQuestions
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.pace import LINE_SECONDS, Pace
@@ -74,17 +75,20 @@ class _FanOut(Generic[Q, A]):
         self._errors: list[tuple[Q, SoundchartsError]] = []
         self._in_a_row = 0
         self._stopped = False
+        self._in_doubt = True
         self._report = SyncReport(asked=len(questions))
         self._calls_before = ctx.client.usage.calls
         self._pace = Pace(task.noun, self._total)
 
     def run(self) -> SyncReport:
         try:
-            self._store([], [])  # the total is known from here on, also when there is nothing to ask
+            self._store([], [], renew=False)  # the total is known from here on, also when there is nothing to ask
+            self._in_doubt = False
             with ThreadPoolExecutor(self._ctx.max_in_flight, thread_name_prefix="soundcharts") as pool:
                 try:
                     while self._running or (len(self._questions) and not self._stopped):
-                        self._submit(pool)
+                        with deferred_interrupts():
+                            self._submit(pool)
                         self._take_answers()
                 except BaseException as error:
                     if not isinstance(error, Exception):  # an interrupt: Ctrl-C, a run that is cancelled
@@ -93,7 +97,8 @@ class _FanOut(Generic[Q, A]):
                         self._take_answers()
                     raise
         finally:
-            self._ctx.watcher.left(self._days_left())
+            if not self._in_doubt:
+                self._ctx.watcher.left(self._days_left())
         return self._finish()
 
     def _submit(self, pool: ThreadPoolExecutor) -> None:
@@ -103,12 +108,22 @@ class _FanOut(Generic[Q, A]):
             self._running[pool.submit(self._task.fetch, question)] = question
 
     def _take_answers(self) -> None:
-        if not self._running and not self._stopped:
+        is_wanting = self._questions.is_wanting and not self._stopped
+        if not self._running and not self._stopped and not is_wanting:
             sleep(LOOK_AGAIN_SECONDS)  # others hold all that is left
-        done, _ = wait(self._running, timeout=LINE_SECONDS, return_when=FIRST_COMPLETED)
-        over = [self._running.pop(future) for future in done]
-        taken = [self._answer(question, future) for question, future in zip(over, done, strict=True)]
-        self._store([answer for answer in taken if answer is not None], over)
+        done, _ = wait(self._running, timeout=0 if is_wanting else LINE_SECONDS, return_when=FIRST_COMPLETED)
+        pulse = self._pace.is_due()
+        with deferred_interrupts():
+            # Until its answer is saved, a question that is over is neither left nor done: nobody may be told that
+            # its day is complete.
+            self._in_doubt = True
+            over = [self._running.pop(future) for future in done]
+            taken = [self._answer(question, future) for question, future in zip(over, done, strict=True)]
+            self._store([answer for answer in taken if answer is not None], over, renew=pulse)
+            self._in_doubt = False
+        if pulse:
+            self._ctx.watcher.heard(self._pace.line(self._done, self._ctx.client.usage.calls - self._calls_before))
+            self._ctx.watcher.left(self._days_left())
 
     def _answer(self, question: Q, future: Future[A]) -> Answer[Q, A] | None:
         error = future.exception()
@@ -125,9 +140,8 @@ class _FanOut(Generic[Q, A]):
         self._stopped |= isinstance(error, STOP_AT_ONCE) or self._in_a_row >= FAILURES_IN_A_ROW
         return None
 
-    def _store(self, answers: list[Answer[Q, A]], over: Sequence[Q]) -> None:
+    def _store(self, answers: list[Answer[Q, A]], over: Sequence[Q], *, renew: bool) -> None:
         report, questions = self._report, self._questions
-        pulse = self._pace.is_due()
         with self._ctx.warehouse.write() as conn:
             if answers:
                 report.rows += self._task.save(conn, answers)
@@ -138,13 +152,13 @@ class _FanOut(Generic[Q, A]):
                 questions.give_up(conn)
             else:
                 questions.refill(conn)
-            if pulse:
+            if renew:
                 questions.renew(conn)
-            done = self._total - len(questions) - len(self._running) - len(self._errors)
-            self._ctx.keep_books(conn, done, self._total)
-        if pulse:
-            self._ctx.watcher.heard(self._pace.line(done, self._ctx.client.usage.calls - self._calls_before))
-            self._ctx.watcher.left(self._days_left())
+            self._ctx.keep_books(conn, self._done, self._total)
+
+    @property
+    def _done(self) -> int:
+        return self._total - len(self._questions) - len(self._running) - len(self._errors)
 
     def _days_left(self) -> set[date]:
         left = [*self._questions.waiting(), *self._running.values(), *(question for question, _ in self._errors)]

@@ -25,11 +25,12 @@ class Pace:
         now = self._monotonic()
         speed = (calls - self._calls_said) / max(now - self._said_at, 1e-9)
         self._said_at, self._calls_said = now, calls
-        left = f", {_duration((now - self._began) / done * (self._total - done))} left" if done else ""
+        left = f", {duration((now - self._began) / done * (self._total - done))} left" if done else ""
         return f"{done:,} of {self._total:,} {self._noun}, {speed:.1f} calls/s{left}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """`12 s`, `7 min 11 s`, `3 h 05 min`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

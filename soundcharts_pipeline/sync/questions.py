@@ -1,5 +1,6 @@
 """Which windows of which series a chart's days still need: the worklist of the audience assets."""
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -51,7 +52,7 @@ class SeriesKey:
 class Question:
     """One window of one entity's series: one call. `young` says that absence is not confirmed by silence yet.
 
-    `wanted` are the days of the chart on which the entity's history is wanted.
+    `wanted` are the days of the chart, oldest first, on which the entity's history is wanted.
     """
 
     key: SeriesKey
@@ -62,10 +63,11 @@ class Question:
     history_days: int = field(default=1, compare=False, repr=False)
 
     @property
-    def days(self) -> list[date]:
+    def days(self) -> Sequence[date]:
         """Those of the wanted days whose history reaches into the window."""
-        longest = timedelta(days=self.history_days - 1)
-        return [day for day in self.wanted if self.window.start <= day and day - longest <= self.window.end]
+        # By bisection: a long range has tens of thousands of questions, each wanted on up to all of its days.
+        last = self.window.end + timedelta(days=self.history_days - 1)
+        return self.wanted[bisect_left(self.wanted, self.window.start) : bisect_right(self.wanted, last)]
 
     @property
     def subject(self) -> str:
@@ -88,15 +90,20 @@ def audience_worklist(ctx: SyncContext, key: SeriesKey, chart: ChartSettings, da
     history_days = 1 if key.by_day else chart.history_days
     questions = []
     for uuid, wanted in _days_wanted(ranked, days, chart.follow_days).items():
-        if uuid in buried:
+        if buried.get(uuid, SILENT) != SILENT:
             continue
+        known = [Ask(Window(a.start, a.end), a.settled, a.asked_at) for a in asks.get(uuid, ())]
         windows = due_windows(
             targets_of(wanted, history_days),
-            [Ask(Window(a.start, a.end), a.settled, a.asked_at) for a in asks.get(uuid, ())],
+            known,
             now=now,
             recheck=timedelta(hours=chart.recheck_hours),
             longest=1 if key.by_day else WINDOW_DAYS,
         )
+        if uuid in buried:
+            # A silent series is left alone for a while, but for history from before anything that was asked of it.
+            silent_since = min((ask.window.start for ask in known), default=date.max)
+            windows = [window for window in windows if window.start < silent_since]
         young = released.get(uuid, date.min) > young_since
         questions += [Question(key, uuid, window, young, wanted, history_days) for window in windows]
     # Oldest windows first: the days of a long range are complete one after the other, not all at the very end.

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from multiprocessing.queues import Queue
@@ -15,6 +16,7 @@ from soundcharts_pipeline.storage.rate_gate import RateGate, Window
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 from .calling import Caller, caller_of, track
+from .fake_time import FakeTime
 
 THREADS = 8
 PER_MINUTE = 100_000
@@ -23,10 +25,13 @@ SHORT_MINUTE = Window(seconds=2.0, margin=0.5)
 QUICK = RetryPolicy(first_wait=0.001, longest_wait=0.01)
 
 
-def sharer(url: str, warehouse: Warehouse, *, reserve: int, window: Window | None = None) -> Caller:
-    """A client whose quota is shared with all that use the warehouse."""
+def sharer(
+    url: str, warehouse: Warehouse, *, reserve: int, window: Window | None = None, clock: FakeTime | None = None
+) -> Caller:
+    """A client whose quota is shared with all that use the warehouse; `clock` times how long the last word holds."""
+    monotonic = (clock or time).monotonic
     gate = RateGate(warehouse, per_minute=PER_MINUTE, quota_reserve=reserve, window=window)
-    return caller_of(url, throttle=SharedThrottle(gate), quota_reserve=reserve, retry=QUICK)
+    return caller_of(url, throttle=SharedThrottle(gate), quota_reserve=reserve, retry=QUICK, monotonic=monotonic)
 
 
 def spend(

@@ -16,6 +16,7 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 
 from .calling import TRACK, USAGE, Says, answering, caller_of, error_of, outcome, track
 from .conftest import Simulate
+from .fake_time import FakeTime
 from .quota_users import THREADS, sharer, spend
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -100,14 +101,30 @@ def refusal(reserve: int) -> str:
 
 def test_threads_that_wait_for_the_last_word_share_one_free_call(simulate: Simulate, warehouse: Warehouse) -> None:
     simulator = simulate(quota=10, latency=0.1)
-    caller = sharer(simulator.url, warehouse, reserve=10)
+    caller = sharer(simulator.url, warehouse, reserve=10, clock=FakeTime())
     with ThreadPoolExecutor(16) as pool:
         errors = [error for error in pool.map(lambda _: outcome(caller), range(16)) if error]
 
     assert {type(error) for error in errors} == {QuotaExhausted}
     assert len(errors) == 16
     assert simulator.counters.billed == 0
-    assert simulator.counters.calls["usage"] < 16
+    assert simulator.counters.calls == {"usage": 1}
+
+
+def test_the_last_word_holds_for_a_second_unless_somebody_knows_better(
+    simulate: Simulate, warehouse: Warehouse
+) -> None:
+    simulator, clock = simulate(quota=10), FakeTime()
+    ours = sharer(simulator.url, warehouse, reserve=10, clock=clock)
+    for seconds, asked in [(0.0, 1), (0.9, 1), (0.1, 2)]:
+        clock.now += seconds
+        error_of(ours, QuotaExhausted)
+        assert simulator.counters.calls == {"usage": asked}
+    simulator.set(quota=100)
+    theirs = sharer(simulator.url, warehouse, reserve=10)
+    track(theirs)
+    track(ours)
+    assert simulator.counters.calls == {"usage": 3, "track": 2}
 
 
 def test_a_quota_that_is_far_off_costs_no_free_call(simulate: Simulate, warehouse: Warehouse) -> None:

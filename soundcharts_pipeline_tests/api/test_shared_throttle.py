@@ -28,6 +28,7 @@ class OpenGate:
         self.asked: list[tuple[int, RateNews | None]] = []
         self.back: list[int] = []
         self.free = 0
+        self.short = False
         self.blocked: list[float] = []
         self.waits: list[float] = []
         self._taken = 0
@@ -38,6 +39,8 @@ class OpenGate:
         self.free += free
         self.back.append(back)
         self._at_take()
+        if self.short and not free:
+            return RateGrant(short=True, wait=0.1)
         if self.waits:
             return RateGrant(wait=self.waits.pop())
         self._taken += wanted
@@ -131,6 +134,18 @@ def test_every_billed_call_is_reported_as_back_once_whether_it_was_answered_or_n
     throttle.acquire()  # this one's own is not
     assert gate.back == [0, 0, 1, 1]
     assert gate.free == 2
+
+
+def test_where_no_call_is_left_for_certain_those_under_way_are_awaited_before_the_server_is_asked() -> None:
+    gate, time = OpenGate(), FakeTime(woken=lambda: throttle.heard(under_way, None))
+    throttle = throttle_of(gate, time)
+    permit = throttle.acquire()
+    assert permit is not None
+    under_way = permit
+    gate.short = True
+    assert throttle.acquire() is None
+    assert time.slept == [0.1]
+    assert gate.back == [0, 0, 1]
 
 
 def test_the_newest_answer_is_passed_on_once() -> None:

@@ -20,6 +20,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fanout, "LINE_SECONDS", 0.01)
 
 
+@pytest.mark.usefixtures("hurried")
 def test_days_are_recorded_as_they_are_complete_and_the_log_says_how_far_it_is(project: Project) -> None:
     span = project.span(3)
     assert project.run(span, ["chart_rankings", "track_metadata"]).success

@@ -118,8 +118,7 @@ def test_a_quota_that_is_used_up_says_how_much_is_left_to_do_and_a_later_run_res
     simulator.set(quota=20)
     result = project.run(span)
     assert not result.success
-    answered = simulator.counters.answered
-    assert answered == 20
+    assert (simulator.counters.billed, simulator.counters.rejected_by_quota) == (20, 0)
     failed = [event for event in result.all_events if event.is_step_failure]
     assert failed
     for event in failed:
@@ -133,8 +132,39 @@ def test_a_quota_that_is_used_up_says_how_much_is_left_to_do_and_a_later_run_res
 
     simulator.set(quota=500_000)
     assert project.run(span).success
-    assert simulator.counters.repeats == 0
+    assert {question.split("?")[0] for question in simulator.counters.repeated} <= {"GET /api/v2/team/usage"}
     assert stored(project.warehouse) == expected(simulator.world, project.settings.chart(SLUG), span.days)
+
+
+def test_a_run_with_a_budget_fails_once_keeps_what_it_paid_for_and_the_next_one_pays_for_the_rest(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = 30
+    with open_project(simulator, {**environ, "SOUNDCHARTS_RUN_BUDGET": str(budget)}, monkeypatch) as project:
+        span = project.span(1)
+        result = project.run(span)
+        assert not result.success
+        assert simulator.counters.billed == simulator.counters.total == budget
+        messages = failures_of(result).values()
+        assert len(messages) > 1
+        assert all("are still to do: the budget of this run is spent: 30 of 30" in message for message in messages)
+        assert {entry.step_key for entry in project.instance.all_logs(result.run_id) if "RETRY" in str(entry)} == set()
+
+        monkeypatch.setenv("SOUNDCHARTS_RUN_BUDGET", "1000")
+        assert project.run(span).success
+        assert simulator.counters.billed == simulator.counters.questions
+        assert simulator.counters.repeats == 0
+        assert stored(project.warehouse) == expected(simulator.world, project.settings.chart(SLUG), span.days)
+
+
+def test_a_budget_in_the_configuration_of_a_run_overrides_the_variable(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_project(simulator, {**environ, "SOUNDCHARTS_RUN_BUDGET": "1000"}, monkeypatch) as project:
+        resources = {"soundcharts": {"config": {"run_budget": 7}}}
+        result = project.run(project.span(1), resources=resources)
+        assert not result.success
+        assert simulator.counters.billed == 7
 
 
 def test_made_up_and_real_data_do_not_mix(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,18 @@
 """What the processes of a test do. Each waits at the barrier, so that all of them start in the same instant."""
 
 from contextlib import closing
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 
 from sqlalchemy import select, text
 
-from soundcharts_pipeline.storage.bulk import merge
+from soundcharts_pipeline.storage.bulk import WORTH_A_LOOK, merge
 from soundcharts_pipeline.storage.schema import api_usage, facts, track_audience
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
+# Enough for a merge to look whether all of them are new.
+SAME_TRACKS = WORTH_A_LOOK
 NOW = datetime(2026, 11, 16, tzinfo=UTC)
 USAGE = ["day", "endpoint", "calls", "billed", "errors", "throttled"]
 
@@ -45,16 +47,18 @@ def count_calls(url: str, barrier: Barrier, answers: "Queue[str]", name: str, ti
 
 
 def merge_the_same_points(url: str, barrier: Barrier, answers: "Queue[str]", *, backwards: bool, times: int) -> None:
-    """Merge the same points with ever new values, in one order or the other."""
+    """Merge the same points, half of them with ever new values and half of them new, in one order or the other."""
     columns = [column.name for column in track_audience.columns]
     with closing(Warehouse(url)) as warehouse:
         warehouse.prepare()
         barrier.wait()
         try:
             for value in range(times):
-                rows = [(f"track-{n}", "spotify", "streams", "", date(2026, 1, 1), value, NOW) for n in range(300)]
-                with warehouse.write() as connection:
-                    merge(connection, track_audience, rows[::-1] if backwards else rows, columns=columns)
+                days = [date(2026, 1, 1), date(2026, 2, 1) + timedelta(days=value)]
+                for day in days:
+                    rows = [(f"track-{n}", "spotify", "streams", "", day, value, NOW) for n in range(SAME_TRACKS)]
+                    with warehouse.write() as connection:
+                        merge(connection, track_audience, rows[::-1] if backwards else rows, columns=columns)
             answers.put("done")
         except Exception as error:
             answers.put(repr(error))

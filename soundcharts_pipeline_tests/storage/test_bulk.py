@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from soundcharts_pipeline.storage.bulk import CHUNK, insert_missing, merge, replace_slice
+from soundcharts_pipeline.storage.bulk import CHUNK, WORTH_A_LOOK, insert_missing, merge, replace_slice
 from soundcharts_pipeline.storage.schema import (
     api_usage,
     artists,
@@ -57,6 +57,23 @@ def test_a_batch_larger_than_a_chunk_is_saved_whole(warehouse: Warehouse) -> Non
     rows = [(f"track-{n}", "spotify", "streams", "", date(2026, 11, 1), n, MONDAY) for n in range(CHUNK + 5)]
     assert save_points(warehouse, rows) == CHUNK + 5
     assert stored(warehouse, track_audience) == sorted(rows)
+
+
+@pytest.mark.parametrize("there", [1, 2, WORTH_A_LOOK, 2 * WORTH_A_LOOK])
+def test_one_stored_row_among_many_new_ones_is_updated(warehouse: Warehouse, there: int) -> None:
+    new = [(f"track-{n:05}", "spotify", "streams", "", date(2026, 11, 1), n, TUESDAY) for n in range(WORTH_A_LOOK * 2)]
+    old = (*new[there - 1][:5], -1, MONDAY)
+    save_points(warehouse, [old])
+    assert save_points(warehouse, new) == len(new)
+    assert stored(warehouse, track_audience) == new
+    assert save_points(warehouse, [*new[:-1], (*new[-1][:5], -2, MONDAY)]) == 1
+
+
+def test_many_rows_of_another_unique_rule_are_refused_as_the_mistake_they_are(warehouse: Warehouse) -> None:
+    twice = [(n, "pop", "") for n in range(WORTH_A_LOOK)]
+    with pytest.raises(IntegrityError), warehouse.write() as connection:
+        merge(connection, genres, twice, columns=["id", "root", "name"])
+    assert stored(warehouse, genres) == []
 
 
 def test_several_merges_share_a_transaction(warehouse: Warehouse) -> None:

@@ -156,6 +156,7 @@ def test_the_reserve_is_kept_whatever_happens_and_all_above_it_can_be_used(
     account = Account(sqlite_warehouse, quota=quota, reserve=reserve)
     # With nothing in reserve calls leave before the server has said what is left.
     account.do("asks", "ours", 0)
+    account.do("hears", "ours", 0)
     floor = min(quota, reserve)
     for deed in deeds:
         account.do(*deed)
@@ -223,5 +224,28 @@ def test_a_new_term_is_found_out_by_one_answer(warehouse: Warehouse) -> None:
     account, ours, theirs = both(warehouse, quota=1)
     ours.ask(account.left)
     assert (ours.take(1), theirs.take(1)) == (1, 0)
+    ours.ask(account.left)
     theirs.ask(500_000)
+    assert theirs.take(10) == 10
+    # Ours passes on only now what it was told in the last term.
+    assert ours.take(10) == 10
+
+
+def test_what_was_told_before_others_took_calls_does_not_give_these_back(warehouse: Warehouse) -> None:
+    account, ours, theirs = both(warehouse, quota=10)
+    ours.ask(account.left)
+    theirs.ask(account.left)
+    assert theirs.take(10) == 10
+    assert ours.take(1) == 0
+
+
+def test_calls_that_are_back_without_being_billed_are_there_again_at_once(warehouse: Warehouse) -> None:
+    account, ours, theirs = both(warehouse, quota=10)
+    ours.ask(account.left)
+    assert ours.take(4) == 4
+    for _ in range(4):
+        account.do("failed", "ours", 0)
+    account.do("arrives", "ours", 9)
+    account.do("hears", "ours", 0)
+    theirs.ask(account.left)
     assert theirs.take(10) == 10

@@ -23,19 +23,37 @@ OTHER = "viral-50-in"
 @pytest.mark.parametrize("second", [SLUG, OTHER], ids=["same chart", "charts that share artists"])
 def test_two_runs_at_once_ask_every_question_once_between_them(database_url: str, second: str) -> None:
     with Simulator(latency=0.02) as simulator:
-        runs = {SLUG: last_days(simulator, SLUG, 3), second: last_days(simulator, second, 2)}
         spans = [(SLUG, last_days(simulator, SLUG, 3)), (second, last_days(simulator, second, 2))]
         processes = [subprocess.Popen(command(simulator, database_url, slug, days)) for slug, days in spans]
         assert [process.wait() for process in processes] == [0, 0]
         assert simulator.counters.repeats == 0
         warehouse = Warehouse(database_url)
-        for slug, days in runs.items():
+        for slug, days in spans:
             assert _is_there(simulator, warehouse, slug, days)
         assert _claimed(warehouse) == 0
         before = simulator.counters.total
-        run_cascade(new_context(simulator, warehouse), run_chart(), runs[SLUG])
+        run_cascade(new_context(simulator, warehouse), run_chart(), spans[0][1])
         assert simulator.counters.total == before
         warehouse.close()
+
+
+def test_a_series_found_silent_is_still_asked_for_history_from_before(
+    simulator: Simulator, sqlite_warehouse: Warehouse
+) -> None:
+    # The other chart's window begins a day later, and an artist of both has a last point on the day before it.
+    runs = {OTHER: last_days(simulator, OTHER, 2), SLUG: last_days(simulator, SLUG, 3)}
+    for slug, days in runs.items():
+        run_cascade(new_context(simulator, sqlite_warehouse), run_chart(slug), days)
+    assert _is_there(simulator, sqlite_warehouse, SLUG, runs[SLUG])
+
+
+def test_a_range_of_the_past_that_is_silent_does_not_hide_the_days_of_now(
+    simulator: Simulator, sqlite_warehouse: Warehouse
+) -> None:
+    past, now = last_days(simulator, SLUG, 1, before=40), last_days(simulator, SLUG, 1)
+    for days in (past, now):
+        run_cascade(new_context(simulator, sqlite_warehouse), run_chart(), days)
+        assert _is_there(simulator, sqlite_warehouse, SLUG, days)
 
 
 def test_a_question_that_a_dead_run_had_claimed_is_asked_at_once(
