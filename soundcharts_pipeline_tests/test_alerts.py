@@ -30,7 +30,7 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.troubleshooting import trouble_of
 from soundcharts_pipeline_tests.helpers import SLUG
 from soundcharts_pipeline_tests.mailbox import SECRET, Mailbox, webhook
-from soundcharts_pipeline_tests.project import Project, chart, open_project
+from soundcharts_pipeline_tests.project import Project, chart, open_project, repository_origin
 
 SENSOR = "notification_sensor"
 PLATFORM = "track_audience/spotify"
