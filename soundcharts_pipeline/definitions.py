@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from soundcharts_pipeline.alerts import build_alert_sensor
 from soundcharts_pipeline.assets.artists import artist_audience_stage, artist_metadata_stage
 from soundcharts_pipeline.assets.operations import build_operations
 from soundcharts_pipeline.assets.rankings import ranking_stage
@@ -42,7 +43,7 @@ def build_definitions(
         assets=[*assets, *build_operations(settings.operations), *freshness_specs(settings)],
         jobs=build_jobs(),
         schedules=build_schedules(settings),
-        sensors=build_sensors(settings),
+        sensors=[*build_sensors(settings), build_alert_sensor(settings)],
         resources={
             "soundcharts": SoundchartsResource(endpoints=settings.endpoints),
             "database": WarehouseResource(),

@@ -25,12 +25,15 @@ from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.rankings import find_published
 from soundcharts_pipeline.sync.source import check_source, note_source
 
+# How the names of the charts' schedules begin, and of no others.
+OF_A_CHART = "sync_"
+
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     """A schedule for every chart, where that of an inactive one is off, and those of the housekeeping."""
     names: dict[str, str] = {}
     for slug in settings.slugs:
-        name = "sync_" + re.sub(r"\W", "_", slug)
+        name = OF_A_CHART + re.sub(r"\W", "_", slug)
         # Two slugs may differ in nothing but their punctuation.
         names[slug] = name if name not in names.values() else f"{name}_{len(names)}"
     of_charts = [_schedule(settings, chart, names[chart.slug]) for chart in settings.charts.values()]
@@ -80,7 +83,7 @@ def _schedule(settings: Settings, chart: ChartSettings, name: str) -> dg.Schedul
             with ctx.warehouse.write() as conn:
                 note_source(ctx, conn, soundcharts.source)
         except USER_ERRORS as error:
-            raise failure_of(error) from None
+            raise failure_of(error) from error
         return _requests(context.instance, chart, keys, published, settings.max_partitions_per_run)
 
     return tick

@@ -138,7 +138,8 @@ def _described(definitions: dg.Definitions) -> Iterator[str]:
         yield f"schedule {schedule.name}: {cron} {zone}, {schedule.default_status.value}, job {schedule.job_name}"
     for sensor in sorted(repository.sensor_defs, key=lambda sensor: sensor.name):
         every = sensor.minimum_interval_seconds
-        yield f"sensor {sensor.name}: every {every} s, {sensor.default_status.value}, job {sensor.job_name}"
+        target = sensor.job_name if sensor.targets else "none"
+        yield f"sensor {sensor.name}: every {every} s, {sensor.default_status.value}, job {target}"
 
 
 def test_names_are_those_that_users_rely_on(definitions: dg.Definitions) -> None:

@@ -30,18 +30,20 @@ ALLOWED = {
     "reports": {"reports", "storage", "models"},
     "cascade": {"settings"},
     "partitions": {"settings"},
-    "failures": {"api", "storage", "sync", "settings"},
+    "troubleshooting": set(),
+    "failures": {"api", "storage", "sync", "settings", "troubleshooting"},
+    "notifications": {"storage", "troubleshooting"},
     "account": {"api", "environment", "storage"},
     "resources": {"account", "api", "storage", "environment"},
     "dead_runs": {"partitions", "processes", "storage"},
-    "run_requests": {"partitions"},
+    "run_requests": {"partitions", "troubleshooting"},
 }
 KNOW_DAGSTER = {
     *("assets", "checks", "definitions", "failures", "freshness", "jobs", "launch", "partitions", "resources"),
-    *("dead_runs", "run_requests", "schedules", "sensors"),
+    *("alerts", "dead_runs", "news", "run_requests", "schedules", "sensors"),
 }
 # Only the composition root and the edges may see the rooms that Dagster loads.
-LOADED_BY_DAGSTER = {"assets", "checks", "jobs", "schedules", "sensors", "freshness"}
+LOADED_BY_DAGSTER = {"alerts", "news", "assets", "checks", "jobs", "schedules", "sensors", "freshness"}
 MAY_SEE_THEM = LOADED_BY_DAGSTER | {"definitions", "launch", "admin"}
 
 

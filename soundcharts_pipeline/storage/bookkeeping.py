@@ -1,5 +1,5 @@
-"""Tables about the work rather than about music: what was asked, spent, claimed, learnt and archived, how far runs are,
-and when calls may leave. The same conventions as in `storage.schema`.
+"""Tables about the work rather than about music: what was asked, spent, claimed, learnt and archived, what is
+wrong, how far runs are, and when calls may leave. The same conventions as in `storage.schema`.
 """
 
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, MetaData, String, Table
@@ -68,6 +68,22 @@ claims = Table(
     Column("until", UtcDateTime, nullable=False, comment="free for all after this time"),
     Index(None, "holder"),
     comment="Something that a run is asking the API for at this moment",
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("subject", String, primary_key=True, comment="chart/asset; '' for the whole account"),
+    Column("kind", String, primary_key=True, comment="name of the error or situation"),
+    Column("what", String, nullable=False, comment="asset, chart and days, for people"),
+    Column("message", String, nullable=False),
+    Column("link", String, nullable=False, comment="path in Dagster's UI"),
+    Column("since", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False, comment="when it last happened"),
+    Column("told_at", UtcDateTime, comment="null: nobody was told yet"),
+    Column("over_at", UtcDateTime, comment="recovered, which nobody was told yet"),
+    Column("refused_by", String, comment="services that did not take the last message about it"),
+    comment="One cause of failures that has not recovered",
 )
 
 facts = Table(

@@ -5,10 +5,10 @@ Every query is one chart and one span of days; none of them knows what a call is
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, and_, exists, or_, select
+from sqlalchemy import Connection, Select, Table, and_, exists, func, or_, select
 
 from soundcharts_pipeline.models import Chart
 from soundcharts_pipeline.storage import bookkeeping as b
@@ -62,6 +62,29 @@ def ranking_days(conn: Connection, days: ChartDays) -> dict[date, RankingDay]:
         )
     )
     return {row.rank_date: RankingDay(*row) for row in rows}
+
+
+def rankings_missing(conn: Connection, days: ChartDays) -> list[date]:
+    """Days of the span whose ranking is not stored, less those that certainly have none.
+
+    The list of rankings is read from its newest end, so a day between two known ones that was not on it has none: a
+    weekly chart's other days need not be confirmed one by one.
+    """
+    t = s.ranking_days
+    between = select(func.min(t.c.rank_date), func.max(t.c.rank_date)).where(
+        t.c.chart_slug == days.slug, t.c.published_at.is_not(None)
+    )
+    first, last = conn.execute(between).one()
+    known = ranking_days(conn, days)
+    missing = []
+    for number in range((days.last - days.first).days + 1):
+        day = days.first + timedelta(days=number)
+        if day in known:
+            lacks = known[day].published_at is not None and known[day].saved_at is None
+        else:
+            lacks = first is None or not first < day < last
+        missing += [day] if lacks else []
+    return missing
 
 
 def published_days(conn: Connection, slug: str) -> list[date]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 # Written down so that a database already up to date is recognised without loading Alembic (0.2 s).
-HEAD = "0005"
+HEAD = "0006"
 
 # Not Alembic's default name: Dagster keeps its own `alembic_version` and may live in the same database.
 VERSION_TABLE = "soundcharts_schema_version"
