@@ -23,12 +23,15 @@ check: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/dagster definitions validate
 
-# By hand, on a machine with nothing else to do; benchmarks/README.md has figures to compare with.
+# By hand, on a machine with nothing else to do: about an hour. benchmarks/README.md has figures to compare with.
 bench: .venv-bench/installed
-	$(BENCH)/python benchmarks/limiter.py --processes 1
-	$(BENCH)/python benchmarks/limiter.py --processes 4
+	$(BENCH)/python -m benchmarks.limiter
+	$(BENCH)/python -m benchmarks.calls
 	$(BENCH)/python -m benchmarks.peers
+	$(BENCH)/python -m benchmarks.loading
 	$(BENCH)/python -m benchmarks.floor
+	$(BENCH)/python -m benchmarks.memory
+	$(BENCH)/python -m benchmarks.growth
 
 # `python -m venv` and a hashed lock: everything for the pipeline, or that and what the benchmarks compare with.
 .venv/installed: requirements.lock pyproject.toml

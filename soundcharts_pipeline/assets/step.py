@@ -38,6 +38,8 @@ Metadata = dict[str, Any]
 # A day recorded while its step goes on is recorded once more at the step's end, 16 to 50 ms an event. Steps of less
 # than this are not worth that.
 RECORD_SECONDS = 30.0
+# A preview costs a query. Of a long range the newest days are those that somebody looks at.
+PREVIEWED_DAYS = 31
 NOTHING = "Soundcharts has nothing for this day"
 ARCHIVED = "this day is in the archive: `soundcharts-pipeline restore-archive` brings it back, without a call"
 
@@ -176,12 +178,13 @@ class _Step:
         with self._ctx.warehouse.read() as conn:
             archived = archived_days(conn, ChartDays(span.slug, span.first, span.last))
             rows = self._stage.rows(conn, ChartDays(span.slug, span.first, span.last), chart)
+            previews = {day: as_markdown(self._stage.preview(conn, span.slug, day)) for day in days[-PREVIEWED_DAYS:]}
             return {
                 partition_key(span.slug, day): {
                     "dagster/partition_row_count": rows.get(day, 0),
                     **spent,
                     **({} if rows.get(day) else {"empty": ARCHIVED if day in archived else NOTHING}),
-                    "preview": as_markdown(self._stage.preview(conn, span.slug, day)),
+                    **({"preview": previews[day]} if day in previews else {}),
                 }
                 for day in days
             }

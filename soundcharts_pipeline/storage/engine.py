@@ -99,9 +99,10 @@ def _set_up_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) ->
     cursor = connection.cursor()
     _use_wal(cursor)
     cursor.execute("PRAGMA synchronous = NORMAL")
-    # 32 MB of log between checkpoints and 64 MB of cache: a chart-day's 200,000 plots took a fifth less time.
+    # 32 MB of log between checkpoints: a chart-day's 200,000 plots took a fifth less time. With 64 MB of cache and
+    # statements four times as long, a year of a chart peaked at 423 MB; with these at 250, and no slower.
     cursor.execute("PRAGMA wal_autocheckpoint = 8000")
-    cursor.execute("PRAGMA cache_size = -65536")
+    cursor.execute("PRAGMA cache_size = -16384")
     cursor.close()
 
 
