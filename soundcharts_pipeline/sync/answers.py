@@ -16,6 +16,9 @@ from soundcharts_pipeline.sync.coverage import Ask, answered
 from soundcharts_pipeline.sync.fanout import Answer
 from soundcharts_pipeline.sync.questions import Question, SeriesKey
 
+# The newest ranking of a daily chart is a day or two old, and its windows end on its day.
+NEWEST_RANKING = timedelta(days=3)
+
 
 def save_answers(ctx: SyncContext, conn: Connection, answers: Sequence[Answer[Question, Series]]) -> int:
     """All answers of a moment, in the caller's transaction. Returns the number of points."""
@@ -67,10 +70,10 @@ def _save_series(ctx: SyncContext, conn: Connection, key: SeriesKey, answers: Se
 
 
 def _speaks_of_now(question: Question, today: date) -> bool:
-    """An empty answer confirms absence when it holds settled days and lasts to days that are not: an older one says
-    only of its own days that they are silent, which what was asked remembers."""
+    """An empty answer confirms absence when it holds settled days and lasts up to now: an older one says only of its
+    own days that they are silent, which what was asked remembers."""
     horizon = today - timedelta(days=question.key.delay_days)
-    return not question.young and question.window.start <= horizon < question.window.end
+    return not question.young and question.window.start <= horizon and today - question.window.end <= NEWEST_RANKING
 
 
 def _whole_days(key: SeriesKey, series: Series) -> set[date]:
