@@ -10,6 +10,12 @@ ARTIST_METADATA = "artist_metadata"
 TRACK_AUDIENCE = "track_audience"
 ARTIST_AUDIENCE = "artist_audience"
 
+# Beside the cascade, without partitions.
+RANKING_ARCHIVE = "ranking_archive"
+DATABASE_BACKUP = "database_backup"
+STORAGE_REPORT = "storage_report"
+CHART_CATALOG = "chart_catalog"
+
 
 def track_audience_key(platform: str) -> str:
     return f"{TRACK_AUDIENCE}/{platform}"

@@ -7,6 +7,7 @@ from soundcharts_pipeline.api.errors import NotFound
 from soundcharts_pipeline.charts_file import add_chart, check_addable
 from soundcharts_pipeline.models import Chart
 from soundcharts_pipeline.settings import SettingsError
+from soundcharts_pipeline.storage import worklists
 from soundcharts_pipeline.storage.saves import save_charts
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.rankings import nearest_charts
@@ -29,6 +30,13 @@ def search_charts(ctx: SyncContext, words: Sequence[str], *, platform: str | Non
             ctx.keep_usage(conn)
         found += [chart for chart in charts if _matches(chart, words, country)]
     return found
+
+
+def search_saved(ctx: SyncContext, words: Sequence[str], *, platform: str | None, country: str | None) -> list[Chart]:
+    """The same among the charts that are saved (`chart_catalog` saves all). Makes no call."""
+    with ctx.warehouse.read() as conn:
+        saved = worklists.saved_charts(conn)
+    return [chart for chart in saved if platform in (None, chart.platform) and _matches(chart, words, country)]
 
 
 def _matches(chart: Chart, words: Sequence[str], country: str | None) -> bool:

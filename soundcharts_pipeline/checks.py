@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 from sqlalchemy import Connection
 
+from soundcharts_pipeline.failures import REMEDY
 from soundcharts_pipeline.models import TRACK_METRICS, artist_metrics
 from soundcharts_pipeline.storage import quality
 from soundcharts_pipeline.storage.worklists import ChartDays
+from soundcharts_pipeline.troubleshooting import NO_DATA, trouble_of
 
 Evaluate = Callable[[Connection, Sequence[ChartDays]], dg.AssetCheckResult]
 
@@ -100,6 +102,8 @@ def audience_checks(entity: str, platform: str) -> tuple[Check, ...]:
             share = f", {with_data / total:.0%} have data" if total else ""
             facts[metric] = f"{known} of {total} {entity}s answered{share}"
             passed &= known == total and (with_data > 0 or total == 0)
+            if known == total and total and not with_data:
+                facts[REMEDY] = trouble_of(NO_DATA).remedy
         return passed, facts
 
     def negative(conn: Connection, span: ChartDays) -> int:

@@ -21,15 +21,19 @@ from soundcharts_pipeline.api.errors import (
     RateLimited,
     SoundchartsError,
 )
+from soundcharts_pipeline.cascade import CHART_CATALOG, DATABASE_BACKUP, RANKING_ARCHIVE, STORAGE_REPORT
 from soundcharts_pipeline.cli_charts import charts
+from soundcharts_pipeline.cli_notify import notify_test
+from soundcharts_pipeline.cli_operations import launch, restoring
 from soundcharts_pipeline.environment import read_environment
 from soundcharts_pipeline.settings import SettingsError
 from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.sync.report import SyncIncomplete
 from soundcharts_pipeline.terminal import open_console, program
+from soundcharts_pipeline.troubleshooting import trouble_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from soundcharts_pipeline.launch import Outcome
 
@@ -55,6 +59,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(charts, name="charts")
+app.add_typer(restoring)
+app.command("notify-test", epilog="Example: soundcharts-pipeline notify-test")(notify_test)
 
 
 def _day(text: str) -> date:
@@ -210,6 +216,30 @@ def doctor() -> None:
     raise typer.Exit(code)
 
 
+@app.command(epilog="Example: soundcharts-pipeline archive")
+def archive() -> None:
+    """Move rankings and series older than `archive_after_days` (charts.yaml) to Parquet files."""
+    _end([launch(RANKING_ARCHIVE)])
+
+
+@app.command(epilog="Example: soundcharts-pipeline backup")
+def backup() -> None:
+    """Back up the whole database, verified and compressed, into the data directory's `backups`."""
+    _end([launch(DATABASE_BACKUP)])
+
+
+@app.command(epilog="Example: soundcharts-pipeline report")
+def report() -> None:
+    """Measure the database: size, growth, forecast, slow queries. The UI shows the tables and the plot."""
+    _end([launch(STORAGE_REPORT)])
+
+
+@app.command(epilog="Example: soundcharts-pipeline catalog")
+def catalog() -> None:
+    """Save every chart that Soundcharts has. One call for the platforms, and one per 100 charts of each."""
+    _end([launch(CHART_CATALOG)])
+
+
 def main() -> None:
     """The console script: a user's mistake is one message and an exit code, never a traceback."""
     # A service manager's way to say Ctrl-C.
@@ -218,6 +248,7 @@ def main() -> None:
         app()
     except (SoundchartsError, SyncIncomplete, StorageError, SettingsError) as error:
         _complain("Error", str(error))
+        _advise([type(error.cause if isinstance(error, SyncIncomplete) else error).__name__])
         sys.exit(_code_of(error))
     except SystemExit as end:
         # Typer ends an interrupted command with this code, without a word.
@@ -240,6 +271,13 @@ def _complain(what: str, text: str) -> None:
     open_console(stderr=True).print(f"[red]{what}:[/red] {escape(text)}", soft_wrap=True)
 
 
+def _advise(kinds: "Iterable[str]") -> None:
+    """What to do about each kind of failure, once."""
+    for trouble in dict.fromkeys(map(trouble_of, kinds)):
+        text = f"{escape(trouble.remedy)} [dim]({trouble.place})[/dim]"
+        open_console(stderr=True).print(f"[bold]What to do:[/bold] {text}", soft_wrap=True)
+
+
 def _end(outcomes: "Sequence[Outcome]") -> None:
     """Say what failed, and exit with the code of the first error that has one."""
     failed = [outcome for outcome in outcomes if not outcome.succeeded]
@@ -251,7 +289,12 @@ def _end(outcomes: "Sequence[Outcome]") -> None:
             _complain(failure.asset, failure.message.partition(f": {failure.cause}")[0] if shared else failure.message)
         for cause in (cause for cause, steps in steps_of.items() if steps > 1):
             _complain("Why", cause)
+        if outcome.not_run:
+            _complain("Not run", f"{', '.join(outcome.not_run)}, below a step that failed")
         _complain("Not complete", f"run {outcome.run_id}; `{program()} dev` shows it in the Dagster UI")
+    for note in dict.fromkeys(note for outcome in outcomes for note in outcome.notes):
+        open_console(stderr=True).print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
     if failed:
         kinds = [failure.kind for outcome in failed for failure in outcome.failures]
+        _advise(kinds)
         raise typer.Exit(next((EXIT_CODES[kind] for kind in kinds if kind in EXIT_CODES), FAILED))

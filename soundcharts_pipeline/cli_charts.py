@@ -33,14 +33,15 @@ def charts_search(
     words: Annotated[list[str] | None, typer.Argument(help="Words of the name, slug, country or city.")] = None,
     platform: Annotated[str | None, typer.Option(help="Ask this platform alone: cheaper.")] = None,
     country: Annotated[str | None, typer.Option(help="ISO code of a country, such as DE.")] = None,
+    saved: Annotated[bool, typer.Option("--saved", help="Search what is in the database: no call.")] = False,
 ) -> None:
     """Ask the live catalogue. One call per 100 charts of the platforms asked."""
-    from soundcharts_pipeline.catalogue import search_charts
+    from soundcharts_pipeline.catalogue import search_charts, search_saved
     from soundcharts_pipeline.terminal_sync import open_context
 
     console = open_console()
     with open_context(_settings_if_any()) as ctx:
-        found = search_charts(ctx, words or [], platform=platform, country=country)
+        found = (search_saved if saved else search_charts)(ctx, words or [], platform=platform, country=country)
         calls = ctx.client.usage.calls
     found.sort(key=lambda chart: (chart.platform, chart.slug))
     rows = [
@@ -58,6 +59,8 @@ def charts_search(
     if rows:
         print_table(console, ["slug", "name", "platform", "country", "frequency", "places", "city"], rows)
     hint = f"add one with `{program()} charts add SLUG`" if found else "try fewer words, or another platform or country"
+    if saved and not found:
+        hint = f"`{program()} catalog` saves every chart there is"
     console.print(f"{counted(len(found), 'chart')}, {counted(calls, 'call')}; {hint}", soft_wrap=True)
 
 

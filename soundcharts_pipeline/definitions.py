@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from soundcharts_pipeline.alerts import build_alert_sensor
 from soundcharts_pipeline.assets.artists import artist_audience_stage, artist_metadata_stage
+from soundcharts_pipeline.assets.operations import build_operations
 from soundcharts_pipeline.assets.rankings import ranking_stage
 from soundcharts_pipeline.assets.step import build_asset
 from soundcharts_pipeline.assets.tracks import track_audience_stage, track_metadata_stage
@@ -38,10 +40,10 @@ def build_definitions(
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = [build_asset(stage, settings, partitions) for stage in stages]
     return dg.Definitions(
-        assets=[*assets, *freshness_specs(settings)],
+        assets=[*assets, *build_operations(settings.operations), *freshness_specs(settings)],
         jobs=build_jobs(),
         schedules=build_schedules(settings),
-        sensors=build_sensors(settings),
+        sensors=[*build_sensors(settings), build_alert_sensor(settings)],
         resources={
             "soundcharts": SoundchartsResource(endpoints=settings.endpoints),
             "database": WarehouseResource(),

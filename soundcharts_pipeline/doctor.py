@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from soundcharts_pipeline import notifications
 from soundcharts_pipeline.account import open_client, source_of
 from soundcharts_pipeline.api.endpoints import Endpoints
 from soundcharts_pipeline.api.errors import AuthenticationError, BadRequest, NetworkError, SoundchartsError
 from soundcharts_pipeline.environment import Environment
 from soundcharts_pipeline.local_simulator import has_credentials
 from soundcharts_pipeline.settings import Settings, SettingsError, load_settings
+from soundcharts_pipeline.storage import alerts
 from soundcharts_pipeline.storage.errors import StorageError, StorageUnavailable, place
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.source import check_source
+from soundcharts_pipeline.terminal import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,12 @@ class Finding:
 
 
 def examine(environment: Environment) -> Iterator[Finding]:
-    """Charts file, folders, database, credentials, network and quota, in this order. Makes one free call."""
+    """Charts file, folders, database, notifications, credentials, network and quota, in this order: one free call."""
     yield _finding("charts file", lambda: _charts(environment))
     yield _finding("data directory", lambda: _folder(environment.data_dir, "SOUNDCHARTS_DATA_DIR"))
     yield _finding("Dagster's state", lambda: _folder(environment.dagster_home, "DAGSTER_HOME"))
     yield _finding("database", lambda: _database(environment))
+    yield _finding("notifications", lambda: _notifications(environment))
     yield _credentials(environment)
     yield from _account(environment)
 
@@ -75,6 +79,22 @@ def _database(environment: Environment) -> str:
     finally:
         warehouse.close()
     return f"{place(warehouse.url)}: tables are up to date"
+
+
+def _notifications(environment: Environment) -> str:
+    if environment.notify is None:
+        return f"off: {notifications.HOW_TO_SET}"
+    if places := notifications.unusable(environment.notify):
+        raise SettingsError(f"no service has such an address: {notifications.remedy(', '.join(places))}")
+    warehouse = Warehouse(environment.database_url)
+    try:
+        with warehouse.read() as conn:
+            refused_by = alerts.refusing(conn)
+    finally:
+        warehouse.close()
+    if refused_by:
+        raise SettingsError(f"the last message was not taken: {notifications.remedy(refused_by)}")
+    return f"{notifications.VARIABLE} holds {counted(len(environment.notify.split()), 'service')}"
 
 
 def _credentials(environment: Environment) -> Finding:

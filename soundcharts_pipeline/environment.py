@@ -17,6 +17,7 @@ from soundcharts_pipeline.settings import SettingsError
 
 _BASE_URL = "https://customer.api.soundcharts.com"
 _AUTH_URL = "https://account.soundcharts.com"
+_UI_URL = "http://127.0.0.1:3000"
 
 # One driver for the warehouse and for Dagster's own storage, which works with psycopg2 only.
 _DRIVERS = {
@@ -53,6 +54,9 @@ class Environment:
     quota_reserve: int
     run_budget: int | None
     admin_token: str | None = field(repr=False)
+    notify: str | None = field(repr=False)
+    notify_quota: int
+    ui_url: str
 
 
 def read_environment(environ: Mapping[str, str], *, current_folder: Path | None = None) -> Environment:
@@ -80,6 +84,9 @@ def read_environment(environ: Mapping[str, str], *, current_folder: Path | None 
         quota_reserve=reader.whole_number("SOUNDCHARTS_QUOTA_RESERVE", least=0, default=0),
         run_budget=reader.whole_number("SOUNDCHARTS_RUN_BUDGET", least=1, default=None),
         admin_token=reader.text("SOUNDCHARTS_ADMIN_TOKEN"),
+        notify=reader.text("SOUNDCHARTS_NOTIFY"),
+        notify_quota=reader.whole_number("SOUNDCHARTS_NOTIFY_QUOTA", least=0, default=10_000),
+        ui_url=reader.web_address("SOUNDCHARTS_UI_URL", default=_UI_URL),
     )
     if reader.mistakes:
         raise SettingsError("\n".join(reader.mistakes))

@@ -1,21 +1,37 @@
 """Our errors to dagster.Failure: the only translation point. Nothing above the transport retries, so neither
 does Dagster: a run that failed for good is run again by the healing sensor or by hand, and pays for the rest alone."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from soundcharts_pipeline.api.errors import SoundchartsError
 from soundcharts_pipeline.settings import SettingsError
 from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.sync.report import SyncIncomplete
+from soundcharts_pipeline.sync.upstream import UpstreamMissing
+from soundcharts_pipeline.troubleshooting import trouble_of
 
-USER_ERRORS = (SoundchartsError, StorageError, SettingsError, SyncIncomplete)
-KIND, CAUSE = "error", "cause"
+USER_ERRORS = (SoundchartsError, StorageError, SettingsError, SyncIncomplete, UpstreamMissing)
+# In the metadata of failures; the remedy stands with failed checks too.
+KIND, CAUSE, REMEDY, MORE, BELOW = "error", "cause", "what_to_do", "more", "not_run"
+# In the metadata of a materialisation, beside the number of what Soundcharts does not have.
+NOT_FOUND_MEANS = "not_found_means"
 
 
-def failure_of(error: Exception) -> dg.Failure:
-    """The failure to raise, `from None`: its description is the whole message, its metadata the kind of error."""
+def failure_of(error: Exception, *, below: Sequence[str] = ()) -> dg.Failure:
+    """The failure to raise: its description is the whole message, its metadata the kind of error and what to do.
+    A step raises it `from None`; a tick `from error`, for Dagster keeps of a tick's failure no metadata. `below` are
+    the assets that the run leaves out because of it."""
     cause = error.cause if isinstance(error, SyncIncomplete) else error
-    metadata: dict[str, dg.MetadataValue] = {KIND: dg.MetadataValue.text(_kind(cause))}
+    trouble = trouble_of(_kind(cause))
+    metadata: dict[str, dg.MetadataValue] = {
+        KIND: dg.MetadataValue.text(_kind(cause)),
+        REMEDY: dg.MetadataValue.text(trouble.remedy),
+        MORE: dg.MetadataValue.text(f"{trouble.title}: {trouble.place}"),
+    }
+    if below:
+        metadata[BELOW] = dg.MetadataValue.text(", ".join(below))
     if isinstance(error, SyncIncomplete):
         report = error.report
         metadata |= {

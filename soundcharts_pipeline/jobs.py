@@ -4,16 +4,30 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from soundcharts_pipeline.cascade import RANKINGS, TRACK_METADATA
+from soundcharts_pipeline.cascade import (
+    CHART_CATALOG,
+    DATABASE_BACKUP,
+    RANKING_ARCHIVE,
+    RANKINGS,
+    STORAGE_REPORT,
+    TRACK_METADATA,
+)
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 CHART_SYNC, CASCADE, FULL_SYNC = "chart_sync", "cascade", "full_sync"
+# Housekeeping, by the asset that the job makes. (A job and an asset cannot have one name.)
+OPERATIONS = {
+    RANKING_ARCHIVE: "archive_rankings",
+    DATABASE_BACKUP: "back_up_database",
+    STORAGE_REPORT: "report_storage",
+    CHART_CATALOG: "list_charts",
+}
 
 
 def build_jobs() -> list["UnresolvedAssetJobDefinition"]:
-    """Every job takes a partition (one chart on one day) or a range of days of one chart."""
+    """The jobs of the cascade take a partition (one chart on one day) or a range of days of one chart."""
     below = dg.AssetSelection.groups("tracks", "artists")
     return [
         dg.define_asset_job(
@@ -30,5 +44,9 @@ def build_jobs() -> list["UnresolvedAssetJobDefinition"]:
             FULL_SYNC,
             selection=dg.AssetSelection.assets(RANKINGS) | below,
             description="A chart-day from its ranking to complete audience series.",
+        ),
+        *(
+            dg.define_asset_job(job, selection=dg.AssetSelection.assets(asset), description=f"`{asset}`, once.")
+            for asset, job in OPERATIONS.items()
         ),
     ]

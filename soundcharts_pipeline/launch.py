@@ -15,8 +15,8 @@ from rich.console import Console
 
 from soundcharts_pipeline.dead_runs import process_tags
 from soundcharts_pipeline.environment import Environment, project_folder
-from soundcharts_pipeline.failures import CAUSE, KIND
-from soundcharts_pipeline.jobs import FULL_SYNC
+from soundcharts_pipeline.failures import CAUSE, KIND, NOT_FOUND_MEANS, REMEDY
+from soundcharts_pipeline.jobs import FULL_SYNC, OPERATIONS
 from soundcharts_pipeline.partitions import ChartSpan
 from soundcharts_pipeline.progress import shown_progress
 from soundcharts_pipeline.run_requests import CHART_TAG, TRIGGER_TAG, asset_key
@@ -42,12 +42,15 @@ class StepFailure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended, and the calls of its steps."""
+    """How a run ended, and the calls of its steps. `not_run` are assets left out because one above them failed, `notes`
+    what is worth knowing though nothing failed."""
 
     run_id: str
     succeeded: bool
     failures: Sequence[StepFailure]
     calls: int
+    not_run: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 def prepare_home(environment: Environment) -> Path:
@@ -87,19 +90,37 @@ def run_span(
     definitions: dg.Definitions, warehouse: Warehouse, span: ChartSpan, keys: Sequence[str], console: Console
 ) -> Outcome:
     """One run of the given assets over the span; returns when it has ended, raises KeyboardInterrupt after Ctrl-C."""
-    job = definitions.resolve_job_def(FULL_SYNC)
     run_id = str(uuid.uuid4())
+    with shown_progress(warehouse, run_id, keys, console):
+        result = _execute(definitions, FULL_SYNC, run_id, keys, {**span.tags, CHART_TAG: span.slug})
+    return _outcome(result, keys)
+
+
+def run_operation(definitions: dg.Definitions, asset: str) -> tuple[Outcome, dict[str, str]]:
+    """One run of a housekeeping asset, and what it recorded, less what is a table or a picture."""
+    result = _execute(definitions, OPERATIONS[asset], str(uuid.uuid4()), [asset], {})
+    facts: dict[str, str] = {}
+    for event in result.all_events:
+        if event.is_step_materialization:
+            recorded = event.step_materialization_data.materialization.metadata
+            plain = {n: v for n, v in recorded.items() if not isinstance(v, dg.MarkdownMetadataValue)}
+            facts |= {n: f"{v.value:,}" if isinstance(v.value, int) else str(v.value) for n, v in plain.items()}
+    return _outcome(result, [asset]), facts
+
+
+def _execute(
+    definitions: dg.Definitions, job: str, run_id: str, keys: Sequence[str], tags: Mapping[str, str]
+) -> dg.ExecuteInProcessResult:
     with open_instance() as instance:
         try:
-            with shown_progress(warehouse, run_id, keys, console):
-                result = job.execute_in_process(
-                    run_config=QUIET,
-                    instance=instance,
-                    asset_selection=[asset_key(key) for key in keys],
-                    tags={**span.tags, CHART_TAG: span.slug, TRIGGER_TAG: "cli", **process_tags()},
-                    raise_on_error=False,
-                    run_id=run_id,
-                )
+            result = definitions.resolve_job_def(job).execute_in_process(
+                run_config=QUIET,
+                instance=instance,
+                asset_selection=[asset_key(key) for key in keys],
+                tags={**tags, TRIGGER_TAG: "cli", **process_tags()},
+                raise_on_error=False,
+                run_id=run_id,
+            )
         except (KeyboardInterrupt, DagsterExecutionInterruptedError):
             run = instance.get_run_by_id(run_id)
             if run and not run.is_finished:
@@ -107,8 +128,15 @@ def run_span(
             raise KeyboardInterrupt from None
     if any(_is_interruption(event) for event in result.all_events):
         raise KeyboardInterrupt
-    failures = [_failure(event) for event in result.all_events if event.is_step_failure]
-    return Outcome(run_id, result.success, failures, sum(_calls(result.all_events).values()))
+    return result
+
+
+def _outcome(result: dg.ExecuteInProcessResult, keys: Sequence[str]) -> Outcome:
+    events = result.all_events
+    failures = [step_failure(event) for event in events if event.is_step_failure]
+    begun = {asset_of(event) for event in events if event.is_step_start}
+    not_run = [key for key in keys if key not in begun] if failures else []
+    return Outcome(result.run_id, result.success, failures, sum(_calls(events).values()), not_run, _notes(events))
 
 
 def _is_interruption(event: dg.DagsterEvent) -> bool:
@@ -131,9 +159,31 @@ def _calls(events: Sequence[dg.DagsterEvent]) -> dict[str, int]:
     return calls
 
 
-def _failure(event: dg.DagsterEvent) -> StepFailure:
+def _notes(events: Sequence[dg.DagsterEvent]) -> list[str]:
+    """What Soundcharts does not have, by asset, each with what it means."""
+    notes: dict[str, str] = {}
+    for event in events:
+        if event.is_step_materialization:
+            facts = event.step_materialization_data.materialization.metadata
+            if NOT_FOUND_MEANS in facts:
+                gone = next(value.value for name, value in facts.items() if name.startswith("not_found"))
+                notes[asset_of(event)] = f"{gone} not found. {facts[NOT_FOUND_MEANS].value}"
+        elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if not check.passed and REMEDY in check.metadata:
+                notes[asset_of(event)] = f"no data at all. {check.metadata[REMEDY].value}"
+    return [f"{asset}: {note}" for asset, note in notes.items()]
+
+
+def asset_of(event: dg.DagsterEvent) -> str:
+    """The asset of a step's event: `track_audience__spotify` is the step of `track_audience/spotify`."""
+    return (event.step_key or "").replace("__", "/")
+
+
+def step_failure(event: dg.DagsterEvent) -> StepFailure:
+    """What a failed step left in Dagster's records."""
     data = event.step_failure_data
-    asset = (event.step_key or "").replace("__", "/")
+    asset = asset_of(event)
     user = data.user_failure_data
     if user is None:
         cause = data.error.cause if data.error and data.error.cause else data.error

@@ -4,6 +4,7 @@ time, never at load; secrets come from the environment alone, so that no run con
 import os
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
@@ -58,6 +59,11 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
     @cached_property
     def warehouse(self) -> Warehouse:
         return Warehouse(read_environment(os.environ).database_url)
+
+    @property
+    def data_dir(self) -> Path:
+        """Where archives and backups go."""
+        return read_environment(os.environ).data_dir
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002  # Dagster's hook
         _close(self)

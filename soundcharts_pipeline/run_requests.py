@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from soundcharts_pipeline.partitions import ChartSpan, parse_key, span_of_tags
+from soundcharts_pipeline.troubleshooting import QUEUED, trouble_of
 
 CHART_TAG = "soundcharts/chart"
 TRIGGER_TAG = "soundcharts/trigger"
@@ -61,6 +62,15 @@ def spans_in_flight(instance: dg.DagsterInstance) -> list[ChartSpan]:
     """Chart-days of every run that is queued or running, whoever launched it."""
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=IN_FLIGHT))
     return [span for run in runs if (span := span_of_tags(run.tags)) is not None]
+
+
+def queue_note(instance: dg.DagsterInstance) -> str | None:
+    """How many runs wait for others to end, and what lets them; None when none does."""
+    waiting = instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
+    if not waiting:
+        return None
+    trouble = trouble_of(QUEUED)
+    return f"{waiting} runs wait in the queue. {trouble.explanation} {trouble.remedy} ({trouble.place})"
 
 
 def ended_runs(instance: dg.DagsterInstance, since: datetime) -> list[EndedRun]:

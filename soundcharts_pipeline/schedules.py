@@ -1,13 +1,22 @@
-"""One schedule per chart, in the chart's own time zone: it asks what is published and requests what is missing."""
+"""One schedule per chart, in the chart's own time zone: it asks what is published and requests what is missing.
+One per housekeeping asset, off until somebody turns it on."""
 
 import re
 from datetime import date
 
 import dagster as dg
 
-from soundcharts_pipeline.cascade import RANKINGS, scheduled_keys
+from soundcharts_pipeline.cascade import (
+    CHART_CATALOG,
+    DATABASE_BACKUP,
+    RANKING_ARCHIVE,
+    RANKINGS,
+    STORAGE_REPORT,
+    scheduled_keys,
+)
 from soundcharts_pipeline.failures import USER_ERRORS, failure_of
-from soundcharts_pipeline.jobs import FULL_SYNC
+from soundcharts_pipeline.housekeeping import Housekeeping
+from soundcharts_pipeline.jobs import FULL_SYNC, OPERATIONS
 from soundcharts_pipeline.partitions import ChartSpan
 from soundcharts_pipeline.resources import SoundchartsResource, WarehouseResource
 from soundcharts_pipeline.run_requests import any_overlap, materialized_days, request_run, spans_in_flight
@@ -16,15 +25,39 @@ from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.rankings import find_published
 from soundcharts_pipeline.sync.source import check_source, note_source
 
+# How the names of the charts' schedules begin, and of no others.
+OF_A_CHART = "sync_"
+
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """A schedule for every chart; that of an inactive chart is off until somebody turns it on."""
+    """A schedule for every chart, where that of an inactive one is off, and those of the housekeeping."""
     names: dict[str, str] = {}
     for slug in settings.slugs:
-        name = "sync_" + re.sub(r"\W", "_", slug)
+        name = OF_A_CHART + re.sub(r"\W", "_", slug)
         # Two slugs may differ in nothing but their punctuation.
         names[slug] = name if name not in names.values() else f"{name}_{len(names)}"
-    return [_schedule(settings, chart, names[chart.slug]) for chart in settings.charts.values()]
+    of_charts = [_schedule(settings, chart, names[chart.slug]) for chart in settings.charts.values()]
+    return [*of_charts, *_operations(settings.operations)]
+
+
+def _operations(operations: Housekeeping) -> list[dg.ScheduleDefinition]:
+    crons = {
+        RANKING_ARCHIVE: operations.archive_schedule,
+        DATABASE_BACKUP: operations.backup_schedule,
+        STORAGE_REPORT: operations.report_schedule,
+        CHART_CATALOG: operations.catalog_schedule,
+    }
+    return [
+        dg.ScheduleDefinition(
+            name=f"{asset}_schedule",
+            job_name=OPERATIONS[asset],
+            cron_schedule=cron,
+            execution_timezone=operations.timezone,
+            default_status=dg.DefaultScheduleStatus.STOPPED,
+            description=f"Materialises `{asset}`. Off until you turn it on.",
+        )
+        for asset, cron in crons.items()
+    ]
 
 
 def _schedule(settings: Settings, chart: ChartSettings, name: str) -> dg.ScheduleDefinition:
@@ -50,7 +83,7 @@ def _schedule(settings: Settings, chart: ChartSettings, name: str) -> dg.Schedul
             with ctx.warehouse.write() as conn:
                 note_source(ctx, conn, soundcharts.source)
         except USER_ERRORS as error:
-            raise failure_of(error) from None
+            raise failure_of(error) from error
         return _requests(context.instance, chart, keys, published, settings.max_partitions_per_run)
 
     return tick

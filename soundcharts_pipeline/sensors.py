@@ -18,6 +18,7 @@ from soundcharts_pipeline.run_requests import (
     ended_runs,
     materialized_days,
     next_try,
+    queue_note,
     request_run,
     spans_in_flight,
 )
@@ -143,7 +144,7 @@ def _healing_sensor(settings: Settings) -> dg.SensorDefinition:
         try:
             fail_dead_runs(context.instance, database.warehouse, now)
         except USER_ERRORS as error:
-            raise failure_of(error) from None
+            raise failure_of(error) from error
         horizon = max((chart.heal_days for chart in settings.charts.values()), default=0)
         busy = spans_in_flight(context.instance)
         ended = ended_runs(context.instance, now - timedelta(days=horizon))
@@ -156,7 +157,7 @@ def _healing_sensor(settings: Settings) -> dg.SensorDefinition:
             try:
                 published = _published(database, chart, now, materialized[RANKINGS][chart.slug])
             except USER_ERRORS as error:
-                raise failure_of(error) from None
+                raise failure_of(error) from error
             missing = {key: set(published) - materialized[key][chart.slug] for key in scheduled_keys(settings, chart)}
             for span, keys in _lost(chart, published, missing):
                 again = next_try(span, ended)
@@ -168,6 +169,8 @@ def _healing_sensor(settings: Settings) -> dg.SensorDefinition:
                     parts = span.split(settings.max_partitions_per_run)
                     requests += [request_run(FULL_SYNC, part, keys, "healing_sensor") for part in parts]
         reason = "; ".join(notes) or "no published chart-day is missing"
+        if waiting := queue_note(context.instance):
+            reason = f"{reason}; {waiting}"
         return dg.SensorResult(run_requests=requests, skip_reason=None if requests else reason)
 
     return healing_sensor

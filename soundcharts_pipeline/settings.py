@@ -5,18 +5,18 @@ file with its line and its remedy. Reads no environment and knows no Dagster.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
-from zoneinfo import ZoneInfo, available_timezones
 
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from soundcharts_pipeline import yaml_nodes
-from soundcharts_pipeline.cron import ACCEPTED, ScheduleError, cron_schedule
+from soundcharts_pipeline.housekeeping import Housekeeping, read_housekeeping
+from soundcharts_pipeline.value_readers import Reader, as_schedule, as_timezone
 from soundcharts_pipeline.yaml_nodes import Entry, Form, Mistake
 
 # fmt: off
@@ -36,8 +36,8 @@ AirplaySource = Literal["broadcasts", "broadcast-groups"]
 
 _MOST_DAYS = 36_500
 _ADD_CHART = "write '  - slug: global-28' under 'charts:'"
-
-Reader = Callable[[Entry], object]
+# Points may appear so long after their day.
+_PUBLISHING_DELAY_DAYS = 15
 
 
 class SettingsError(Exception):
@@ -85,6 +85,7 @@ class Settings:
     charts: Mapping[str, ChartSettings]
     endpoints: dict[str, str] = field(default_factory=dict)
     max_partitions_per_run: int | None = None
+    operations: Housekeeping = field(default_factory=Housekeeping)
 
     @property
     def slugs(self) -> tuple[str, ...]:
@@ -161,7 +162,15 @@ def examine(text: str) -> tuple[Settings, list[Mistake]]:
         values = yaml_nodes.read_mapping(defaults.node, readers=_KEYS, form=_DEFAULTS, mistakes=mistakes)
     charts = _charts(top.get("charts"), defaults=values, mistakes=mistakes)
     endpoints = _endpoints(top.get("endpoints"), mistakes=mistakes)
-    return Settings(charts, endpoints, _most_partitions(top.get("max_partitions_per_run"), mistakes=mistakes)), mistakes
+    most = _most_partitions(top.get("max_partitions_per_run"), mistakes=mistakes)
+    operations = read_housekeeping(top.get("operations"), needed_days=_days_back(charts.values()), mistakes=mistakes)
+    return Settings(charts, endpoints, most, operations), mistakes
+
+
+def _days_back(charts: Iterable[ChartSettings]) -> int:
+    """How far back runs of today's chart-days, or of those that are healed today, may still ask and read."""
+    reach = (max(c.history_days, c.follow_days) + c.heal_days + _PUBLISHING_DELAY_DAYS for c in charts)
+    return max(reach, default=0)
 
 
 def _charts(entry: Entry | None, *, defaults: dict[str, Any], mistakes: list[Mistake]) -> dict[str, ChartSettings]:
@@ -225,26 +234,6 @@ def _slug(entry: Entry) -> str:
     return slug
 
 
-def _schedule(entry: Entry) -> str:
-    try:
-        return cron_schedule(yaml_nodes.as_text(entry))
-    except ScheduleError as error:
-        raise Mistake(
-            entry.line, f"bad schedule {yaml_nodes.describe(entry.node)}: {error}", f"write {ACCEPTED}"
-        ) from None
-
-
-def _timezone(entry: Entry) -> str:
-    name = yaml_nodes.as_text(entry)
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, KeyError):
-        match = yaml_nodes.nearest(name, sorted(available_timezones()))
-        remedy = f"write '{match or 'UTC'}'" + ("" if match else " or a name such as 'Europe/Paris'")
-        raise Mistake(entry.line, f"unknown timezone {yaml_nodes.describe(entry.node)}", remedy) from None
-    return name
-
-
 def _days(*, least: int, example: int) -> Callable[[Entry], int]:
     return partial(yaml_nodes.as_whole_number, least=least, most=_MOST_DAYS, example=example)
 
@@ -255,9 +244,9 @@ def _platforms(known: tuple[str, ...], entity: str) -> Reader:
 
 _KEYS: Mapping[str, Reader] = {
     "active": yaml_nodes.as_flag,
-    "schedule": _schedule,
+    "schedule": as_schedule,
     "sync_history": yaml_nodes.as_flag,
-    "timezone": _timezone,
+    "timezone": as_timezone,
     "first_date": yaml_nodes.as_date,
     "fetch_track_metadata": yaml_nodes.as_flag,
     "auto_trigger_cascade": yaml_nodes.as_flag,
@@ -276,7 +265,7 @@ _KEYS: Mapping[str, Reader] = {
 }
 _CHART_KEYS: Mapping[str, Reader] = {"slug": _slug, "name": yaml_nodes.as_text, **_KEYS}
 _TOP_READERS: Mapping[str, Reader] = dict.fromkeys(
-    ("defaults", "charts", "endpoints", "max_partitions_per_run"), _entry
+    ("defaults", "charts", "endpoints", "max_partitions_per_run", "operations"), _entry
 )
 
 _OF_THE_FILE = {"max_partitions_per_run": "write it at the top level of the file, for it holds for all charts"}

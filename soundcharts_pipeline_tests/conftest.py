@@ -1,6 +1,7 @@
 """What every test may ask for: an empty database of either kind, and a warehouse on it."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,7 @@ from sqlalchemy import URL, create_engine, text
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline_tests.command_line import user_environ
-from soundcharts_pipeline_tests.postgres import running_server, url_of
+from soundcharts_pipeline_tests.postgres import installed_server, running_server, url_of
 
 # A deadline would be a timed assertion: on a busy machine it fails tests that are right.
 settings.register_profile("untimed", deadline=None)
@@ -55,6 +56,14 @@ def warehouse(database_url: str) -> Iterator[Warehouse]:
     """A warehouse on an empty database, of each kind in turn."""
     with closing(Warehouse(database_url)) as warehouse:
         yield warehouse
+
+
+@pytest.fixture
+def postgres_programs(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the server's own client programs, first on the PATH."""
+    folder = installed_server() / "bin"
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return folder
 
 
 def _administer(server: Path, statement: str) -> None:

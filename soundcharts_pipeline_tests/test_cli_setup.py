@@ -196,7 +196,16 @@ def test_doctor_of_a_machine_that_is_set_up_has_one_fine_line_each(ready: dict[s
     lines = done.out.splitlines()
     assert all(line.startswith("ok ") for line in lines)
     assert [line[5:20].strip() for line in lines] == [
-        *("charts file", "data directory", "Dagster's state", "database", "credentials", "network", "quota")
+        *(
+            "charts file",
+            "data directory",
+            "Dagster's state",
+            "database",
+            "notifications",
+            "credentials",
+            "network",
+            "quota",
+        )
     ]
     assert done.says("2 charts, 2 active", simulator.url, "500,000 billed calls left")
     assert simulator.counters.billed == 0

@@ -29,6 +29,9 @@ def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:
         quota_reserve=0,
         run_budget=None,
         admin_token=None,
+        notify=None,
+        notify_quota=10_000,
+        ui_url="http://127.0.0.1:3000",
     )
     assert read_environment({}, current_folder=tmp_path) == expected
     blank = {"SOUNDCHARTS_DATA_DIR": "", "SOUNDCHARTS_API_KEY": " ", "SOUNDCHARTS_CALLS_PER_MINUTE": ""}
@@ -111,6 +114,7 @@ def test_no_secret_is_in_the_repr() -> None:
         "SOUNDCHARTS_API_KEY": "hidden-key",
         "SOUNDCHARTS_CLIENT_SECRET": "hidden-client",
         "SOUNDCHARTS_ADMIN_TOKEN": "hidden-token",
+        "SOUNDCHARTS_NOTIFY": "json://hidden-hook",
         "SOUNDCHARTS_DATABASE_URL": "postgresql://u:hidden-password@h/d",
     }
     environment = read_environment({"SOUNDCHARTS_APP_ID": "shown", "SOUNDCHARTS_CLIENT_ID": "me", **secrets})

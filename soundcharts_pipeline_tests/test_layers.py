@@ -18,27 +18,32 @@ ALLOWED = {
     "processes": set(),
     "yaml_nodes": set(),
     "cron": set(),
-    "settings": {"cron", "yaml_nodes"},
+    "value_readers": {"cron", "yaml_nodes"},
+    "housekeeping": {"value_readers", "yaml_nodes"},
+    "settings": {"cron", "housekeeping", "value_readers", "yaml_nodes"},
     "charts_file": {"settings", "yaml_nodes"},
     "environment": {"settings"},
     "api": {"api", "models"},
     "storage": {"storage", "models", "processes"},
     "sync": {"sync", "api", "storage", "models", "settings"},
     "simulator": {"simulator", "models"},
+    "reports": {"reports", "storage", "models"},
     "cascade": {"settings"},
     "partitions": {"settings"},
-    "failures": {"api", "storage", "sync", "settings"},
+    "troubleshooting": set(),
+    "failures": {"api", "storage", "sync", "settings", "troubleshooting"},
+    "notifications": {"storage", "troubleshooting"},
     "account": {"api", "environment", "storage"},
     "resources": {"account", "api", "storage", "environment"},
     "dead_runs": {"partitions", "processes", "storage"},
-    "run_requests": {"partitions"},
+    "run_requests": {"partitions", "troubleshooting"},
 }
 KNOW_DAGSTER = {
     *("assets", "checks", "definitions", "failures", "freshness", "jobs", "launch", "partitions", "resources"),
-    *("dead_runs", "run_requests", "schedules", "sensors"),
+    *("alerts", "dead_runs", "news", "run_requests", "schedules", "sensors"),
 }
 # Only the composition root and the edges may see the rooms that Dagster loads.
-LOADED_BY_DAGSTER = {"assets", "checks", "jobs", "schedules", "sensors", "freshness"}
+LOADED_BY_DAGSTER = {"alerts", "news", "assets", "checks", "jobs", "schedules", "sensors", "freshness"}
 MAY_SEE_THEM = LOADED_BY_DAGSTER | {"definitions", "launch", "admin"}
 
 

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from soundcharts_pipeline.cascade import all_keys
+from soundcharts_pipeline.jobs import FULL_SYNC
 from soundcharts_pipeline.partitions import RANGE_END_TAG, RANGE_START_TAG, ChartSpan, span_of_tags
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.simulator import Simulator
@@ -195,7 +196,7 @@ def test_an_inactive_chart_has_a_schedule_that_is_off(
     charts = [_chart(simulator), _chart(simulator, "viral-50-in", active=False)]
     with _open(simulator, environ, monkeypatch, *charts) as project:
         schedules = project.definitions.get_repository_def().schedule_defs
-        status = {schedule.name: schedule.default_status for schedule in schedules}
+        status = {schedule.name: schedule.default_status for schedule in schedules if schedule.job_name == FULL_SYNC}
         assert status == {
             SCHEDULE: dg.DefaultScheduleStatus.RUNNING,
             "sync_viral_50_in": dg.DefaultScheduleStatus.STOPPED,

@@ -309,9 +309,10 @@ def test_a_lost_day_is_healed_at_once_when_its_last_run_succeeded(project: Proje
     assert _spans(project.evaluate(HEALING_SENSOR)) == [span]
 
 
-def test_both_sensors_run_from_the_start(project: Project) -> None:
+def test_the_sensors_run_from_the_start(project: Project) -> None:
     sensors = project.definitions.get_repository_def().sensor_defs
     assert {sensor.name: sensor.default_status for sensor in sensors} == {
         CASCADE_SENSOR: dg.DefaultSensorStatus.RUNNING,
         HEALING_SENSOR: dg.DefaultSensorStatus.RUNNING,
+        "notification_sensor": dg.DefaultSensorStatus.RUNNING,
     }

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soundcharts_pipeline.housekeeping import Housekeeping
 from soundcharts_pipeline.settings import (
     ARTIST_AUDIENCE_PLATFORMS,
     TRACK_AUDIENCE_PLATFORMS,
@@ -253,3 +254,31 @@ def test_any_text_gives_settings_or_one_message_a_line_with_a_remedy(text: str) 
     else:
         lines = []
     assert [line for line in lines if not re.fullmatch(r"charts\.yaml(:\d+)?: .+; .+", line)] == []
+
+
+def test_housekeeping_has_defaults_and_may_be_set() -> None:
+    assert parse_settings(ONE_CHART, source="charts.yaml").operations == Housekeeping()
+    text = ONE_CHART + "operations:\n  archive_after_days: 400\n  backup_schedule: daily at 01:30\n"
+    assert parse_settings(text, source="charts.yaml").operations == Housekeeping(
+        archive_after_days=400, backup_schedule="30 1 * * *"
+    )
+
+
+def test_nothing_is_archived_that_a_run_may_still_need() -> None:
+    text = "charts:\n  - slug: global-28\n    history_days: 800\n"
+    assert parse_settings(text, source="charts.yaml").operations.archive_after_days == 800 + 14 + 15
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("  keep_backup: 3", "unknown key 'keep_backup' in operations; write 'keep_backups'"),
+        ("  keep_backups: 0", "keep_backups is '0', not a whole number from 1"),
+        ("  report_schedule: sometimes", "bad schedule 'sometimes'"),
+        ("  timezone: Mars", "unknown timezone 'Mars'"),
+        ("  archive_after_days: 30", "archive_after_days is 30, but runs look up to 119 days back"),
+    ],
+)
+def test_mistakes_of_the_housekeeping_have_their_line(line: str, said: str) -> None:
+    [mistake] = mistakes_in(f"{ONE_CHART}operations:\n{line}\n")
+    assert mistake.startswith(f"charts.yaml:4: {said}")

@@ -15,20 +15,23 @@ from typing import Any, cast
 import dagster as dg
 from sqlalchemy import Connection, Table
 
+from soundcharts_pipeline.api.errors import NotFound
 from soundcharts_pipeline.assets.dry_run import dry_run
 from soundcharts_pipeline.assets.metadata import as_markdown, column_lineage, column_schema
 from soundcharts_pipeline.cascade import exclusion
 from soundcharts_pipeline.checks import Check
-from soundcharts_pipeline.failures import USER_ERRORS, failure_of
+from soundcharts_pipeline.failures import NOT_FOUND_MEANS, USER_ERRORS, failure_of
 from soundcharts_pipeline.partitions import ChartSpan, partition_key, spans_of
 from soundcharts_pipeline.resources import SoundchartsResource, WarehouseResource
 from soundcharts_pipeline.settings import ChartSettings, Settings
 from soundcharts_pipeline.storage.errors import StorageError
-from soundcharts_pipeline.storage.summaries import Preview
+from soundcharts_pipeline.storage.summaries import Preview, archived_days
 from soundcharts_pipeline.storage.worklists import ChartDays
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.report import SyncReport
 from soundcharts_pipeline.sync.source import check_source, note_source
+from soundcharts_pipeline.sync.upstream import check_upstream
+from soundcharts_pipeline.troubleshooting import trouble_of
 
 Metadata = dict[str, Any]
 
@@ -37,6 +40,8 @@ Metadata = dict[str, Any]
 RECORD_SECONDS = 30.0
 # A preview costs a query. Of a long range the newest days are those that somebody looks at.
 PREVIEWED_DAYS = 31
+NOTHING = "Soundcharts has nothing for this day"
+ARCHIVED = "this day is in the archive: `soundcharts-pipeline restore-archive` brings it back, without a call"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +128,21 @@ class _Step:
                 with suppress(StorageError):
                     record.finish()
                 if isinstance(error, USER_ERRORS):
-                    raise failure_of(error) from None
+                    raise failure_of(error, below=self._below()) from None
                 raise
         for key, metadata in done.items():
             self._context.add_asset_metadata(metadata, partition_key=key)
         return dg.MaterializeResult(check_results=self._checks(spans))
+
+    def _below(self) -> list[str]:
+        """Assets of this run that Dagster leaves out when this one fails."""
+        layer = self._context.job_def.asset_layer
+        graph = layer.asset_graph
+        return sorted(
+            key.to_user_string()
+            for key in layer.selected_asset_keys
+            if self._context.asset_key in graph.get_ancestor_asset_keys(key)
+        )
 
     def _sync(self, span: ChartSpan, ctx: SyncContext) -> dict[str, Metadata]:
         chart = self._settings.chart(span.slug)
@@ -138,6 +153,8 @@ class _Step:
         calls_before = ctx.client.usage.calls
         try:
             check_source(ctx, self._source)
+            if self._stage.deps:
+                check_upstream(ctx, span.slug, span.days, metadata=self._stage.group == "artists")
             report = self._stage.sync(ctx, chart, span.days)
             # Every call of the step, those too that a sync function makes before it works through its worklist.
             report.calls = ctx.client.usage.calls - calls_before
@@ -154,14 +171,19 @@ class _Step:
         self, span: ChartSpan, chart: ChartSettings, days: Sequence[date], report: SyncReport | None
     ) -> dict[str, Metadata]:
         spent = {} if report is None else _spent(report, len(days))
+        # Of a series it says nothing: many artists have no account on a platform.
+        if report is not None and report.not_found and self._stage.key.endswith("_metadata"):
+            trouble = trouble_of(NotFound.__name__)
+            spent[NOT_FOUND_MEANS] = f"{trouble.title}: {trouble.explanation} {trouble.remedy}"
         with self._ctx.warehouse.read() as conn:
+            archived = archived_days(conn, ChartDays(span.slug, span.first, span.last))
             rows = self._stage.rows(conn, ChartDays(span.slug, span.first, span.last), chart)
             previews = {day: as_markdown(self._stage.preview(conn, span.slug, day)) for day in days[-PREVIEWED_DAYS:]}
             return {
                 partition_key(span.slug, day): {
                     "dagster/partition_row_count": rows.get(day, 0),
                     **spent,
-                    **({} if rows.get(day) else {"empty": "Soundcharts has nothing for this day"}),
+                    **({} if rows.get(day) else {"empty": ARCHIVED if day in archived else NOTHING}),
                     **({"preview": previews[day]} if day in previews else {}),
                 }
                 for day in days

@@ -98,6 +98,27 @@ def replace_slice(
     return len(gone) + merge(connection, table, given, columns=columns, ignore=ignore)
 
 
+def remove(connection: Connection, table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str]) -> int:
+    """Delete the rows that are stored exactly so; one that differs in anything stays. Returns how many were deleted.
+    `columns` are all columns of the table."""
+    keys = [key.name for key in table.primary_key]
+    if connection.dialect.name == "postgresql":
+        lines = rendering.copy_lines(table, rows, columns=columns, unique=keys)
+        names = _key_first(table, columns, keys)
+        stage = _empty_stage(connection, table)
+        _copy(connection, stage, lines, names)
+        staged = _staged(stage, names)
+        same = (table.c[name].is_not_distinct_from(staged.c[name]) for name in columns if name not in keys)
+        gone = delete(table).where(*(table.c[key] == staged.c[key] for key in keys), *same)
+        return connection.execute(gone).rowcount
+    named = [column.name for column in rendering.in_table_order(table, columns)]
+    quote = connection.dialect.identifier_preparer.quote
+    tests = (f"{quote(name)} {'=' if name in keys else 'IS'} ?" for name in named)
+    command = f"DELETE FROM {quote(table.name)} WHERE {' AND '.join(tests)}"  # noqa: S608  # names of the schema
+    values = iter(rendering.sqlite_values(table, rows, columns=columns))
+    return connection.exec_driver_sql(command, list(zip(*[values] * len(named), strict=True))).rowcount
+
+
 def _cleaned(value: Any) -> Any:
     return rendering.clean(value) if isinstance(value, str) else value
 
@@ -136,13 +157,12 @@ def _save(
     columns: Sequence[str],
     unique: Sequence[str],
 ) -> int:
-    names = [column.name for column in rendering.in_table_order(table, columns)]
     if connection.dialect.name == "postgresql":
         lines = rendering.copy_lines(table, rows, columns=columns, unique=unique)
-        ordered = (*unique, *(name for name in names if name not in unique))
-        return _copy_and_insert(connection, table, lines, ordered, statement) if lines else 0
+        return _copy_and_insert(connection, table, lines, _key_first(table, columns, unique), statement) if lines else 0
     values = rendering.sqlite_values(table, rows, columns=columns)
-    return _insert_many(connection, statement, values, tuple(names))
+    names = tuple(column.name for column in rendering.in_table_order(table, columns))
+    return _insert_many(connection, statement, values, names)
 
 
 def _insert_many(connection: Connection, statement: Insert, values: list[Any], names: tuple[str, ...]) -> int:
@@ -161,6 +181,12 @@ def _insert_many(connection: Connection, statement: Insert, values: list[Any], n
         changed += result.rowcount
         start += len(part)
     return changed
+
+
+def _key_first(table: Table, columns: Sequence[str], unique: Sequence[str]) -> tuple[str, ...]:
+    """The order of the fields in a line of `rendering.copy_lines`."""
+    ordered = (column.name for column in rendering.in_table_order(table, columns))
+    return (*unique, *(name for name in ordered if name not in unique))
 
 
 @lru_cache(maxsize=PREPARED_STATEMENTS)

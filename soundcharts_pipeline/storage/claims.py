@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, func, or_, select
 
 from soundcharts_pipeline.processes import host_name, is_alive
+from soundcharts_pipeline.storage.bookkeeping import claims
 from soundcharts_pipeline.storage.bulk import insert_missing
-from soundcharts_pipeline.storage.schema import claims
 
 # Renewed every few seconds; long enough for a machine that stalls.
 LEASE = timedelta(minutes=2)

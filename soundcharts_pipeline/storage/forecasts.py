@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, and_, func, or_, select
 
+from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.worklists import ChartDays
 
@@ -120,13 +121,13 @@ def known_since(conn: Connection, entity: str, stale_before: datetime) -> set[st
 
 def buried(conn: Connection, entity: str, scope: str, *, after: datetime) -> set[str]:
     """Every entity with a tombstone that is still young."""
-    t = s.tombstones
+    t = b.tombstones
     return set(conn.scalars(select(t.c.uuid).where(t.c.entity == entity, t.c.scope == scope, t.c.noted_at >= after)))
 
 
 def calls_per_station_list(conn: Connection) -> float:
     """Calls that the stations of one track and day took on average (one per 100 stations); 1 when not measured."""
-    u, p = s.api_usage, s.track_audience
+    u, p = b.api_usage, s.track_audience
     calls = conn.scalar(select(func.sum(u.c.calls)).where(u.c.endpoint == "track_broadcast_groups")) or 0
     days = conn.scalar(select(func.count()).select_from(p).where(p.c.platform == "airplay")) or 0
     return max(1.0, float(calls) / days) if days else 1.0
@@ -134,12 +135,12 @@ def calls_per_station_list(conn: Connection) -> float:
 
 def quota_seen(conn: Connection, day: date) -> int | None:
     """Billed calls left, as last seen on that UTC day by any process."""
-    t = s.api_usage
+    t = b.api_usage
     left: int | None = conn.scalar(select(func.min(t.c.quota_remaining)).where(t.c.day == day))
     return left
 
 
 def server_limit(conn: Connection) -> int | None:
     """Calls per minute, as the server last said. `conn` is one of `Warehouse.beside`."""
-    limit: int | None = conn.scalar(select(s.rate_gate.c.server_limit))
+    limit: int | None = conn.scalar(select(b.rate_gate.c.server_limit))
     return limit

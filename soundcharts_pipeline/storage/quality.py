@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, exists, func, or_, select
 
+from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.worklists import METADATA, ChartDays, entities, ranked
 
@@ -60,7 +61,7 @@ def unknown_artist_genres(conn: Connection, days: ChartDays) -> int:
 
 def without_metadata(conn: Connection, days: ChartDays, entity: str) -> int:
     """Entities of the chart's days that have neither metadata nor a tombstone that says why."""
-    t, grave = (s.tracks if entity == "track" else s.artists), s.tombstones
+    t, grave = (s.tracks if entity == "track" else s.artists), b.tombstones
     buried = exists().where(grave.c.entity == entity, grave.c.uuid == t.c.uuid, grave.c.scope == METADATA)
     query = select(func.count()).where(t.c.uuid.in_(entities(days, entity)), t.c.metadata_fetched_at.is_(None), ~buried)
     return _count(conn, query)
@@ -68,7 +69,7 @@ def without_metadata(conn: Connection, days: ChartDays, entity: str) -> int:
 
 def coverage(conn: Connection, days: ChartDays, entity: str, platform: str, metric: str) -> Coverage:
     """How much of a series is known for the entities ranked on the chart's days."""
-    uuids, asks, grave = entities(days, entity).subquery(), s.audience_asks, s.tombstones
+    uuids, asks, grave = entities(days, entity).subquery(), b.audience_asks, b.tombstones
     uuid = uuids.c[0]
     points = _points(entity)
     asked = exists().where(

@@ -21,7 +21,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Integer, bindparam, func, select
 
 from soundcharts_pipeline.models import RateGrant, RateNews
-from soundcharts_pipeline.storage.schema import UtcDateTime, rate_gate, rate_slots
+from soundcharts_pipeline.storage.bookkeeping import rate_gate, rate_slots
+from soundcharts_pipeline.storage.columns import UtcDateTime
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 # Whoever may not go looks again at least this often: a pause may have come or gone meanwhile.

@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Integer, String, Table
 from sqlalchemy.types import TypeEngine
 
+from soundcharts_pipeline.storage.columns import UtcDateTime
 from soundcharts_pipeline.storage.errors import ValueOutOfRange
-from soundcharts_pipeline.storage.schema import UtcDateTime
 
 # COPY's text format: a bare \N is NULL, and these four would end a field or a row, or start an escape.
 NULL = r"\N"

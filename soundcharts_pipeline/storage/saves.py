@@ -18,6 +18,7 @@ from soundcharts_pipeline.models import (
     Track,
     TrackRef,
 )
+from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.bulk import insert_missing, merge, replace_slice
 from soundcharts_pipeline.storage.worklists import AskRow
@@ -100,12 +101,12 @@ def save_artists(conn: Connection, artists: Sequence[Artist], *, genres: bool, n
 def bury(conn: Connection, entity: str, scope: str, reasons: Mapping[str, str], now: datetime) -> None:
     """Note what the API does not have, by UUID."""
     rows = [(entity, uuid, scope, reason, now) for uuid, reason in reasons.items()]
-    merge(conn, s.tombstones, rows, columns=["entity", "uuid", "scope", "reason", "noted_at"])
+    merge(conn, b.tombstones, rows, columns=["entity", "uuid", "scope", "reason", "noted_at"])
 
 
 def unbury(conn: Connection, entity: str, scope: str, uuids: Collection[str]) -> None:
     """What was noted as missing is there after all."""
-    t = s.tombstones
+    t = b.tombstones
     conn.execute(t.delete().where(t.c.entity == entity, t.c.scope == scope, t.c.uuid.in_(uuids)))
 
 
@@ -123,7 +124,7 @@ def save_series(
         places = [(a.uuid, platform, metric, *g) for a in answers for g in a.series.geo]
         merge(conn, s.artist_audience_geo, places, columns=[c.name for c in s.artist_audience_geo.columns])
     merge(conn, table, rows, columns=[c.name for c in table.columns], ignore=["fetched_at"])
-    t = s.audience_asks
+    t = b.audience_asks
     mine = and_(
         t.c.entity == entity,
         t.c.platform == platform,
@@ -146,18 +147,18 @@ def save_series(
 
 def note_fact(conn: Connection, name: str, value: str, now: datetime) -> None:
     """Keep what was learnt about the API."""
-    merge(conn, s.facts, [(name, value, now)], columns=["name", "value", "noted_at"])
+    merge(conn, b.facts, [(name, value, now)], columns=["name", "value", "noted_at"])
 
 
 def save_progress(conn: Connection, run_id: str, step: str, done: int, total: int, now: datetime) -> None:
     """How far a step is."""
     columns = ["run_id", "step", "done", "total", "updated_at"]
-    merge(conn, s.sync_progress, [(run_id, step, done, total, now)], columns=columns)
+    merge(conn, b.sync_progress, [(run_id, step, done, total, now)], columns=columns)
 
 
 def add_usage(conn: Connection, day: date, endpoint: str, counts: Mapping[str, int], quota: int | None) -> None:
     """Add calls to the day's count of an endpoint."""
-    t = s.api_usage
+    t = b.api_usage
     insert_missing(
         conn,
         t,

@@ -1,66 +1,21 @@
-"""Every warehouse table once: columns, natural key, comment.
+"""Every warehouse table once: columns, natural key, comment. Those that hold no music are in `bookkeeping`.
 
 Times are UTC; days are DATE. The same definitions serve SQLite and PostgreSQL; what an installed database
 looks like is decided by the migrations, and a test keeps the two equal.
 """
 
-from datetime import UTC, datetime
-from typing import Any
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, String, Table
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    Date,
-    DateTime,
-    Dialect,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    TypeDecorator,
-)
-from sqlalchemy.dialects.postgresql import JSONB
+from soundcharts_pipeline.storage import bookkeeping
+from soundcharts_pipeline.storage.columns import Document, UtcDateTime, key
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC datetime: TIMESTAMP WITH TIME ZONE on PostgreSQL, naive UTC text on SQLite."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone; times are stored in UTC")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
-
-
-# JSONB, because PostgreSQL cannot compare two values of its JSON type, and a merge has to.
-Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-
-metadata = MetaData(
-    naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"},
-)
-
-
-def _key(name: str, kind: Any = String) -> Column[Any]:
-    return Column(name, kind, primary_key=True, autoincrement=False)
-
+# Every table: those of the bookkeeping, and those below.
+metadata = bookkeeping.metadata
 
 charts = Table(
     "charts",
     metadata,
-    _key("slug"),
+    key("slug"),
     Column("name", String, nullable=False),
     Column("platform", String, nullable=False),
     Column("country_code", String),
@@ -75,8 +30,8 @@ charts = Table(
 ranking_days = Table(
     "ranking_days",
     metadata,
-    _key("chart_slug"),
-    _key("rank_date", Date),
+    key("chart_slug"),
+    key("rank_date", Date),
     Column("published_at", String, comment="the API's exact timestamp; null: confirmed that none exists"),
     Column("checked_at", UtcDateTime, nullable=False, comment="when the list of rankings last said so"),
     Column("saved_at", UtcDateTime, comment="when the ranking itself was saved, whole"),
@@ -86,9 +41,9 @@ ranking_days = Table(
 chart_rankings = Table(
     "chart_rankings",
     metadata,
-    _key("chart_slug"),
-    _key("rank_date", Date),
-    _key("position", Integer),
+    key("chart_slug"),
+    key("rank_date", Date),
+    key("position", Integer),
     Column("track_uuid", String, nullable=False),
     Column("old_position", Integer, comment="null for a new entry"),
     Column("position_change", Integer, comment="places gained (+) or lost (-); null for a new entry"),
@@ -106,7 +61,7 @@ chart_rankings = Table(
 tracks = Table(
     "tracks",
     metadata,
-    _key("uuid"),
+    key("uuid"),
     Column("name", String, nullable=False),
     Column("slug", String),
     Column("credit_name", String),
@@ -135,7 +90,7 @@ tracks = Table(
 artists = Table(
     "artists",
     metadata,
-    _key("uuid"),
+    key("uuid"),
     Column("name", String, nullable=False),
     Column("display_name", String),
     Column("slug", String),
@@ -160,9 +115,9 @@ artists = Table(
 track_artists = Table(
     "track_artists",
     metadata,
-    _key("track_uuid"),
-    _key("artist_uuid"),
-    _key("role"),
+    key("track_uuid"),
+    key("artist_uuid"),
+    key("role"),
     Column("position", Integer, nullable=False, comment="0-based order within the role"),
     Index(None, "artist_uuid"),
     comment="One artist's role on one track: main, featured or credited",
@@ -179,14 +134,18 @@ genres = Table(
 )
 
 track_genres = Table(
-    "track_genres", metadata, _key("track_uuid"), _key("genre_id", Integer), comment="One genre of one track"
+    "track_genres",
+    metadata,
+    key("track_uuid"),
+    key("genre_id", Integer),
+    comment="One genre of one track",
 )
 
 artist_genres = Table(
     "artist_genres",
     metadata,
-    _key("artist_uuid"),
-    _key("genre_id", Integer),
+    key("artist_uuid"),
+    key("genre_id", Integer),
     comment="One genre of one artist",
 )
 
@@ -195,11 +154,11 @@ artist_genres = Table(
 track_audience = Table(
     "track_audience",
     metadata,
-    _key("track_uuid"),
-    _key("platform"),
-    _key("metric"),
-    _key("identifier"),
-    _key("date", Date),
+    key("track_uuid"),
+    key("platform"),
+    key("metric"),
+    key("identifier"),
+    key("date", Date),
     Column(
         "value",
         BigInteger,
@@ -214,10 +173,10 @@ track_audience = Table(
 artist_audience = Table(
     "artist_audience",
     metadata,
-    _key("artist_uuid"),
-    _key("platform"),
-    _key("metric"),
-    _key("date", Date),
+    key("artist_uuid"),
+    key("platform"),
+    key("metric"),
+    key("date", Date),
     Column("value", BigInteger, nullable=False),
     Column("fetched_at", UtcDateTime, nullable=False),
     comment="One artist, platform, metric and day",
@@ -227,117 +186,14 @@ artist_audience = Table(
 artist_audience_geo = Table(
     "artist_audience_geo",
     metadata,
-    _key("artist_uuid"),
-    _key("platform"),
-    _key("metric"),
-    _key("date", Date),
-    _key("country_code"),
-    _key("region"),
-    _key("city_name"),
+    key("artist_uuid"),
+    key("platform"),
+    key("metric"),
+    key("date", Date),
+    key("country_code"),
+    key("region"),
+    key("city_name"),
     Column("value", BigInteger, nullable=False),
     comment="One artist, platform, metric, day and place; city_name '' is a whole country (a partial sum)",
     sqlite_with_rowid=False,
-)
-
-audience_asks = Table(
-    "audience_asks",
-    metadata,
-    _key("entity"),
-    _key("uuid"),
-    _key("platform"),
-    _key("metric"),
-    _key("start_date", Date),
-    _key("end_date", Date),
-    Column("settled_date", Date, comment="last day that no later call can change; null: none yet"),
-    Column("asked_at", UtcDateTime, nullable=False),
-    comment="One answered window of one series (entity: track or artist)",
-)
-
-tombstones = Table(
-    "tombstones",
-    metadata,
-    _key("entity"),
-    _key("uuid"),
-    _key("scope"),
-    Column("reason", String, nullable=False),
-    Column("noted_at", UtcDateTime, nullable=False),
-    comment="Something the API does not have (scope: metadata, or platform/metric), not asked again for a while",
-)
-
-api_usage = Table(
-    "api_usage",
-    metadata,
-    _key("day", Date),
-    _key("endpoint"),
-    Column("calls", BigInteger, nullable=False),
-    Column("billed", BigInteger, nullable=False),
-    Column("errors", BigInteger, nullable=False),
-    Column("throttled", BigInteger, nullable=False),
-    Column("quota_remaining", BigInteger, comment="billed calls left, as last seen on that day"),
-    comment="Calls made on one UTC day to one endpoint",
-)
-
-sync_progress = Table(
-    "sync_progress",
-    metadata,
-    _key("run_id"),
-    _key("step"),
-    Column("done", Integer, nullable=False),
-    Column("total", Integer, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-    comment="How far one step of one run is, in entities",
-)
-
-claims = Table(
-    "claims",
-    metadata,
-    _key("subject"),
-    Column("holder", String, nullable=False, comment="host/process/number of the worker"),
-    Column("until", UtcDateTime, nullable=False, comment="free for all after this time"),
-    Index(None, "holder"),
-    comment="Something that a run is asking the API for at this moment",
-)
-
-facts = Table(
-    "facts",
-    metadata,
-    _key("name"),
-    Column("value", String, nullable=False),
-    Column("noted_at", UtcDateTime, nullable=False),
-    comment="What was learnt once about the API and need not be asked again",
-)
-
-rate_gate = Table(
-    "rate_gate",
-    metadata,
-    _key("id", Integer),
-    Column("calls", BigInteger, nullable=False, comment="taken since the table was made; numbers the calls"),
-    Column("blocked_until", UtcDateTime, comment="no call leaves before: the server said so"),
-    Column(
-        "probe_from",
-        BigInteger,
-        comment="since a pause, calls leave singly until one from this number on was let in; null: as many as fit",
-    ),
-    Column("server_limit", Integer, comment="calls per minute, as the server last said"),
-    Column("heard_call", BigInteger, comment="the newest call whose answer told what is left of the minute"),
-    Column("allowed_calls", BigInteger, comment="that call and what was left: numbers the last call allowed"),
-    Column("allowed_until", UtcDateTime, comment="when that minute is over"),
-    Column("quota_left", BigInteger, comment="billed calls certainly left of the term; null: the server was not asked"),
-    Column(
-        "calls_out",
-        Integer,
-        nullable=False,
-        server_default="0",
-        comment="billed calls taken that are not known to be back; none a minute after the last one",
-    ),
-    Column("quota_taken_at", UtcDateTime, comment="when billed calls were last taken"),
-    comment="When calls may leave, for all processes: one row",
-)
-
-rate_slots = Table(
-    "rate_slots",
-    metadata,
-    _key("taken_until", UtcDateTime),
-    Column("calls", Integer, nullable=False),
-    comment="Calls taken in one moment of the last minute (a quarter of a second that ends then)",
 )

@@ -8,9 +8,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, String, Table, and_, cast, func, literal, select
+from sqlalchemy import Connection, Select, String, Table, and_, cast, exists, func, literal, select
 from sqlalchemy import case as sql_case
 
+from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.worklists import ChartDays, entities
 
@@ -74,6 +75,18 @@ def audience_rows(conn: Connection, days: ChartDays, entity: str, platform: str,
         for day in ranked[uuid]:
             counts[day] += bisect_right(found, day) - bisect_left(found, day - longest)
     return counts
+
+
+def archived_days(conn: Connection, days: ChartDays) -> set[date]:
+    """Days whose ranking was saved here and is in the archive now."""
+    d, r, a = s.ranking_days, s.chart_rankings, b.archived_months
+    months = set(conn.scalars(select(a.c.month).where(a.c.table_name == r.name)))
+    if not months:
+        return set()
+    here = exists().where(r.c.chart_slug == d.c.chart_slug, r.c.rank_date == d.c.rank_date)
+    of_chart = and_(d.c.chart_slug == days.slug, d.c.rank_date.between(days.first, days.last))
+    saved = conn.scalars(select(d.c.rank_date).where(of_chart, d.c.saved_at.is_not(None), ~here))
+    return {day for day in saved if day.replace(day=1) in months}
 
 
 def ranking_preview(conn: Connection, slug: str, day: date) -> Preview:
@@ -188,5 +201,5 @@ def totals(conn: Connection) -> dict[str, int]:
         for platform, count in conn.execute(by_platform):
             found[f"{noun} audience points, {platform}"] = count
     found["cities and countries"] = int(conn.scalar(select(func.count()).select_from(s.artist_audience_geo)) or 0)
-    found["calls spent"] = int(conn.scalar(select(func.sum(s.api_usage.c.calls))) or 0)
+    found["calls spent"] = int(conn.scalar(select(func.sum(b.api_usage.c.calls))) or 0)
     return found

@@ -5,11 +5,13 @@ Every query is one chart and one span of days; none of them knows what a call is
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, and_, exists, or_, select
+from sqlalchemy import Connection, Select, Table, and_, exists, func, or_, select
 
+from soundcharts_pipeline.models import Chart
+from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
 
 # `tombstones.scope` of an entity's metadata; a series is noted as "platform/metric".
@@ -60,6 +62,29 @@ def ranking_days(conn: Connection, days: ChartDays) -> dict[date, RankingDay]:
         )
     )
     return {row.rank_date: RankingDay(*row) for row in rows}
+
+
+def rankings_missing(conn: Connection, days: ChartDays) -> list[date]:
+    """Days of the span whose ranking is not stored, less those that certainly have none.
+
+    The list of rankings is read from its newest end, so a day between two known ones that was not on it has none: a
+    weekly chart's other days need not be confirmed one by one.
+    """
+    t = s.ranking_days
+    between = select(func.min(t.c.rank_date), func.max(t.c.rank_date)).where(
+        t.c.chart_slug == days.slug, t.c.published_at.is_not(None)
+    )
+    first, last = conn.execute(between).one()
+    known = ranking_days(conn, days)
+    missing = []
+    for number in range((days.last - days.first).days + 1):
+        day = days.first + timedelta(days=number)
+        if day in known:
+            lacks = known[day].published_at is not None and known[day].saved_at is None
+        else:
+            lacks = first is None or not first < day < last
+        missing += [day] if lacks else []
+    return missing
 
 
 def published_days(conn: Connection, slug: str) -> list[date]:
@@ -130,7 +155,7 @@ def release_dates(conn: Connection, days: ChartDays) -> dict[str, date]:
 
 def asks_of(conn: Connection, entity: str, platform: str, metric: str, uuids: Among) -> dict[str, list[AskRow]]:
     """Answered windows of one series, by entity."""
-    t = s.audience_asks
+    t = b.audience_asks
     query = select(t.c.uuid, t.c.start_date, t.c.end_date, t.c.settled_date, t.c.asked_at).where(
         t.c.entity == entity, t.c.platform == platform, t.c.metric == metric, t.c.uuid.in_(uuids)
     )
@@ -142,7 +167,7 @@ def asks_of(conn: Connection, entity: str, platform: str, metric: str, uuids: Am
 
 def buried(conn: Connection, uuids: Among, entity: str, scope: str, *, after: datetime) -> dict[str, str]:
     """Those of the entities that have a tombstone which is still young, and why."""
-    t = s.tombstones
+    t = b.tombstones
     query = select(t.c.uuid, t.c.reason).where(
         t.c.entity == entity, t.c.scope == scope, t.c.noted_at >= after, t.c.uuid.in_(uuids)
     )
@@ -159,26 +184,31 @@ def with_points(conn: Connection, entity: str, platform: str, metric: str, uuids
 
 def progress_of(conn: Connection, run_id: str) -> dict[str, tuple[int, int]]:
     """(done, total) of every step of a run that has begun."""
-    t = s.sync_progress
+    t = b.sync_progress
     rows = conn.execute(select(t.c.step, t.c.done, t.c.total).where(t.c.run_id == run_id))
     return {row.step: (row.done, row.total) for row in rows}
 
 
 def last_progress(conn: Connection, run_id: str) -> datetime | None:
     """When a run last saved how far it is."""
-    t = s.sync_progress
+    t = b.sync_progress
     query = select(t.c.updated_at).where(t.c.run_id == run_id).order_by(t.c.updated_at.desc()).limit(1)
     return conn.scalar(query)
 
 
 def fact(conn: Connection, name: str) -> str | None:
     """What was learnt once about the API."""
-    return conn.scalar(select(s.facts.c.value).where(s.facts.c.name == name))
+    return conn.scalar(select(b.facts.c.value).where(b.facts.c.name == name))
 
 
 def chart_slugs(conn: Connection) -> list[str]:
     """Slugs of every chart met so far, in rankings or in the catalogue."""
     return list(conn.scalars(select(s.charts.c.slug).order_by(s.charts.c.slug)))
+
+
+def saved_charts(conn: Connection) -> list[Chart]:
+    """Every chart met so far."""
+    return [Chart(**row._mapping) for row in conn.execute(select(s.charts))]
 
 
 def ranked(days: ChartDays) -> Select[Any]:
@@ -199,12 +229,12 @@ def entities(days: ChartDays, entity: str) -> Select[Any]:
 
 
 def _gone(entity: str, uuid: Any) -> Any:
-    t = s.tombstones
+    t = b.tombstones
     return exists().where(t.c.entity == entity, t.c.uuid == uuid, t.c.scope == METADATA, t.c.reason == GONE)
 
 
 def _due(conn: Connection, table: Table, entity: str, among: Among, missing: Any, stale_before: datetime) -> list[str]:
-    t = s.tombstones
+    t = b.tombstones
     buried_ = exists().where(
         and_(t.c.entity == entity, t.c.uuid == table.c.uuid, t.c.scope == METADATA, t.c.noted_at >= stale_before)
     )

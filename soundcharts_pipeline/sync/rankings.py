@@ -11,8 +11,9 @@ from soundcharts_pipeline.api.errors import NotFound, NotInPlan, QuotaExhausted,
 from soundcharts_pipeline.models import PublishedRanking, Ranking
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.storage import worklists
-from soundcharts_pipeline.storage.saves import save_charts, save_published, save_ranking, save_unpublished
+from soundcharts_pipeline.storage.saves import save_published, save_ranking, save_unpublished
 from soundcharts_pipeline.storage.worklists import ChartDays, RankingDay
+from soundcharts_pipeline.sync.catalog import each_platform
 from soundcharts_pipeline.sync.claimed import claimed
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.fanout import Answer, Task, fan_out, still_to_do
@@ -220,10 +221,6 @@ def nearest_charts(ctx: SyncContext, slug: str) -> list[str]:
     near = difflib.get_close_matches(slug, slugs, n=3)
     if near:
         return near
-    for platform in ctx.client.chart_platforms():
-        charts = ctx.client.charts(platform)
+    for _, charts in each_platform(ctx):
         slugs += [chart.slug for chart in charts]
-        with ctx.warehouse.write() as conn:
-            save_charts(conn, charts)
-            ctx.keep_books(conn, 0, 0)
     return difflib.get_close_matches(slug, slugs, n=3)

@@ -7,8 +7,9 @@ from multiprocessing.synchronize import Barrier
 
 from sqlalchemy import select, text
 
+from soundcharts_pipeline.storage.bookkeeping import api_usage, facts
 from soundcharts_pipeline.storage.bulk import WORTH_A_LOOK, merge
-from soundcharts_pipeline.storage.schema import api_usage, facts, track_audience
+from soundcharts_pipeline.storage.schema import track_audience
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 # Enough for a merge to look whether all of them are new.

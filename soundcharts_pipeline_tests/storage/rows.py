@@ -6,11 +6,9 @@ from typing import Any
 
 from sqlalchemy import Table, select
 
+from soundcharts_pipeline.storage.bookkeeping import facts
 from soundcharts_pipeline.storage.bulk import merge
-from soundcharts_pipeline.storage.schema import (
-    facts,
-    track_audience,
-)
+from soundcharts_pipeline.storage.schema import track_audience
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 MONDAY = datetime(2026, 11, 16, 3, 15, 0, 250000, tzinfo=UTC)

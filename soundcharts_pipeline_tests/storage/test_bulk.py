@@ -10,16 +10,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from soundcharts_pipeline.storage.bookkeeping import api_usage, facts
 from soundcharts_pipeline.storage.bulk import CHUNK, WORTH_A_LOOK, insert_missing, merge, replace_slice
-from soundcharts_pipeline.storage.schema import (
-    api_usage,
-    artists,
-    chart_rankings,
-    facts,
-    genres,
-    track_audience,
-    track_genres,
-)
+from soundcharts_pipeline.storage.schema import artists, chart_rankings, genres, track_audience, track_genres
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 from .rows import AUDIENCE, FACTS, MONDAY, TUESDAY, Row, points, save_points, stored

@@ -5,14 +5,10 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import select
 
+from soundcharts_pipeline.storage.bookkeeping import facts
 from soundcharts_pipeline.storage.bulk import merge
 from soundcharts_pipeline.storage.errors import ValueOutOfRange
-from soundcharts_pipeline.storage.schema import (
-    facts,
-    track_artists,
-    track_audience,
-    tracks,
-)
+from soundcharts_pipeline.storage.schema import track_artists, track_audience, tracks
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 from .rows import FACTS, MONDAY, Row, points, save_points, stored

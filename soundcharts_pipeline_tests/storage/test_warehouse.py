@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import URL, Connection, create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from soundcharts_pipeline.storage.bookkeeping import api_usage, facts
 from soundcharts_pipeline.storage.bulk import merge
 from soundcharts_pipeline.storage.errors import (
     StorageBusy,
@@ -24,7 +25,7 @@ from soundcharts_pipeline.storage.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from soundcharts_pipeline.storage.schema import api_usage, facts, track_audience
+from soundcharts_pipeline.storage.schema import track_audience
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 from . import at_once

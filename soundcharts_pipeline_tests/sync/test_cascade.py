@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from soundcharts_pipeline.simulator import ODDITIES, Simulator
-from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline_tests.helpers import (
     SLUG,
@@ -103,10 +103,10 @@ def test_a_late_point_is_picked_up_by_the_next_call(simulator: Simulator, sqlite
     del first
     run_cascade(new_context(simulator, sqlite_warehouse), chart, [last])
     thin = stored(sqlite_warehouse)["track_audience"]
-    a = s.audience_asks.c
+    a = b.audience_asks.c
     with sqlite_warehouse.read() as conn:
         unsettled = set(conn.scalars(select(a.uuid).where(a.settled_date.is_distinct_from(a.end_date))))
-        silent = set(conn.scalars(select(s.tombstones.c.uuid)))
+        silent = set(conn.scalars(select(b.tombstones.c.uuid)))
     simulator.set(today=str(start + timedelta(days=20)))
     simulator.reset()
     run_cascade(new_context(simulator, sqlite_warehouse), chart, [last])

@@ -9,7 +9,7 @@ import pytest
 from soundcharts_pipeline.processes import host_name
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage import claims
-from soundcharts_pipeline.storage.schema import claims as claims_table
+from soundcharts_pipeline.storage.bookkeeping import claims as claims_table
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.rankings import sync_rankings
 from soundcharts_pipeline_tests.helpers import SLUG, last_days, new_context, run_cascade, small_chart

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from soundcharts_pipeline.api.errors import AuthenticationError, QuotaExhausted, ServerError
 from soundcharts_pipeline.simulator import Simulator
-from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.audience import sync_track_audience
 from soundcharts_pipeline.sync.metadata import sync_track_metadata
@@ -93,7 +93,7 @@ def test_what_the_api_does_not_have_is_not_asked_for_daily(simulator: Simulator,
     yesterday, today = last_days(simulator, SLUG, 2, before=20)
     run_cascade(new_context(simulator, sqlite_warehouse), chart, [yesterday])
     with sqlite_warehouse.read() as conn:
-        buried = conn.scalar(select(func.count()).select_from(s.tombstones))
+        buried = conn.scalar(select(func.count()).select_from(b.tombstones))
     assert buried
     asked = simulator.counters.total
     simulator.reset()
@@ -104,7 +104,7 @@ def test_what_the_api_does_not_have_is_not_asked_for_daily(simulator: Simulator,
     simulator.reset()
     run_cascade(new_context(simulator, sqlite_warehouse, now=now + timedelta(days=32)), chart, [yesterday, today])
     with sqlite_warehouse.read() as conn:
-        gone = set(conn.scalars(select(s.tombstones.c.uuid).where(s.tombstones.c.scope == "metadata")))
+        gone = set(conn.scalars(select(b.tombstones.c.uuid).where(b.tombstones.c.scope == "metadata")))
     assert gone
     assert simulator.counters.repeats == 0
 
@@ -141,7 +141,7 @@ def test_where_the_total_was_found_wrong_the_stations_are_counted(
     chart = small_chart(track_audience_platforms=("airplay",), artist_audience_platforms=())
     with sqlite_warehouse.write() as conn:
         conn.execute(
-            s.facts.insert().values(
+            b.facts.insert().values(
                 name=TOTALS_FACT, value="no", noted_at=new_context(simulator, sqlite_warehouse).clock()
             )
         )
@@ -165,7 +165,7 @@ def test_calls_are_counted_as_the_server_counts_them(simulator: Simulator, wareh
     simulator.script("track", ["500", "429-reset"])
     run_cascade(new_context(simulator, warehouse), small_chart(), last_days(simulator, SLUG, 1))
     with warehouse.read() as conn:
-        rows = conn.execute(select(s.api_usage)).mappings().all()
+        rows = conn.execute(select(b.api_usage)).mappings().all()
     assert {row["endpoint"]: row["calls"] for row in rows} == simulator.counters.calls
     assert sum(row["billed"] for row in rows) == simulator.counters.billed
     track = next(row for row in rows if row["endpoint"] == "track")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 # Written down so that a database already up to date is recognised without loading Alembic (0.2 s).
-HEAD = "0004"
+HEAD = "0006"
 
 # Not Alembic's default name: Dagster keeps its own `alembic_version` and may live in the same database.
 VERSION_TABLE = "soundcharts_schema_version"
@@ -53,13 +53,18 @@ def upgrade(connection: Connection) -> None:
     found = context.get_current_revision()
     known = {script.revision for script in ScriptDirectory.from_config(settings).walk_revisions()}
     if found is not None and found not in known:
-        raise SchemaMismatch(
-            f"the database has tables of revision {found}, this version of soundcharts-pipeline knows them up to"
-            f" {HEAD}; upgrade soundcharts-pipeline, or restore a backup made with this version"
-        )
+        raise SchemaMismatch(newer("the database", found))
     if found != HEAD:
         with _one_at_a_time:
             command.upgrade(settings, "head")
+
+
+def newer(what: str, revision: str) -> str:
+    """What to say of tables that a later version made."""
+    return (
+        f"{what} has tables of revision {revision}, this version of soundcharts-pipeline knows them up to"
+        f" {HEAD}; upgrade soundcharts-pipeline, or restore a backup made with this version"
+    )
 
 
 def ours(name: str | None, kind: str, _parents: object) -> bool:

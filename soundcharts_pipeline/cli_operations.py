@@ -1,0 +1,90 @@
+"""Housekeeping from a terminal: each command launches an asset, in a run that shows in the UI, or brings data back."""
+
+import os
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from soundcharts_pipeline.environment import read_environment
+from soundcharts_pipeline.settings import load_settings
+from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline.terminal import counted, open_console
+
+if TYPE_CHECKING:
+    from soundcharts_pipeline.launch import Outcome
+
+
+restoring = typer.Typer()
+
+
+def launch(asset: str) -> "Outcome":
+    """One run of the asset; prints what it recorded."""
+    environment = read_environment(os.environ)
+    settings = load_settings(environment.charts_file)
+    from soundcharts_pipeline.definitions import build_definitions
+    from soundcharts_pipeline.launch import prepare_home, run_operation
+
+    prepare_home(environment)
+    outcome, facts = run_operation(build_definitions(settings), asset)
+    console = open_console()
+    for name, value in facts.items():
+        console.print(f"{name.rpartition('/')[2]:<20} {escape(value)}", soft_wrap=True)
+    return outcome
+
+
+def _month(text: str) -> date:
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no month; write it like 2024-03") from None
+
+
+@restoring.command(epilog="Example: soundcharts-pipeline restore-archive --from 2024-01 --before 2024-04")
+def restore_archive(
+    table: Annotated[list[str] | None, typer.Option(help="This table alone; may be given again.")] = None,
+    since: Annotated[
+        date | None, typer.Option("--from", parser=_month, metavar="YYYY-MM", help="First month.", show_default="all")
+    ] = None,
+    before: Annotated[
+        date | None, typer.Option(parser=_month, metavar="YYYY-MM", help="Only months before.", show_default="all")
+    ] = None,
+) -> None:
+    """Bring archived rankings and series back into the database, with every column as it was. Makes no call."""
+    from soundcharts_pipeline.storage.archive import ARCHIVED, FOLDER, restore
+
+    if unknown := set(table or ()) - ARCHIVED.keys():
+        raise typer.BadParameter(f"'{unknown.pop()}' is never archived; write one of {', '.join(ARCHIVED)}")
+    environment, console = read_environment(os.environ), open_console()
+    with closing(Warehouse(environment.database_url)) as warehouse:
+        done = restore(
+            warehouse,
+            environment.data_dir / FOLDER,
+            tables=table or (),
+            since=since or date.min,
+            before=before or date.max,
+            heard=lambda line: console.print(escape(line), soft_wrap=True),
+        )
+    for name, rows in done.restored.items():
+        console.print(f"{name}: {counted(rows, 'row')} brought back", soft_wrap=True)
+    console.print(f"{counted(done.files, 'file')} read; they stay in the archive", soft_wrap=True)
+
+
+@restoring.command(
+    epilog="Example: soundcharts-pipeline restore data/backups/soundcharts-20261123T030000Z.db.zst --yes"
+)
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file of the data directory's `backups`.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Replace a database that holds data.")] = False,
+) -> None:
+    """Make the database what a backup holds: all of it, or on failure nothing. End `dev` and every run before."""
+    from soundcharts_pipeline.storage.backup import restore as restore_backup
+    from soundcharts_pipeline.storage.engine import parse_url
+    from soundcharts_pipeline.storage.errors import place
+
+    url = parse_url(read_environment(os.environ).database_url)
+    restore_backup(url, file, replace=yes)
+    open_console().print(f"{escape(place(url))} is what {escape(str(file))} holds", soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Pictures and workbooks of what the warehouse holds."""

@@ -1,0 +1,88 @@
+"""Files that are whole or not there: written under a temporary name, forced to disk, renamed.
+
+What a disk refuses is raised as an error of `storage.errors` that says which folder and what to do.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from soundcharts_pipeline.storage.errors import StorageBusy, StorageFull, StorageUnavailable
+
+TEMPORARY = ".tmp"
+READ_BYTES = 1 << 20
+
+
+class FileDamaged(StorageUnavailable):
+    """A file of ours is missing, cut off or changed."""
+
+
+@contextmanager
+def work_in(folder: Path) -> Iterator[None]:
+    """Make the folder and have it for this process alone; the system gives it back when the process dies."""
+    with explained_files(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StorageBusy(f"another process is at work in {folder}; try again when it has ended") from None
+            yield
+
+
+@contextmanager
+def explained_files(folder: Path) -> Iterator[None]:
+    """Raise what the disk refuses as one of ours."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(
+                f"no space left for {folder}; nothing was lost. Free some disk space or move SOUNDCHARTS_DATA_DIR, "
+                "and run it again"
+            ) from error
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StorageUnavailable(
+            f"{error.filename or folder} cannot be used ({reason}); make it and its folder writable, or set "
+            "SOUNDCHARTS_DATA_DIR to a folder that is"
+        ) from error
+
+
+def temporary_name(path: Path) -> Path:
+    """Where a file is written before it is whole."""
+    return path.with_name(path.name + TEMPORARY)
+
+
+def settle(path: Path) -> None:
+    """Give a file that was written whole under its temporary name its own: durable, and in one step."""
+    temporary = temporary_name(path)
+    _force(temporary)
+    temporary.replace(path)
+    _force(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a small file."""
+    temporary_name(path).write_text(text, encoding="utf-8")
+    settle(path)
+
+
+def sha256_of(path: Path) -> str:
+    """The checksum of a file, as `sha256sum` prints it."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(READ_BYTES):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _force(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,86 @@
+"""What is in the archive: one entry a file, in `manifest.json`, which is replaced as a whole or not at all."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+from soundcharts_pipeline.storage import files
+from soundcharts_pipeline.storage.files import FileDamaged
+
+NAME = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file: rows of one table and month (`2024-03`).
+
+    `removed`: none of its rows is in the warehouse any more. Until then some may be, and the next archiving takes
+    them out.
+    """
+
+    table: str
+    month: str
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+    archived_at: str
+    removed: bool = False
+
+    @property
+    def first_day(self) -> date:
+        return date.fromisoformat(f"{self.month}-01")
+
+
+@dataclass(slots=True)
+class Manifest:
+    """The parts of an archive, oldest first. A change is on disk when the method returns."""
+
+    folder: Path
+    parts: list[Part] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Manifest":
+        """The manifest of a folder, empty when there is none. Raises FileDamaged when it cannot be read."""
+        path = folder / NAME
+        if not path.exists():
+            return cls(folder)
+        try:
+            return cls(folder, [Part(**entry) for entry in json.loads(path.read_text("utf-8"))["files"]])
+        except (ValueError, TypeError, KeyError) as error:
+            raise FileDamaged(
+                f"{path} cannot be read ({error}); restore it from a backup of the folder. Nothing was changed"
+            ) from None
+
+    def path(self, part: Part) -> Path:
+        return self.folder / part.file
+
+    def of(self, table: str, month: str) -> Sequence[Part]:
+        return [part for part in self.parts if (part.table, part.month) == (table, month)]
+
+    def add(self, part: Part) -> None:
+        self.parts.append(part)
+        self._save()
+
+    def mark(self, part: Part, *, removed: bool) -> None:
+        """Note whether the warehouse is free of the part's rows."""
+        if part.removed != removed:
+            self.parts[self.parts.index(part)] = replace(part, removed=removed)
+            self._save()
+
+    def check(self, part: Part) -> None:
+        """Raise FileDamaged unless the file is there as it was written."""
+        path = self.path(part)
+        if not path.is_file():
+            raise FileDamaged(f"{path} is missing from the archive; restore the file. Nothing was changed")
+        if path.stat().st_size != part.bytes or files.sha256_of(path) != part.sha256:
+            raise FileDamaged(
+                f"{path} is not the file that was archived (its checksum differs from {NAME}); restore the file. "
+                "Nothing was changed"
+            )
+
+    def _save(self) -> None:
+        text = json.dumps({"files": [asdict(part) for part in self.parts]}, indent=1)
+        files.write_text(self.folder / NAME, text + "\n")

@@ -1,0 +1,50 @@
+"""Rows of three months in every table that is archived, and what of them is where."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Table, select
+
+from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage.bulk import merge
+from soundcharts_pipeline.storage.warehouse import Warehouse
+
+FIRST = date(2024, 1, 15)
+DAYS = 60
+NOW = datetime(2026, 3, 9, 4, 0, tzinfo=UTC)
+TABLES = (s.chart_rankings, s.track_audience, s.artist_audience, s.artist_audience_geo)
+
+Row = tuple[Any, ...]
+Held = dict[str, list[Row]]
+
+
+def fill(warehouse: Warehouse) -> Held:
+    """Two places, two points and a city a day from 15 January to 14 March 2024; returns what is stored."""
+    fetched = datetime(2024, 3, 15, 1, 2, 3, 456789, tzinfo=UTC)
+    days = [FIRST + timedelta(days=n) for n in range(DAYS)]
+    # Every column that may be empty is so in one row, and a text in another.
+    metrics = {1: None, 2: 1 << 40}
+    places: list[Row] = [
+        (
+            *("global-28", day, place, f"track-{place}", None, None, metrics[place], "stréams"),
+            *(None, None, None, "DOC", fetched + timedelta(days=place)),
+        )
+        for day in days
+        for place in metrics
+    ]
+    tracks: list[Row] = [("track-1", "spotify", "streams", f"id {n}", day, n, fetched) for n, day in enumerate(days)]
+    artists: list[Row] = [("artist-1", "youtube", "views", day, -n, fetched) for n, day in enumerate(days)]
+    cities: list[Row] = [("artist-1", "youtube", "views", day, "FR", "", "Paris\tXI", n) for n, day in enumerate(days)]
+    with warehouse.write() as conn:
+        for table, rows in zip(TABLES, (places, tracks, artists, cities), strict=True):
+            merge(conn, table, rows, columns=[column.name for column in table.columns])
+    return held(warehouse)
+
+
+def held(warehouse: Warehouse, *tables: Table) -> Held:
+    """Every column of every row of these tables, by default of those that are archived."""
+    with warehouse.read() as conn:
+        return {
+            table.name: [tuple(row) for row in conn.execute(select(table).order_by(*table.primary_key))]
+            for table in tables or TABLES
+        }

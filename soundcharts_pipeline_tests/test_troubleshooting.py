@@ -1,0 +1,331 @@
+"""Each row of the table of troubles: caused for real, and said where people look; and the page says the same."""
+
+import re
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.remote_origin import RemoteJobOrigin
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
+from soundcharts_pipeline.api.errors import SoundchartsError, TransientError
+from soundcharts_pipeline.failures import BELOW, KIND, MORE, NOT_FOUND_MEANS, REMEDY
+from soundcharts_pipeline.partitions import ChartSpan
+from soundcharts_pipeline.simulator import Fault, Simulator
+from soundcharts_pipeline.storage import backup
+from soundcharts_pipeline.storage.errors import StorageError
+from soundcharts_pipeline.sync import rankings, source
+from soundcharts_pipeline.troubleshooting import NO_DATA, PAGE, QUEUED, TROUBLES, UNKNOWN, Trouble, trouble_of
+from soundcharts_pipeline_tests.altered import altered
+from soundcharts_pipeline_tests.assets.recorded import facts_of, failures_of
+from soundcharts_pipeline_tests.command_line import run, with_charts
+from soundcharts_pipeline_tests.helpers import SLUG
+from soundcharts_pipeline_tests.project import Project, chart, open_project, repository_origin
+
+DOCS = Path(__file__).parents[1]
+RATE = {"errors": [{"code": 429, "message": "You have reached the maximum request count per minute."}]}
+# Errors that are only ever raised as one of their children.
+ABSTRACT = {SoundchartsError, TransientError, StorageError}
+
+
+def _kinds_below(error: type[Exception]) -> Iterator[str]:
+    for child in error.__subclasses__():
+        if child not in ABSTRACT:
+            yield child.__name__
+        yield from _kinds_below(child)
+
+
+def test_every_error_of_ours_has_a_row() -> None:
+    assert rankings.NotPublished.__name__ in TROUBLES
+    assert source.SourceMismatch.__name__ in TROUBLES
+    assert backup.HoldsData.__name__ in TROUBLES
+    missing = {*_kinds_below(SoundchartsError), *_kinds_below(StorageError)} - TROUBLES.keys()
+    assert not missing
+
+
+def test_an_error_that_nobody_foresaw_has_a_row_too() -> None:
+    assert trouble_of("ZeroDivisionError") is TROUBLES[UNKNOWN]
+
+
+@pytest.mark.parametrize("kind", TROUBLES)
+def test_a_row_is_two_sentences_and_something_to_do(kind: str) -> None:
+    trouble = TROUBLES[kind]
+    assert len(re.findall(r"\.(?: [A-Z]|$)", trouble.explanation)) == 2, trouble.explanation
+    assert trouble.remedy.endswith(".")
+    assert trouble.explanation not in trouble.remedy
+
+
+def _page() -> dict[str, tuple[str, str]]:
+    """Explanation and remedy by heading, as the page has them."""
+    _, _, rows = (DOCS / PAGE).read_text().partition("\n# What can go wrong\n")
+    found = {}
+    for section in rows.split("\n## ")[1:]:
+        heading, _, text = section.partition("\n")
+        explanation, _, remedy = " ".join(text.split()).partition(" **What to do:** ")
+        found[heading] = (explanation, remedy)
+    return found
+
+
+def test_the_page_has_the_rows_of_the_table_and_no_other() -> None:
+    rows = {trouble.title: (trouble.explanation, trouble.remedy) for trouble in TROUBLES.values()}
+    assert _page() == rows
+    assert len({trouble.anchor for trouble in TROUBLES.values()}) == len(TROUBLES)
+
+
+# Rows that fail a step: how to cause them, and which asset then says so.
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a cause may change."""
+
+    project: Project
+    monkeypatch: pytest.MonkeyPatch
+
+
+@contextmanager
+def _wrong_key(scene: Scene) -> Iterator[None]:
+    scene.monkeypatch.setenv("SOUNDCHARTS_API_KEY", "wrong")
+    yield
+
+
+@contextmanager
+def _nobody_listens(scene: Scene) -> Iterator[None]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        scene.monkeypatch.setenv("SOUNDCHARTS_BASE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        yield
+
+
+@contextmanager
+def _too_many_calls(scene: Scene) -> Iterator[None]:
+    with altered(scene.project.simulator.url, lambda path, status, body: (429, RATE)) as url:  # noqa: ARG005
+        scene.monkeypatch.setenv("SOUNDCHARTS_BASE_URL", url)
+        yield
+
+
+@contextmanager
+def _no_quota(scene: Scene) -> Iterator[None]:
+    scene.project.simulator.set(quota=0)
+    yield
+
+
+@contextmanager
+def _small_budget(scene: Scene) -> Iterator[None]:
+    scene.monkeypatch.setenv("SOUNDCHARTS_RUN_BUDGET", "1")
+    yield
+
+
+@contextmanager
+def _failing_platform(scene: Scene) -> Iterator[None]:
+    scene.project.simulator.script("track_audience", [Fault.SERVER_ERROR] * 100)
+    yield
+
+
+@contextmanager
+def _failing_metadata(scene: Scene) -> Iterator[None]:
+    scene.project.simulator.script("track", [Fault.SERVER_ERROR] * 100)
+    yield
+
+
+@contextmanager
+def _full_disk(scene: Scene) -> Iterator[None]:
+    """SQLite finds the warehouse's file as large as it may become."""
+
+    def limit(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        if "soundcharts.db" in str(cursor.execute("PRAGMA database_list").fetchall()):
+            cursor.execute("PRAGMA max_page_count = 1")
+
+    scene.project.warehouse.prepare()
+    event.listen(Pool, "connect", limit)
+    try:
+        yield
+    finally:
+        event.remove(Pool, "connect", limit)
+
+
+Cause = Callable[[Scene], AbstractContextManager[None]]
+FAILING: Mapping[str, tuple[Cause, str]] = {
+    "AuthenticationError": (_wrong_key, "chart_rankings"),
+    "NetworkError": (_nobody_listens, "chart_rankings"),
+    "RateLimited": (_too_many_calls, "chart_rankings"),
+    "QuotaExhausted": (_no_quota, "chart_rankings"),
+    "BudgetSpent": (_small_budget, "chart_rankings"),
+    "StorageFull": (_full_disk, "chart_rankings"),
+    "ServerError": (_failing_platform, "track_audience/spotify"),
+}
+
+
+def _facts(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, object]:
+    """The metadata of the failed step, as Dagster's UI shows it."""
+    for one in result.all_events:
+        if one.is_step_failure and str(one.step_key).replace("__", "/") == asset:
+            failure = one.step_failure_data.user_failure_data
+            assert failure is not None
+            return {name: value.value for name, value in failure.metadata.items()}
+    raise AssertionError(f"{asset} did not fail: {failures_of(result)}")
+
+
+def _says(facts: Mapping[str, object], kind: str) -> Trouble:
+    trouble = TROUBLES[kind]
+    assert facts[KIND] == kind
+    assert facts[REMEDY] == trouble.remedy
+    assert facts[MORE] == f"{trouble.title}: {trouble.place}"
+    return trouble
+
+
+@pytest.fixture
+def project(simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    small = chart(track_audience_platforms=("spotify",), artist_audience_platforms=("instagram",))
+    with open_project(simulator, environ, monkeypatch, small, hasty=True) as project:
+        yield project
+
+
+@pytest.mark.parametrize("kind", FAILING)
+def test_a_failed_step_says_what_to_do(project: Project, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    cause, asset = FAILING[kind]
+    with cause(Scene(project, monkeypatch)):
+        result = project.run(project.span(1))
+    assert not result.success
+    trouble = _says(_facts(result, asset), kind)
+    assert trouble.remedy not in failures_of(result)[asset], "said once"
+
+
+def test_a_day_that_is_not_out_says_that_nothing_is_broken(project: Project) -> None:
+    day = project.span(1, ago=-1)
+    _says(_facts(project.run(day), "chart_rankings"), "NotPublished")
+
+
+def test_a_chart_that_does_not_exist_says_where_to_look(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_project(simulator, environ, monkeypatch, chart("viral-50-globl"), hasty=True) as project:
+        day = project.newest()
+        _says(_facts(project.run(ChartSpan("viral-50-globl", day, day)), "chart_rankings"), "UnknownChart")
+
+
+def test_what_is_below_a_failed_step_is_named_with_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _failing_metadata(Scene(project, monkeypatch)):
+        result = project.run(project.span(1))
+    below = str(_facts(result, "track_metadata")[BELOW]).split(", ")
+    assert below == ["artist_audience/instagram", "artist_metadata", "track_audience/spotify"]
+    assert {str(e.step_key).replace("__", "/") for e in result.all_events if e.is_step_start}.isdisjoint(below)
+
+
+@pytest.mark.parametrize(
+    ("before", "asset", "words"),
+    [
+        ([], "track_metadata", "is not stored, so there is nothing to work on"),
+        ([], "track_audience/spotify", "is not stored, so there is nothing to work on"),
+        (["chart_rankings"], "artist_metadata", "ranked tracks have no metadata yet"),
+    ],
+)
+def test_a_step_without_what_it_works_on_fails_rather_than_look_complete(
+    project: Project, before: list[str], asset: str, words: str
+) -> None:
+    span = project.span(2)
+    if before:
+        assert project.run(span, before).success
+    calls = project.simulator.counters.total
+    result = project.run(span, [asset])
+    _says(_facts(result, asset), "UpstreamMissing")
+    assert words in failures_of(result)[asset]
+    assert project.simulator.counters.total == calls
+    assert project.days(asset) == []
+
+
+def test_days_of_a_weekly_chart_that_have_no_ranking_are_not_missing(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slug = "tiktok-weekly-songs"
+    weekly = chart(slug, track_audience_platforms=("airplay",), artist_audience_platforms=())
+    with open_project(simulator, environ, monkeypatch, weekly) as project:
+        published = [p.day for p in simulator.world.published_days(slug)][:3]
+        newest, older = max(published), min(published)
+        for day in published:
+            assert project.run(ChartSpan(slug, day, day), ["chart_rankings"]).success
+        assert project.run(ChartSpan(slug, older, newest), ["track_metadata"]).success
+
+
+def test_tracks_that_soundcharts_has_withdrawn_are_explained(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator.set(oddities=["refusals"])
+    with open_project(simulator, environ, monkeypatch) as project:
+        span = project.span(1)
+        result = project.run(span, ["chart_rankings", "track_metadata"])
+        facts = facts_of(project, result)[("track_metadata", str(span.last))]
+    trouble = TROUBLES["NotFound"]
+    assert facts["not_found"]
+    assert facts[NOT_FOUND_MEANS] == f"{trouble.title}: {trouble.explanation} {trouble.remedy}"
+
+
+def _without_points(path: str, status: int, body: Any) -> tuple[int, Any]:
+    if "/audience/spotify" in path:
+        body = {**body, "items": [], "page": {**body.get("page", {}), "total": 0, "next": None}}
+    return status, body
+
+
+def test_a_platform_without_any_data_is_a_warning_with_its_remedy(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with altered(project.simulator.url, _without_points) as url:
+        monkeypatch.setenv("SOUNDCHARTS_BASE_URL", url)
+        result = project.run(project.span(1))
+    assert result.success
+    [coverage] = [
+        check
+        for check in result.get_asset_check_evaluations()
+        if check.asset_key == dg.AssetKey(["track_audience", "spotify"]) and check.check_name == "series_coverage"
+    ]
+    assert not coverage.passed
+    assert coverage.metadata[REMEDY].value == TROUBLES[NO_DATA].remedy
+
+
+def test_runs_that_wait_in_the_queue_are_explained_where_healing_skips(project: Project) -> None:
+    span = project.span(1)
+    project.publish(span)
+    project.instance.create_run_for_job(
+        project.definitions.resolve_job_def("full_sync"),
+        tags=span.tags,
+        status=dg.DagsterRunStatus.QUEUED,
+        remote_job_origin=RemoteJobOrigin(repository_origin(), "full_sync"),
+    )
+    said = project.evaluate("healing_sensor").skipped or ""
+    assert f"{span} is queued or running; 1 runs wait in the queue" in said
+    assert TROUBLES[QUEUED].remedy in said
+
+
+# The same in a terminal.
+
+
+def test_a_mistake_in_the_charts_file_says_how_to_read_it_again(environ: dict[str, str], tmp_path: Path) -> None:
+    done = run(with_charts(environ, tmp_path, "charts:\n  - slug: a\n    shedule: hourly\n"), "sync", "a")
+    assert done.code == 2
+    trouble = TROUBLES["SettingsError"]
+    assert done.says("unknown key 'shedule'", f"What to do: {trouble.remedy}", f"({trouble.place})")
+
+
+def test_a_terminal_says_what_did_not_run_and_what_soundcharts_does_not_have(
+    simulator: Simulator, environ: dict[str, str], tmp_path: Path
+) -> None:
+    ready = with_charts(environ, tmp_path)
+    simulator.script("track", [Fault.SERVER_ERROR] * 100)
+    failed = run(ready, "sync", SLUG)
+    assert failed.code == 1
+    assert failed.says("Not run: track_audience/spotify, artist_metadata, artist_audience/instagram, below a step")
+    assert failed.says(f"What to do: {TROUBLES['ServerError'].remedy}")
+
+    simulator.reset()
+    simulator.set(oddities=["refusals"])
+    with altered(simulator.url, _without_points) as url:
+        done = run({**ready, "SOUNDCHARTS_BASE_URL": url}, "sync", SLUG)
+    assert done.says("Note: track_metadata: ", " not found. Metadata missing: ", TROUBLES["NotFound"].remedy)
+    assert done.says("Note: track_audience/spotify: no data at all. ", TROUBLES[NO_DATA].remedy)
