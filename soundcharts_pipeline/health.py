@@ -6,7 +6,7 @@ days of one chart; times are aware and UTC.
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -234,9 +234,3 @@ def task_error(run: RunFacts, remedy: Callable[[ErrorFacts], str]) -> TaskError 
     """The run's error with its remedy."""
     error = run.error
     return None if error is None else TaskError(error.asset, error.kind, error.message, remedy(error))
-
-
-def canceled(run: RunFacts) -> RunFacts:
-    """A run that somebody ended: it counts as failed, with a message of its own."""
-    message = "the run was canceled; what was saved stays, and running its days again asks for the rest alone"
-    return replace(run, state="failed", error=ErrorFacts("", CANCELED, message))

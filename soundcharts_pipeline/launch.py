@@ -107,7 +107,7 @@ def run_span(
             raise KeyboardInterrupt from None
     if any(_is_interruption(event) for event in result.all_events):
         raise KeyboardInterrupt
-    failures = [_failure(event) for event in result.all_events if event.is_step_failure]
+    failures = [step_failure(event) for event in result.all_events if event.is_step_failure]
     return Outcome(run_id, result.success, failures, sum(_calls(result.all_events).values()))
 
 
@@ -131,7 +131,8 @@ def _calls(events: Sequence[dg.DagsterEvent]) -> dict[str, int]:
     return calls
 
 
-def _failure(event: dg.DagsterEvent) -> StepFailure:
+def step_failure(event: dg.DagsterEvent) -> StepFailure:
+    """What a failed step left in Dagster's records."""
     data = event.step_failure_data
     asset = (event.step_key or "").replace("__", "/")
     user = data.user_failure_data

@@ -1,11 +1,10 @@
 """One schedule per chart, in the chart's own time zone: it asks what is published and requests what is missing."""
 
-import re
 from datetime import date
 
 import dagster as dg
 
-from soundcharts_pipeline.cascade import RANKINGS, scheduled_keys
+from soundcharts_pipeline.cascade import RANKINGS, schedule_names, scheduled_keys
 from soundcharts_pipeline.failures import USER_ERRORS, failure_of
 from soundcharts_pipeline.jobs import FULL_SYNC
 from soundcharts_pipeline.partitions import ChartSpan
@@ -19,11 +18,7 @@ from soundcharts_pipeline.sync.source import check_source, note_source
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     """A schedule for every chart; that of an inactive chart is off until somebody turns it on."""
-    names: dict[str, str] = {}
-    for slug in settings.slugs:
-        name = "sync_" + re.sub(r"\W", "_", slug)
-        # Two slugs may differ in nothing but their punctuation.
-        names[slug] = name if name not in names.values() else f"{name}_{len(names)}"
+    names = schedule_names(settings)
     return [_schedule(settings, chart, names[chart.slug]) for chart in settings.charts.values()]
 
 
