@@ -86,14 +86,14 @@ def simulate(
     until_stdin_ends: Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)] = False,
 ) -> None:
     """Serve a local Soundcharts on 127.0.0.1, with credentials soundcharts / soundcharts. Prints its URL."""
-    from soundcharts_pipeline.local_simulator import end_with_stdin
-    from soundcharts_pipeline.simulator import serve
+    from soundcharts_pipeline.processes import end_with_stdin
+    from soundcharts_pipeline.simulator import serve as serve_simulator
 
     if until_stdin_ends:
         end_with_stdin()
     names = [name.strip() for name in oddities.split(",") if name.strip()]
     try:
-        serve(port=port, seed=seed, latency=latency, rate=rate, quota=quota, faults=faults, oddities=names, log=_say)
+        serve_simulator(port=port, seed=seed, latency=latency, rate=rate, quota=quota, faults=faults, oddities=names, log=_say)
     except ValueError as error:
         raise SettingsError(str(error)) from None
     except OSError as error:

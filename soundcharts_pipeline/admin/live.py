@@ -5,7 +5,6 @@ A thread looks every two seconds at what changed. What cannot be reached is a se
 
 import logging
 import threading
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -63,10 +62,10 @@ class Live:
         self._charts_file = charts_file
         self._runs = RunBook()
         self._unexplained: dict[str, RunFacts] = {}
-        self._meters: defaultdict[str, Meter] = defaultdict(Meter)
+        self._meters: dict[str, Meter] = {}
         self._counts: dict[str, Counts] = {}
         self._usage: Usage | None = None
-        self._problems: dict[str, tuple[str, ...]] = {}
+        self._problems: dict[str, tuple[str, ...]] = {"look": Snapshot().problems}
         self._newest_update = 0.0
         self._slow_look_at: datetime | None = None
         self._building = threading.Lock()
@@ -92,8 +91,6 @@ class Live:
                 name = type(error).__name__
                 self._problems["look"] = (f"the status is not brought up to date ({name}); see the log",)
                 self._build(utc_now(), ())
-            else:
-                self._problems.pop("look", None)
             self._over.wait(LOOK_SECONDS)
 
     def look(self, now: datetime) -> None:
@@ -107,12 +104,19 @@ class Live:
             self._look_at_runs()
         with self._noting("database"):
             self._measure(now)
+        self._problems.pop("look", None)
         self._build(now, every)
 
     def note(self, run: RunFacts) -> None:
         """A run that was requested just now: nobody need wait for the next look to see it."""
         self._runs.add(run)
         self._build(utc_now(), ())
+
+    def status_body(self, slug: str) -> bytes:
+        """The answer to a status request of a chart of charts.yaml."""
+        if slug not in self.snapshot.bodies:  # before the first look
+            self._build(utc_now(), ())
+        return self.snapshot.bodies[slug]
 
     @contextmanager
     def _noting(self, source: str) -> Iterator[None]:
@@ -194,7 +198,7 @@ class Live:
                 counts = progress_of_runs(conn, [run.run_id for run in read])
             for run in read:
                 self._counts[run.run_id] = counts[run.run_id]
-                self._meters[run.run_id].look(run, counts[run.run_id], now)
+                self._meters.setdefault(run.run_id, Meter()).look(run, counts[run.run_id], now)
                 self._runs.touch(run.chart)
 
     def _build(self, now: datetime, every: Collection[str]) -> None:
@@ -221,7 +225,7 @@ class Live:
         tasks = [
             task_of(
                 run,
-                self._meters[run.run_id],
+                self._meters.get(run.run_id) or Meter(),
                 self._counts.get(run.run_id, {}),
                 logs_url=self.dagster.run_url(run.run_id),
                 remedy=remedy_of,
