@@ -20,6 +20,7 @@ RECENT_RUNS = 20
 FAILURES_IN_A_ROW = 3
 LOWEST_SUCCESS_RATE = 0.5
 STRIP_DAYS = 30
+TASKS_SHOWN = 20
 
 CANCELED = "Canceled"
 
@@ -164,6 +165,12 @@ def chart_health(
 
 def newest_first(runs: Iterable[RunFacts]) -> list[RunFacts]:
     return sorted(runs, key=lambda run: (run.created_at, run.run_id), reverse=True)
+
+
+def shown_first(runs: Sequence[RunFacts]) -> list[RunFacts]:
+    """The runs that people look at, of newest first ones: all at work or waiting, then the newest of the others."""
+    at_work = [run for run in runs if not run.is_over]
+    return [*at_work, *(run for run in runs if run.is_over)][: max(TASKS_SHOWN, len(at_work))]
 
 
 def success_rate(ended: Sequence[RunFacts]) -> float | None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.scheduler.instigation import InstigatorType
+from dagster._utils.schedules import cron_string_iterator
 
-from soundcharts_pipeline.cascade import RANKINGS, TRACK_METADATA, all_keys
+from soundcharts_pipeline.cascade import RANKINGS, TRACK_METADATA, all_keys, schedule_names
 from soundcharts_pipeline.health import CANCELED, RECENT_RUNS, ErrorFacts, RunFacts, TaskState
 from soundcharts_pipeline.jobs import CASCADE, CHART_SYNC
 from soundcharts_pipeline.launch import step_failure
@@ -128,6 +130,22 @@ def to_explain(runs: Iterable[RunFacts]) -> set[str]:
         if run.state == "failed" and run.error is None and counted[run.chart] <= RECENT_RUNS:
             chosen.add(run.run_id)
     return chosen
+
+
+def next_ticks(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> dict[str, datetime]:
+    """When each schedule that is on ticks next, by chart."""
+    states = {
+        state.instigator_name: state.status.value
+        for state in instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
+    }
+    ticks = {}
+    for slug, name in schedule_names(settings).items():
+        chart = settings.charts[slug]
+        # One that nobody turned on or off is as charts.yaml says.
+        status = states.get(name, "DECLARED_IN_CODE")
+        if status == "RUNNING" or (status == "DECLARED_IN_CODE" and chart.active):
+            ticks[slug] = next(cron_string_iterator(now.timestamp(), chart.schedule, chart.timezone)).astimezone(UTC)
+    return ticks
 
 
 def _row(record: dg.RunRecord) -> RunRow:

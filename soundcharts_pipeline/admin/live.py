@@ -17,7 +17,7 @@ from soundcharts_pipeline.admin.problems import deployment_problems
 from soundcharts_pipeline.admin.run_book import RunBook
 from soundcharts_pipeline.cascade import schedule_names
 from soundcharts_pipeline.chart_facts import chart_facts
-from soundcharts_pipeline.health import STRIP_DAYS, ChartHealth, RunFacts, chart_health, newest_first
+from soundcharts_pipeline.health import STRIP_DAYS, ChartHealth, RunFacts, chart_health, newest_first, shown_first
 from soundcharts_pipeline.remedies import remedy_of
 from soundcharts_pipeline.run_facts import MOST_RUNS, facts_of, to_explain
 from soundcharts_pipeline.settings import SettingsError, load_settings
@@ -34,7 +34,6 @@ SLOW_LOOK = timedelta(seconds=10)
 OVERLAP_SECONDS = 10.0
 # Failures looked into at once; the rest waits for the next look.
 EXPLAINED_AT_ONCE = 20
-TASKS_SHOWN = 20
 
 _log = logging.getLogger(__name__)
 
@@ -184,7 +183,7 @@ class Live:
 
     def _measure(self, now: datetime) -> None:
         """How far the runs at work are; of one that failed, how far it came, which is read once."""
-        shown = [run for slug in self.settings.slugs for run in self._runs.shown(slug, TASKS_SHOWN)]
+        shown = [run for slug in self.settings.slugs for run in shown_first(self._runs.of_chart(slug))]
         for run_id in self._meters.keys() - {run.run_id for run in shown}:
             del self._meters[run_id]
             self._counts.pop(run_id, None)
@@ -230,6 +229,6 @@ class Live:
                 logs_url=self.dagster.run_url(run.run_id),
                 remedy=remedy_of,
             )
-            for run in self._runs.shown(slug, TASKS_SHOWN)
+            for run in shown_first(self._runs.of_chart(slug))
         ]
         return chart_health(facts, self._runs.of_chart(slug), tasks, now, remedy_of)

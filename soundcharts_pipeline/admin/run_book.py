@@ -68,12 +68,6 @@ class RunBook:
                 self._sorted[slug] = newest_first(self._by_chart.get(slug, {}).values())
             return self._sorted[slug]
 
-    def shown(self, slug: str, most: int) -> Sequence[RunFacts]:
-        """The runs of a chart that people look at: all at work or waiting, then the newest of the others."""
-        runs = self.of_chart(slug)
-        at_work = [run for run in runs if not run.is_over]
-        return [*at_work, *(run for run in runs if run.is_over)][: max(most, len(at_work))]
-
     def in_flight(self) -> list[RunFacts]:
         with self._lock:
             return [run for run in self._runs.values() if not run.is_over]
