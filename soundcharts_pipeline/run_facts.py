@@ -33,6 +33,8 @@ MOST_RUNS = 4000
 # The kind of error of a run that failed outside of any step: killed, never started, not loaded.
 RUN_FAILED = "RunFailed"
 WAS_CANCELED = ErrorFacts("", CANCELED, "the run was canceled; what was saved stays")
+# What Dagster says of a run that somebody else reported as failed; the engine event before it says what happened.
+_FROM_OUTSIDE = "This run has been marked as failed from outside"
 UNEXPLAINED = "the run ended without saying why; its log in Dagster's UI holds all that is known"
 # Dagster's own tags of runs that people launch.
 _BACKFILL_TAG, _SCHEDULE_TAG, _SENSOR_TAG = "dagster/backfill", "dagster/schedule_name", "dagster/sensor_name"
@@ -177,10 +179,16 @@ def _detailed(instance: dg.DagsterInstance, run: RunFacts, *, explain: bool) -> 
 
 def _error(instance: dg.DagsterInstance, run_id: str) -> ErrorFacts:
     """Its first failed step, or what was said of the run as a whole."""
-    kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+    kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.ENGINE_EVENT}
     events = [entry.dagster_event for entry in instance.all_logs(run_id, of_type=kinds) if entry.dagster_event]
     for event in events:
         if event.is_step_failure:
             failure = step_failure(event)
             return ErrorFacts(failure.asset, failure.kind, failure.message)
-    return ErrorFacts("", RUN_FAILED, next((event.message for event in events if event.message), UNEXPLAINED))
+    return failed_as_a_whole([event.message or "" for event in events])
+
+
+def failed_as_a_whole(said: Sequence[str]) -> ErrorFacts:
+    """The error of a run in which no step failed, from the messages of its engine, the last of which is its failure."""
+    told = [text for text in said if text and not text.startswith(_FROM_OUTSIDE)]
+    return ErrorFacts("", RUN_FAILED, told[-1] if told else UNEXPLAINED)

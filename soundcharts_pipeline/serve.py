@@ -7,7 +7,7 @@ from rich.console import Console
 
 from soundcharts_pipeline.dev import SIMULATOR_LATENCY, SIMULATOR_RATE, workspace_file
 from soundcharts_pipeline.environment import Environment, read_environment
-from soundcharts_pipeline.launch import prepare_home
+from soundcharts_pipeline.launch import make_tables, prepare_home
 from soundcharts_pipeline.local_simulator import has_credentials, simulator_process, use_simulator
 from soundcharts_pipeline.settings import SettingsError, load_settings
 from soundcharts_pipeline.supervisor import Program, check_free, run_together
@@ -29,6 +29,7 @@ def serve_all(host: str, port: int, ui_port: int, console: Console) -> None:
     check_free(host, port)
     check_free(host, ui_port, "--ui-port")
     home = prepare_home(environment)
+    make_tables()
     with ExitStack() as stack:
         if not has_credentials(environment):
             url = stack.enter_context(simulator_process(latency=SIMULATOR_LATENCY, rate=SIMULATOR_RATE))

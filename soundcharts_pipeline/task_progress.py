@@ -29,11 +29,11 @@ def _part(count: tuple[int, int] | None) -> float:
 
 
 def step_under_way(run: RunFacts, counts: Counts) -> str | None:
-    """The asset that a run is at: of a failed one the asset it failed at, None before the first and after the last."""
-    if run.state == "failed" and run.error is not None and run.error.asset:
-        return run.error.asset
-    if run.state != "processing":
+    """The asset that a run is at; of a failed one the asset it failed or was killed at. None where there is none."""
+    if run.state in ("pending", "complete"):
         return None
+    if run.error is not None and run.error.asset:
+        return run.error.asset
     left = [step for step in run.steps if step not in run.ended_steps]
     begun = [step for step in left if step in counts and counts[step][0] < counts[step][1]]
     return next(iter(begun or left), None)

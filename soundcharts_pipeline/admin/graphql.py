@@ -12,7 +12,7 @@ from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
 from soundcharts_pipeline.failures import KIND
 from soundcharts_pipeline.health import ErrorFacts
 from soundcharts_pipeline.jobs import FULL_SYNC
-from soundcharts_pipeline.run_facts import RUN_FAILED, UNEXPLAINED, RunRow, key_of_step, moment
+from soundcharts_pipeline.run_facts import RunRow, failed_as_a_whole, key_of_step, moment
 from soundcharts_pipeline.run_requests import IN_FLIGHT
 
 # (to connect, between two bytes): a webserver that is loading its code answers late.
@@ -46,6 +46,7 @@ _EVENTS = """query ($runId: ID!, $cursor: String, $limit: Int) {
       events {
         __typename
         ... on RunFailureEvent { message }
+        ... on EngineEvent { message }
         ... on ExecutionStepFailureEvent {
           stepKey
           error { message className cause { message className } }
@@ -148,18 +149,19 @@ class Dagster:
 
     def failure(self, run_id: str) -> ErrorFacts:
         """Why a run failed: its first failed step, or what was said of it as a whole."""
-        cursor, said = None, UNEXPLAINED
+        cursor = None
+        said: list[str] = []
         for _ in range(MOST_EVENT_PAGES):
             page = self._ask(_EVENTS, "logsForRun", runId=run_id, cursor=cursor, limit=EVENTS_AT_ONCE)
             for event in page["events"]:
                 if event["__typename"] == "ExecutionStepFailureEvent":
                     return _step_failure(event)
-                if event["__typename"] == "RunFailureEvent":
-                    said = event["message"] or said
+                if event["__typename"] in ("RunFailureEvent", "EngineEvent"):
+                    said.append(event["message"])
             if not page["hasMore"]:
                 break
             cursor = page["cursor"]
-        return ErrorFacts("", RUN_FAILED, said)
+        return failed_as_a_whole(said)
 
     def deployment(self) -> Deployment:
         """Daemons, our code location, and when each schedule ticks next."""

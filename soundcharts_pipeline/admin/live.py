@@ -95,12 +95,12 @@ class Live:
     def look(self, now: datetime) -> None:
         """Bring the snapshot up to date."""
         every: Collection[str] = ()
+        with self._noting("webserver"):
+            self._look_at_runs()
         if self._slow_look_at is None or now - self._slow_look_at >= SLOW_LOOK:
             self._slow_look_at = now
             self._look_around(now)
             every = self.settings.slugs
-        with self._noting("webserver"):
-            self._look_at_runs()
         with self._noting("database"):
             self._measure(now)
         self._problems.pop("look", None)
@@ -169,6 +169,8 @@ class Live:
             return
         if run.state == "failed":
             self._unexplained[run.run_id] = run
+        if run.is_over:
+            self._slow_look_at = None  # it has changed the tables
         self._runs.put(run)
 
     def _explain(self) -> None:
