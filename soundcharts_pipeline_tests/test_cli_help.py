@@ -9,7 +9,7 @@ from soundcharts_pipeline_tests.command_line import Done, run, run_each
 
 COMMANDS = [
     "",
-    *("demo", "simulate", "sync", "dev", "doctor"),
+    *("demo", "simulate", "sync", "dev", "doctor", "serve", "status"),
     *("charts", "charts list", "charts search", "charts add", "charts remove"),
 ]
 

@@ -32,10 +32,15 @@ ALLOWED = {
     "resources": {"account", "api", "storage", "environment"},
     "dead_runs": {"partitions", "processes", "storage"},
     "run_requests": {"partitions"},
+    "health": set(),
+    "task_progress": {"health"},
+    "remedies": {"health"},
+    "chart_facts": {"cascade", "cron", "health", "settings", "storage"},
+    "supervisor": {"settings"},
 }
 KNOW_DAGSTER = {
     *("assets", "checks", "definitions", "failures", "freshness", "jobs", "launch", "partitions", "resources"),
-    *("dead_runs", "run_requests", "schedules", "sensors"),
+    *("dead_runs", "run_facts", "run_requests", "schedules", "sensors"),
 }
 # Only the composition root and the edges may see the rooms that Dagster loads.
 LOADED_BY_DAGSTER = {"assets", "checks", "jobs", "schedules", "sensors", "freshness"}

@@ -4,10 +4,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
-from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
 
 from soundcharts_pipeline.failures import KIND
 from soundcharts_pipeline.health import ErrorFacts
@@ -15,8 +13,11 @@ from soundcharts_pipeline.jobs import FULL_SYNC
 from soundcharts_pipeline.run_facts import RunRow, failed_as_a_whole, key_of_step, moment
 from soundcharts_pipeline.run_requests import IN_FLIGHT
 
-# (to connect, between two bytes): a webserver that is loading its code answers late.
-TIMEOUT_SECONDS = (3.05, 20.0)
+CONNECT_SECONDS = 3.05
+# A webserver that is loading its code answers late. A launch is asked about once: when its answer does not come, the
+# run may have been queued all the same.
+ANSWER_SECONDS = 20.0
+LAUNCH_SECONDS = 60.0
 RUNS_AT_ONCE = 500
 EVENTS_AT_ONCE = 1000
 # A run that logs for hours has some thousands of events; its failure is among the last.
@@ -55,6 +56,11 @@ _EVENTS = """query ($runId: ID!, $cursor: String, $limit: Int) {
       }
     }
     ... on Error { message }
+  }
+}"""
+_LAUNCH = """mutation ($params: ExecutionParams!) {
+  launchRun(executionParams: $params) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on Error { message }
   }
 }"""
 _DEPLOYMENT = """query {
@@ -175,33 +181,24 @@ class Dagster:
             next_ticks={} if ours is None else dict(_next_ticks(ours["schedules"])),
         )
 
-    def launch(
-        self, job: str, *, tags: Mapping[str, str], keys: Sequence[str], repository: tuple[str, str] | None
-    ) -> str:
+    def launch(self, job: str, *, tags: Mapping[str, str], keys: Sequence[str], repository: tuple[str, str]) -> str:
         """Queue a run of these assets; returns its id. Raises LaunchRefused too."""
-        address = urlsplit(self.url)
-        location, name = repository or (None, None)
-        try:
-            # One per launch: its transport serves one request at a time.
-            client = DagsterGraphQLClient(
-                address.hostname or "",
-                port_number=address.port,
-                use_https=address.scheme == "https",
-                path_prefix=address.path,
-                timeout=int(TIMEOUT_SECONDS[1]),
-            )
-            return client.submit_job_execution(
-                job,
-                repository_location_name=location,
-                repository_name=name,
-                tags=dict(tags),
-                asset_selection=[key.split("/") for key in keys],
-            )
-        except DagsterGraphQLClientError as error:
-            if isinstance(error.__cause__, Exception):
-                # The request itself failed; the client's own message repeats the whole query.
-                raise self._unreachable(error.__cause__) from None
-            raise LaunchRefused(" ".join(str(part) for part in error.args if part)[:500]) from None
+        location, name = repository
+        params = {
+            "selector": {
+                "repositoryLocationName": location,
+                "repositoryName": name,
+                "jobName": job,
+                "assetSelection": [{"path": key.split("/")} for key in keys],
+            },
+            "runConfigData": {},
+            "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
+        }
+        found = self._post(_LAUNCH, {"params": params}, LAUNCH_SECONDS)["launchRun"]
+        if "run" not in found:
+            raise LaunchRefused(f"{found['__typename']}: {found.get('message', '')}"[:300])
+        run_id: str = found["run"]["runId"]
+        return run_id
 
     def _ask(self, query: str, name: str, **variables: object) -> dict[str, Any]:
         """The one field of a query; an error that Dagster reports in its place is raised."""
@@ -210,10 +207,12 @@ class Dagster:
             raise DagsterUnreachable(f"Dagster at {self.url} answers with an error: {found['message'][:300]}")
         return found
 
-    def _post(self, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
+    def _post(self, query: str, variables: Mapping[str, object], seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
         try:
             answer = self._session.post(
-                f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=TIMEOUT_SECONDS
+                f"{self.url}/graphql",
+                json={"query": query, "variables": variables},
+                timeout=(CONNECT_SECONDS, seconds),
             )
             answer.raise_for_status()
             body = answer.json()
@@ -227,15 +226,16 @@ class Dagster:
         return data
 
     def _unreachable(self, error: Exception) -> DagsterUnreachable:
-        reason = "the connection is refused" if isinstance(error, requests.ConnectionError) else _reason(error)
         return DagsterUnreachable(
-            f"Dagster's webserver at {self.url} does not answer ({reason}); start it again, or look into its log"
+            f"Dagster's webserver at {self.url} does not answer ({_reason(error)}); start it again, or see its log"
         )
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, requests.Timeout):
-        return f"nothing came within {TIMEOUT_SECONDS[1]:.0f} s"
+        return "nothing came in time"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection"
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"status {error.response.status_code}"
     return "its answer cannot be read"

@@ -111,6 +111,10 @@ class Live:
         self._runs.add(run)
         self._build(utc_now(), ())
 
+    def in_flight(self, slug: str) -> list[RunFacts]:
+        """The chart's runs that are queued or at work, as of the last look or note."""
+        return [run for run in self._runs.of_chart(slug) if not run.is_over]
+
     def status_body(self, slug: str) -> bytes:
         """The answer to a status request of a chart of charts.yaml."""
         if slug not in self.snapshot.bodies:  # before the first look

@@ -1,8 +1,7 @@
 """Starting the cascade of a chart-day: which day, whether it is at work already, and the request to Dagster."""
 
 import threading
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 
 from soundcharts_pipeline.admin.answers import Refused
@@ -22,17 +21,18 @@ from soundcharts_pipeline.sync.context import utc_now
 from soundcharts_pipeline.sync.rankings import NotPublished
 
 TRIGGER = "api"
+# How long a request waits for its turn. One launch takes a second, on a busy machine three.
+PATIENCE_SECONDS = 15.0
 _LATER = "nothing was started; try again once it is back"
 
 
 class Trigger:
-    """Starts cascades. One partition is started by one request at a time, so a double click is one run. Methods take
-    the time of a few requests to Dagster and are for threads; they raise Refused."""
+    """Starts cascades, one after the other, so that a double click is one run: twenty at once take Dagster's webserver
+    as long, and its answers come too late. Methods are for threads, wait for Dagster, and raise Refused."""
 
     def __init__(self, live: Live, newest_published: Callable[[ChartSettings], date]) -> None:
         self._live, self._newest_published = live, newest_published
-        self._locks: defaultdict[ChartSpan, threading.Lock] = defaultdict(threading.Lock)
-        self._choosing = threading.Lock()
+        self._starting = threading.Lock()
 
     def start(self, slug: str, day: date | None, trigger: str = TRIGGER) -> RunFacts:
         """The run that was queued for the day, by default the newest published one."""
@@ -47,33 +47,38 @@ class Trigger:
                 f"send a day between the two, or set an earlier first_date for {slug} in charts.yaml",
             )
         span = ChartSpan(slug, day, day)
-        with self._choosing:
-            lock = self._locks[span]
-        with lock:
-            try:
-                return self._start(chart, span, trigger)
-            except DagsterUnreachable as error:
-                raise Refused(503, str(error), _LATER) from None
-            except LaunchRefused as error:
-                raise Refused(
-                    503, f"Dagster did not start the run: {error}", "look at the Deployment page of Dagster's UI"
-                ) from None
+        if not self._starting.acquire(timeout=PATIENCE_SECONDS):
+            raise Refused(
+                429,
+                "many cascades are being started at this moment, one after the other",
+                f"try again in {PATIENCE_SECONDS:.0f} s",
+                headers={"Retry-After": f"{PATIENCE_SECONDS:.0f}"},
+            )
+        try:
+            return self._start(chart, span, trigger)
+        except DagsterUnreachable as error:
+            raise Refused(503, str(error), _LATER) from None
+        except LaunchRefused as error:
+            raise Refused(
+                503, f"Dagster did not start the run: {error}", "look at the Deployment page of Dagster's UI"
+            ) from None
+        finally:
+            self._starting.release()
 
     def _start(self, chart: ChartSettings, span: ChartSpan, trigger: str) -> RunFacts:
         live = self._live
-        for one in live.dagster.in_flight():
-            run = facts_of(one.row, live.settings)
-            if run is not None and span.overlaps(ChartSpan(run.chart, run.first, run.last)):
-                live.note(run)
-                raise Refused(
-                    409,
-                    f"the cascade of {run.partition} is already {'queued' if run.state == 'pending' else 'running'}",
-                    "wait for it; its status_url tells how far it is",
-                    more=task_answer(run),
-                )
+        # What was started a moment ago is known without a question: of a hundred clicks one asks Dagster.
+        _refuse_overlap(span, live.in_flight(span.slug))
+        found = [facts_of(one.row, live.settings) for one in live.dagster.in_flight()]
+        runs = [run for run in found if run is not None and run.chart == span.slug]
+        for run in runs:
+            live.note(run)
+        _refuse_overlap(span, runs)
         keys = allowed_keys(live.settings, chart)
         request = request_run(FULL_SYNC, span, keys, trigger)
         repository = live.deployment.repository if live.deployment else None
+        if repository is None:
+            raise LaunchRefused("it has not loaded this project's code")
         run_id = live.dagster.launch(FULL_SYNC, tags=request.tags, keys=keys, repository=repository)
         queued = RunFacts(
             run_id=run_id,
@@ -114,6 +119,17 @@ class Trigger:
                 f"the newest published day cannot be asked: {error}",
                 'correct that, or send {"date": "YYYY-MM-DD"}',
             ) from None
+
+
+def _refuse_overlap(span: ChartSpan, runs: Iterable[RunFacts]) -> None:
+    for run in runs:
+        if span.overlaps(ChartSpan(run.chart, run.first, run.last)):
+            raise Refused(
+                409,
+                f"the cascade of {run.partition} is already {'queued' if run.state == 'pending' else 'running'}",
+                "wait for it; its status_url tells how far it is",
+                more=task_answer(run),
+            )
 
 
 def task_answer(run: RunFacts) -> dict[str, object]:
