@@ -29,7 +29,7 @@ def test_help_has_an_example_of_options_that_exist(pages: dict[str, Done], comma
     example = re.search(r"Example: (soundcharts-pipeline .*)", done.out)
     assert example is not None
     assert example[1].startswith(f"soundcharts-pipeline {command}".strip())
-    for option in re.findall(r"--[a-z]+", example[1]):
+    for option in re.findall(r"--[a-z-]+", example[1]):
         assert f"│ {option} " in done.out
 
 

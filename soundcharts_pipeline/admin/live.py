@@ -29,7 +29,7 @@ from soundcharts_pipeline.task_progress import Counts, Meter, task_of
 
 LOOK_SECONDS = 2.0
 # Daemons beat every 30 s, charts change with their runs: less often than runs.
-SLOW_LOOK = timedelta(seconds=10)
+SLOW_LOOK = timedelta(seconds=5)
 # Dagster's times of change are those of its database's clock, some of them in whole seconds.
 OVERLAP_SECONDS = 10.0
 # Failures looked into at once; the rest waits for the next look.

@@ -12,14 +12,12 @@ from soundcharts_pipeline.storage import schema as s
 @dataclass(frozen=True, slots=True)
 class ChartState:
     """One chart. `published` and `saved` are days since the asked one; `saved_at` is when its newest ranking was
-    saved, `checked_at` when the list of rankings last told of the newest published day."""
+    saved."""
 
     platform: str | None = None
     frequency: str | None = None
     published: frozenset[date] = frozenset()
     saved: frozenset[date] = frozenset()
-    newest: date | None = None
-    checked_at: datetime | None = None
     saved_at: datetime | None = None
 
 
@@ -36,13 +34,12 @@ class Usage:
 def chart_states(conn: Connection, since: date) -> dict[str, ChartState]:
     """By slug, every chart that was ever seen; one row read per chart and day since then."""
     d = s.ranking_days
-    published: dict[str, dict[date, tuple[datetime, datetime | None]]] = {}
-    query = select(d.c.chart_slug, d.c.rank_date, d.c.checked_at, d.c.saved_at)
-    for slug, day, checked_at, saved_at in conn.execute(
-        query.where(d.c.published_at.is_not(None), d.c.rank_date >= since)
-    ):
-        published.setdefault(slug, {})[day] = (checked_at, saved_at)
-    ever = dict(conn.execute(select(d.c.chart_slug, func.max(d.c.saved_at)).group_by(d.c.chart_slug)).tuples().all())
+    published: dict[str, dict[date, datetime | None]] = {}
+    query = select(d.c.chart_slug, d.c.rank_date, d.c.saved_at)
+    for slug, day, saved_at in conn.execute(query.where(d.c.published_at.is_not(None), d.c.rank_date >= since)):
+        published.setdefault(slug, {})[day] = saved_at
+    last_saved = select(d.c.chart_slug, func.max(d.c.saved_at)).group_by(d.c.chart_slug)
+    ever: dict[str, datetime | None] = {row[0]: row[1] for row in conn.execute(last_saved)}
     charts = {row.slug: (row.platform, row.frequency) for row in conn.execute(select(s.charts))}
     return {
         slug: _state(*charts.get(slug, (None, None)), published.get(slug, {}), ever.get(slug))
@@ -53,19 +50,16 @@ def chart_states(conn: Connection, since: date) -> dict[str, ChartState]:
 def _state(
     platform: str | None,
     frequency: str | None,
-    days: dict[date, tuple[datetime, datetime | None]],
+    days: dict[date, datetime | None],
     last_saved_at: datetime | None,
 ) -> ChartState:
-    newest = max(days, default=None)
-    newest_saved = max((day for day, (_, saved_at) in days.items() if saved_at), default=None)
+    newest_saved = max((day for day, saved_at in days.items() if saved_at), default=None)
     return ChartState(
         platform=platform,
         frequency=frequency,
         published=frozenset(days),
-        saved=frozenset(day for day, (_, saved_at) in days.items() if saved_at),
-        newest=newest,
-        checked_at=days[newest][0] if newest else None,
-        saved_at=days[newest_saved][1] if newest_saved else last_saved_at,
+        saved=frozenset(day for day, saved_at in days.items() if saved_at),
+        saved_at=days[newest_saved] if newest_saved else last_saved_at,
     )
 
 

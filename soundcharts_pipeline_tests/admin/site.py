@@ -18,6 +18,7 @@ from soundcharts_pipeline.admin.graphql import Dagster
 from soundcharts_pipeline.admin.live import Live
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline.sync.rankings import NotPublished
 
 TOKEN = "a-token-that-nobody-may-read"
 PREFIX = "/admin/soundcharts"
@@ -72,7 +73,7 @@ def serving(
     """The app on a free port, in a thread."""
     with closing(Warehouse(database_url, lock_timeout=1.0)) as warehouse:
         live = Live(charts_file, Dagster(dagster_url), warehouse)
-        app = build_app(live, token=token, newest_published=newest_published or _never)
+        app = build_app(live, token=token, newest_published=newest_published or _nothing_published)
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -85,8 +86,8 @@ def serving(
             thread.join()
 
 
-def _never(chart: ChartSettings) -> date:
-    raise AssertionError(f"nobody should ask for {chart.slug}")
+def _nothing_published(chart: ChartSettings) -> date:
+    raise NotPublished(f"{chart.slug} has no ranking at all yet; try again later")
 
 
 def wait_for(what: str, condition: Callable[[], object]) -> None:

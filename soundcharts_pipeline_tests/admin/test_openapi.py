@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.checks import CHECKS
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from soundcharts_pipeline.admin.openapi import document
 from soundcharts_pipeline_tests.admin.site import Client, serving
@@ -15,7 +16,8 @@ from soundcharts_pipeline_tests.helpers import SLUG
 
 OPERATIONS = [(path, method) for path, of_path in document([SLUG])["paths"].items() for method in of_path]
 # 503 is an answer of this API while Dagster is away; any other 5xx is not in the document, and fails.
-LEFT_OUT = [CHECKS.get_one("not_a_server_error"), CHECKS.get_one("positive_data_acceptance")]
+# A date that fits its pattern may well be no day of the chart.
+LEFT_OUT = [not_a_server_error, positive_data_acceptance]
 
 
 @pytest.fixture(scope="module")
