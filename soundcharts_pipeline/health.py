@@ -61,9 +61,6 @@ class RunFacts:
         first = f"{self.chart}|{self.first}"
         return first if self.first == self.last else f"{first}...{self.chart}|{self.last}"
 
-    def covers(self, day: date) -> bool:
-        return self.first <= day <= self.last
-
 
 @dataclass(frozen=True, slots=True)
 class TaskError:
@@ -182,7 +179,11 @@ def success_rate(ended: Sequence[RunFacts]) -> float | None:
 def day_strip(chart: ChartFacts, runs: Sequence[RunFacts], today: date) -> tuple[tuple[date, DayState], ...]:
     """The state of each of the last thirty days, newest last. `runs` are the chart's, newest first."""
     days = [today - timedelta(days=ago) for ago in reversed(range(STRIP_DAYS))]
-    return tuple((day, _day_state(chart, [run for run in runs if run.covers(day)], day)) for day in days)
+    covering: list[list[RunFacts]] = [[] for _ in days]
+    for run in runs:
+        for place in range(max((run.first - days[0]).days, 0), min((run.last - days[0]).days + 1, STRIP_DAYS)):
+            covering[place].append(run)
+    return tuple((day, _day_state(chart, of_day, day)) for day, of_day in zip(days, covering, strict=True))
 
 
 def _day_state(chart: ChartFacts, covering: Sequence[RunFacts], day: date) -> DayState:

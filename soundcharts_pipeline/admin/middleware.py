@@ -4,7 +4,7 @@ import logging
 from collections.abc import MutableMapping
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from soundcharts_pipeline.admin.answers import Refused
@@ -20,6 +20,11 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+
+_RAW_HEADERS = [
+    (name.lower().encode(), value.encode())
+    for name, value in (SECURITY_HEADERS | {"Cache-Control": "no-store"}).items()
+]
 
 _log = logging.getLogger(__name__)
 
@@ -64,10 +69,8 @@ class _Answer:
 
 
 def _add_headers(message: MutableMapping[str, Any]) -> None:
-    headers = MutableHeaders(scope=message)
-    for name, value in SECURITY_HEADERS.items():
-        headers.setdefault(name, value)
-    headers.setdefault("Cache-Control", "no-store")
+    given = {name for name, _ in message["headers"]}
+    message["headers"] = [*message["headers"], *(header for header in _RAW_HEADERS if header[0] not in given)]
 
 
 def _bounded(receive: Receive) -> Receive:
