@@ -23,6 +23,7 @@ check: .venv/installed
 bench: .venv/installed
 	$(BIN)/python benchmarks/limiter.py --processes 1
 	$(BIN)/python benchmarks/limiter.py --processes 4
+	$(BIN)/python benchmarks/admin.py
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("python3 >= 3.11 is needed; set PYTHON=/path/to/one")'
