@@ -9,6 +9,7 @@ import requests
 
 from soundcharts_pipeline.admin.answers import Refused
 from soundcharts_pipeline.admin.api import TRIGGERS_PER_MINUTE
+from soundcharts_pipeline.admin.auth import Guard
 from soundcharts_pipeline.admin.middleware import MOST_BODY_BYTES, SECURITY_HEADERS
 from soundcharts_pipeline.admin.rate_limit import RateLimit
 from soundcharts_pipeline_tests.admin.site import TOKEN, Client, serving
@@ -74,6 +75,13 @@ def test_no_configured_token_lets_nobody_in_and_says_how_to_set_one(charts_file:
         for token in (None, TOKEN, "", "None"):
             answer = Client(nobody.url, token).get(f"/chart/{SLUG}/status/")
             refused(answer, 401, "SOUNDCHARTS_ADMIN_TOKEN", "openssl rand")
+
+
+def test_a_guard_without_a_token_accepts_nothing_for_whoever_asks_it() -> None:
+    assert not any(Guard(None).accepts(given) for given in ("", "None", TOKEN))
+    assert Guard(TOKEN).accepts(TOKEN)
+    assert not any(Guard(TOKEN).accepts(given) for given in ("", TOKEN[:-1], TOKEN + "x", "\u043a"))
+    assert TOKEN not in repr(Guard(TOKEN))
 
 
 def test_an_unknown_chart_is_404_with_the_nearest_one(client: Client) -> None:
