@@ -1,5 +1,6 @@
 """The cascade in names: which assets there are, and which of them a chart's settings allow."""
 
+import re
 from collections.abc import Sequence
 
 from soundcharts_pipeline.settings import ChartSettings, Settings
@@ -70,3 +71,17 @@ def scheduled_keys(settings: Settings, chart: ChartSettings) -> list[str]:
     """What the chart's schedule runs: all that is allowed, or the ranking and its tracks' metadata alone."""
     keys: Sequence[str] = allowed_keys(settings, chart)
     return [key for key in keys if chart.auto_trigger_cascade or key in (RANKINGS, TRACK_METADATA)]
+
+
+# How the names of the charts' schedules begin, and of no others.
+OF_A_CHART = "sync_"
+
+
+def schedule_names(settings: Settings) -> dict[str, str]:
+    """The name of each chart's schedule, by slug."""
+    names: dict[str, str] = {}
+    for slug in settings.slugs:
+        name = OF_A_CHART + re.sub(r"\W", "_", slug)
+        # Two slugs may differ in nothing but their punctuation.
+        names[slug] = name if name not in names.values() else f"{name}_{len(names)}"
+    return names

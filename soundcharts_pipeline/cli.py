@@ -28,6 +28,7 @@ from soundcharts_pipeline.cli_operations import launch, restoring
 from soundcharts_pipeline.environment import read_environment
 from soundcharts_pipeline.settings import SettingsError
 from soundcharts_pipeline.storage.errors import StorageError
+from soundcharts_pipeline.supervisor import Gone
 from soundcharts_pipeline.sync.report import SyncIncomplete
 from soundcharts_pipeline.terminal import open_console, program
 from soundcharts_pipeline.troubleshooting import trouble_of
@@ -111,14 +112,16 @@ def simulate(
     until_stdin_ends: Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)] = False,
 ) -> None:
     """Serve a local Soundcharts on 127.0.0.1, with credentials soundcharts / soundcharts. Prints its URL."""
-    from soundcharts_pipeline.local_simulator import end_with_stdin
-    from soundcharts_pipeline.simulator import serve
+    from soundcharts_pipeline.processes import end_with_stdin
+    from soundcharts_pipeline.simulator import serve as serve_simulator
 
     if until_stdin_ends:
         end_with_stdin()
     names = [name.strip() for name in oddities.split(",") if name.strip()]
     try:
-        serve(port=port, seed=seed, latency=latency, rate=rate, quota=quota, faults=faults, oddities=names, log=_say)
+        serve_simulator(
+            port=port, seed=seed, latency=latency, rate=rate, quota=quota, faults=faults, oddities=names, log=_say
+        )
     except ValueError as error:
         raise SettingsError(str(error)) from None
     except OSError as error:
@@ -201,6 +204,36 @@ def dev(port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the D
     raise typer.Exit(run_dev(port, open_console()))
 
 
+@app.command(epilog="Example: soundcharts-pipeline serve --port 3001 --ui-port 3000")
+def serve(
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the internal API.")] = 3001,
+    ui_port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the Dagster UI.")] = 3000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; Dagster's UI has no login of its own.")
+    ] = "127.0.0.1",
+    alone: Annotated[bool, typer.Option("--alone", help="The internal API alone, beside a running Dagster.")] = False,
+    dagster_url: Annotated[str, typer.Option(help="Where Dagster's UI is, for --alone.")] = "http://127.0.0.1:3000",
+) -> None:
+    """Run Dagster's UI and daemon with the internal API until Ctrl-C; a part that dies is started again."""
+    from soundcharts_pipeline.serve import serve_all, serve_alone
+
+    if alone:
+        serve_alone(host, port, dagster_url, open_console())
+    else:
+        serve_all(host, port, ui_port, open_console())
+
+
+@app.command(epilog="Example: soundcharts-pipeline status global-28 --json")
+def status(
+    slug: Annotated[str | None, typer.Argument(help="A chart of charts.yaml; all of them when left out.")] = None,
+    in_json: Annotated[bool, typer.Option("--json", help="As the internal API gives it.")] = False,
+) -> None:
+    """How each chart is doing: last sync, success rate, errors, tasks. Exit code 1 when one is degraded or failing."""
+    from soundcharts_pipeline.terminal_status import print_status
+
+    raise typer.Exit(OK if print_status(slug, open_console(), in_json=in_json) else FAILED)
+
+
 @app.command(epilog="Example: soundcharts-pipeline doctor")
 def doctor() -> None:
     """Check charts file, data directory, database, credentials, network and quota. Makes one free call."""
@@ -246,7 +279,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
-    except (SoundchartsError, SyncIncomplete, StorageError, SettingsError) as error:
+    except (SoundchartsError, SyncIncomplete, StorageError, SettingsError, Gone) as error:
         _complain("Error", str(error))
         _advise([type(error.cause if isinstance(error, SyncIncomplete) else error).__name__])
         sys.exit(_code_of(error))

@@ -5,11 +5,15 @@ charts file is read. Imports nothing of ours.
 """
 
 import re
+from datetime import timedelta
 from typing import NamedTuple
 
 ACCEPTED = (
     "a cron string such as '0 2 * * *', 'hourly', 'every 6 hours', 'daily at 06:00' or 'weekly on monday at 06:00'"
 )
+
+# A chart is late when nothing new was saved for so many times the gap between two ticks: one missed, two missed.
+WARN_AFTER_GAPS, FAIL_AFTER_GAPS = 1.5, 2.5
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
@@ -56,6 +60,14 @@ def cron_schedule(text: str) -> str:
         raise ScheduleError("the phrase is not understood")
     _check_cron(words)
     return words
+
+
+def longest_gap(cron: str) -> timedelta:
+    """The longest time between two ticks of a cron string, roughly: a month, a week or a day."""
+    _, _, day_of_month, _, day_of_week = cron.split()
+    if day_of_month != "*":
+        return timedelta(days=31)
+    return timedelta(days=1 if day_of_week in ("*", "1-5") else 7)
 
 
 def _every(hours: int) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from soundcharts_pipeline.environment import project_folder, read_environment
 from soundcharts_pipeline.launch import prepare_home
 from soundcharts_pipeline.local_simulator import has_credentials, simulator_process, use_simulator
 from soundcharts_pipeline.settings import SettingsError, load_settings
+from soundcharts_pipeline.supervisor import check_free
 
 SIMULATOR_LATENCY = 0.05
 SIMULATOR_RATE = 10_000
@@ -26,10 +26,8 @@ def run_dev(port: int, console: Console) -> int:
     """Runs until it is interrupted; the children end with it. Returns Dagster's exit code."""
     environment = read_environment(os.environ)
     load_settings(environment.charts_file)
-    workspace = project_folder(package=Path(__file__).parent, current_folder=Path.cwd()) / "workspace.yaml"
-    if not workspace.exists():
-        raise SettingsError(f"{workspace} is missing; run this in the project's folder")
-    _check_free(port)
+    workspace = workspace_file()
+    check_free("127.0.0.1", port)
     home = prepare_home(environment)
     with ExitStack() as stack:
         if has_credentials(environment):
@@ -52,15 +50,12 @@ def run_dev(port: int, console: Console) -> int:
             _stop(process)
 
 
-def _check_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise SettingsError(
-                f"port {port} cannot be used ({error.strerror}); end what uses it, or choose another one with --port"
-            ) from None
+def workspace_file() -> Path:
+    """The project's workspace.yaml."""
+    workspace = project_folder(package=Path(__file__).parent, current_folder=Path.cwd()) / "workspace.yaml"
+    if not workspace.exists():
+        raise SettingsError(f"{workspace} is missing; run this in the project's folder")
+    return workspace
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

@@ -4,12 +4,13 @@ A policy belongs to an asset and chart_rankings holds every chart, so each activ
 nothing materialises: it is reported whenever the chart's newest ranking is saved.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import dagster as dg
 
 from soundcharts_pipeline.cascade import RANKINGS
-from soundcharts_pipeline.settings import ChartSettings, Settings
+from soundcharts_pipeline.cron import FAIL_AFTER_GAPS, WARN_AFTER_GAPS, longest_gap
+from soundcharts_pipeline.settings import Settings
 from soundcharts_pipeline.storage import worklists
 from soundcharts_pipeline.sync.context import SyncContext
 
@@ -30,7 +31,8 @@ def freshness_specs(settings: Settings) -> list[dg.AssetSpec]:
             owners=["team:music-data"],
             description=f"The newest ranking of {chart.name} that is saved. Reported by chart_rankings.",
             freshness_policy=dg.FreshnessPolicy.time_window(
-                fail_window=2.5 * _period(chart), warn_window=1.5 * _period(chart)
+                fail_window=FAIL_AFTER_GAPS * longest_gap(chart.schedule),
+                warn_window=WARN_AFTER_GAPS * longest_gap(chart.schedule),
             ),
         )
         for chart in settings.charts.values()
@@ -46,11 +48,3 @@ def newest_saved(ctx: SyncContext, slug: str, since: datetime) -> dg.AssetMateri
     if newest is None or newest.saved_at is None or newest.saved_at < since:
         return None
     return dg.AssetMaterialization(asset_key=latest_key(slug), metadata={"day": str(newest.day)})
-
-
-def _period(chart: ChartSettings) -> timedelta:
-    """The longest time between two ticks of the chart's cron, roughly: a month, a week or a day."""
-    _, _, day_of_month, _, day_of_week = chart.schedule.split()
-    if day_of_month != "*":
-        return timedelta(days=31)
-    return timedelta(days=1 if day_of_week in ("*", "1-5") else 7)

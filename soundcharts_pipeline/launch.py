@@ -70,6 +70,13 @@ def prepare_home(environment: Environment) -> Path:
     return home
 
 
+def make_tables() -> None:
+    """Dagster's own tables, where they are new: programs that are started together would all make them, and fail."""
+    with open_instance() as instance:
+        # Each storage makes its own on first use.
+        instance.run_storage, instance.event_log_storage, instance.schedule_storage  # noqa: B018
+
+
 @contextmanager
 def open_instance() -> Iterator[dg.DagsterInstance]:
     """The instance in Dagster's home."""

@@ -1,10 +1,8 @@
 """A simulator in a process of its own, for the demo and for `dev` without credentials."""
 
 import os
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,16 +31,6 @@ def simulator_process(*, latency: float, rate: int) -> Iterator[str]:
         process.wait()
         process.stdin.close()
         process.stdout.close()
-
-
-def end_with_stdin() -> None:
-    """End this process when its standard input does: a parent that is killed takes its simulator along."""
-
-    def follow() -> None:
-        sys.stdin.read()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def use_simulator(url: str, *, calls_per_minute: int) -> None:

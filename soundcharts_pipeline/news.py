@@ -11,9 +11,9 @@ import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, InstigatorType, TickStatus
 from dagster_shared.error import SerializableErrorInfo
 
+from soundcharts_pipeline.cascade import OF_A_CHART
 from soundcharts_pipeline.launch import CALLS, asset_of, step_failure
 from soundcharts_pipeline.partitions import span_of_tags
-from soundcharts_pipeline.schedules import OF_A_CHART
 from soundcharts_pipeline.storage.alerts import Failure
 from soundcharts_pipeline.troubleshooting import CHECK_FAILED, RUN_FAILED, TROUBLES, UNKNOWN, trouble_of
 

@@ -1,7 +1,10 @@
 """Processes of this host, as far as others need to know of them."""
 
 import os
+import signal
 import socket
+import sys
+import threading
 
 
 def host_name() -> str:
@@ -18,3 +21,13 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def end_with_stdin() -> None:
+    """End this process when its standard input does: a parent that is killed takes its children along."""
+
+    def follow() -> None:
+        sys.stdin.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow, daemon=True).start()

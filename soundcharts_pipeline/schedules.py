@@ -1,7 +1,6 @@
 """One schedule per chart, in the chart's own time zone: it asks what is published and requests what is missing.
 One per housekeeping asset, off until somebody turns it on."""
 
-import re
 from datetime import date
 
 import dagster as dg
@@ -12,6 +11,7 @@ from soundcharts_pipeline.cascade import (
     RANKING_ARCHIVE,
     RANKINGS,
     STORAGE_REPORT,
+    schedule_names,
     scheduled_keys,
 )
 from soundcharts_pipeline.failures import USER_ERRORS, failure_of
@@ -25,17 +25,10 @@ from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.rankings import find_published
 from soundcharts_pipeline.sync.source import check_source, note_source
 
-# How the names of the charts' schedules begin, and of no others.
-OF_A_CHART = "sync_"
-
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     """A schedule for every chart, where that of an inactive one is off, and those of the housekeeping."""
-    names: dict[str, str] = {}
-    for slug in settings.slugs:
-        name = OF_A_CHART + re.sub(r"\W", "_", slug)
-        # Two slugs may differ in nothing but their punctuation.
-        names[slug] = name if name not in names.values() else f"{name}_{len(names)}"
+    names = schedule_names(settings)
     of_charts = [_schedule(settings, chart, names[chart.slug]) for chart in settings.charts.values()]
     return [*of_charts, *_operations(settings.operations)]
 

@@ -9,7 +9,7 @@ from soundcharts_pipeline_tests.command_line import Done, run, run_each
 
 COMMANDS = [
     "",
-    *("demo", "simulate", "plan", "sync", "dev", "doctor", "notify-test"),
+    *("demo", "simulate", "plan", "sync", "dev", "doctor", "notify-test", "serve", "status"),
     *("archive", "restore-archive", "backup", "restore", "report", "catalog"),
     *("charts", "charts list", "charts search", "charts add", "charts remove"),
 ]
@@ -30,7 +30,7 @@ def test_help_has_an_example_of_options_that_exist(pages: dict[str, Done], comma
     example = re.search(r"Example: (soundcharts-pipeline .*)", done.out)
     assert example is not None
     assert example[1].startswith(f"soundcharts-pipeline {command}".strip())
-    for option in re.findall(r"--[a-z]+", example[1]):
+    for option in re.findall(r"--[a-z-]+", example[1]):
         assert f"│ {option} " in done.out
 
 

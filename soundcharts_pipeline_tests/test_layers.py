@@ -37,10 +37,14 @@ ALLOWED = {
     "resources": {"account", "api", "storage", "environment"},
     "dead_runs": {"partitions", "processes", "storage"},
     "run_requests": {"partitions", "troubleshooting"},
+    "health": set(),
+    "task_progress": {"health"},
+    "chart_facts": {"cascade", "cron", "health", "settings", "storage"},
+    "supervisor": {"settings"},
 }
 KNOW_DAGSTER = {
     *("assets", "checks", "definitions", "failures", "freshness", "jobs", "launch", "partitions", "resources"),
-    *("alerts", "dead_runs", "news", "run_requests", "schedules", "sensors"),
+    *("alerts", "dead_runs", "news", "run_facts", "run_requests", "schedules", "sensors"),
 }
 # Only the composition root and the edges may see the rooms that Dagster loads.
 LOADED_BY_DAGSTER = {"alerts", "news", "assets", "checks", "jobs", "schedules", "sensors", "freshness"}

@@ -1,0 +1,14 @@
+"""`python -m soundcharts_pipeline.child MODULE ARGUMENTS...`: a program that ends with whoever started it.
+
+The parent holds the other end of standard input, which the kernel closes however the parent ends, kill -9 included.
+"""
+
+import runpy
+import sys
+
+from soundcharts_pipeline.processes import end_with_stdin
+
+if __name__ == "__main__":
+    end_with_stdin()
+    sys.argv = sys.argv[1:]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
