@@ -136,14 +136,14 @@ class Live:
             yield
         except (DagsterUnreachable, StorageError, SettingsError) as error:
             self._problems[source] = (str(error),)
+            self._slow_look_at = None  # look again at once: what is back is to be seen at once
         else:
             self._problems.pop(source, None)
 
     def _look_around(self, now: datetime) -> None:
         with self._noting("charts file"):
             self.settings = load_settings(self._charts_file)
-        self._problems.pop("daemon", None)
-        with self._noting("webserver"):
+        with self._noting("deployment"):
             self.deployment = self.dagster.deployment()
             self._problems["daemon"] = tuple(deployment_problems(self.deployment, now))
         with self._noting("tables"):

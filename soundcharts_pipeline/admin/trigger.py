@@ -22,7 +22,7 @@ from soundcharts_pipeline.sync.rankings import NotPublished
 
 TRIGGER = "api"
 # How long a request waits for its turn. One launch takes a second, on a busy machine three.
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 30.0
 _LATER = "nothing was started; try again once it is back"
 
 
