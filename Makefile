@@ -32,7 +32,7 @@ bench: .venv-bench/installed
 	$(BENCH)/python -m benchmarks.floor
 	$(BENCH)/python -m benchmarks.memory
 	$(BENCH)/python -m benchmarks.growth
-	$(BENCH)/python benchmarks/admin.py
+	$(BENCH)/python -m benchmarks.admin
 
 # `python -m venv` and a hashed lock: everything for the pipeline, or that and what the benchmarks compare with.
 .venv/installed: requirements.lock pyproject.toml

@@ -1,6 +1,6 @@
 """300 requests in parallel to the internal API, status and trigger mixed, beside a large warehouse and many runs.
 
-`python benchmarks/admin.py`: fills a new folder (5,000 runs in Dagster's instance, 1,000,000 audience points), starts
+`python -m benchmarks.admin`: fills a new folder (5,000 runs in Dagster's instance, 1,000,000 audience points), starts
 `soundcharts-pipeline serve` on it, and prints status codes and latencies. Latency is measured from the moment all
 requests of a burst are let go, so it holds the wait for the server's one thread.
 """
