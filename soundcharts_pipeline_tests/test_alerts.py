@@ -28,6 +28,7 @@ from soundcharts_pipeline.simulator import Fault, Simulator
 from soundcharts_pipeline.storage import alerts
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.troubleshooting import trouble_of
+from soundcharts_pipeline_tests.full_disk import full_disk
 from soundcharts_pipeline_tests.helpers import SLUG
 from soundcharts_pipeline_tests.mailbox import SECRET, Mailbox, webhook
 from soundcharts_pipeline_tests.project import Project, chart, open_project, repository_origin
@@ -255,10 +256,32 @@ def test_a_warehouse_out_of_reach_is_told_once_and_nothing_is_lost(
     assert "chart_rankings" in text
 
 
+def test_news_that_the_warehouse_has_no_room_for_is_told_when_it_has(watched: Watched) -> None:
+    project = watched.project
+    run = project.begin(project.span(1))
+    project.instance.report_run_failed(run, "a long story, " * 1000)
+    with full_disk(project.warehouse):
+        assert "Disk full: the warehouse" in watched.told()
+        assert watched.look() == []
+    text = watched.told()
+    assert "RECOVERED the warehouse" in text
+    assert "a long story" in text
+
+
+def test_a_failure_that_is_read_again_is_no_news(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = watched.project
+    monkeypatch.setenv("SOUNDCHARTS_API_KEY", "wrong")
+    assert not project.run(project.span(1)).success
+    assert "FAILING" in watched.told()
+    _keep_tick(project.instance, TickStatus.SKIPPED, None)
+    assert "RECOVERED" in watched.told()
+    assert watched.look() == []
+
+
 def test_what_failed_before_anybody_was_to_be_told_is_no_news(watched: Watched) -> None:
     project = watched.project
-    hour_ago = datetime.now(UTC) - timedelta(hours=1)
-    project.end(project.begin(project.span(1)), dg.DagsterEventType.RUN_FAILURE, hour_ago)
+    before = datetime.now(UTC) - timedelta(minutes=5)
+    project.end(project.begin(project.span(1)), dg.DagsterEventType.RUN_FAILURE, before)
     watched.cursor = None
     assert watched.look() == []
 

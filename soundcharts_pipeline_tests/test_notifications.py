@@ -1,5 +1,6 @@
 """Messages arrive, and a service that does not take them is said so, by its place and never by its address."""
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,14 +40,16 @@ def test_a_message_reaches_every_service() -> None:
 
 
 def test_a_service_that_is_away_or_refuses_does_not_keep_the_others_from_hearing(
-    capfd: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG, "apprise")
     with webhook() as refusing, webhook() as hook:
         refusing.status = 500
         delivery = deliver(f"{NOBODY} {refusing.address} nonsense://{SECRET} {hook.address}", HELLO)
         assert delivery == Delivery(["4 (JSON)"], ["1 (JSON)", "2 (JSON)", "3"])
         assert len(hook.take()) == 1
-    assert SECRET not in "".join(capfd.readouterr())
+    assert SECRET not in "".join(capfd.readouterr()) + caplog.text
+    assert not [record for record in caplog.records if record.name == "apprise"]
     assert unusable(f"{NOBODY} nonsense://{SECRET} plain") == ["2", "3"]
 
 

@@ -11,8 +11,6 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.remote_origin import RemoteJobOrigin
-from sqlalchemy import event
-from sqlalchemy.pool import Pool
 
 from soundcharts_pipeline.api.errors import SoundchartsError, TransientError
 from soundcharts_pipeline.failures import BELOW, KIND, MORE, NOT_FOUND_MEANS, REMEDY
@@ -25,6 +23,7 @@ from soundcharts_pipeline.troubleshooting import NO_DATA, PAGE, QUEUED, TROUBLES
 from soundcharts_pipeline_tests.altered import altered
 from soundcharts_pipeline_tests.assets.recorded import facts_of, failures_of
 from soundcharts_pipeline_tests.command_line import run, with_charts
+from soundcharts_pipeline_tests.full_disk import full_disk
 from soundcharts_pipeline_tests.helpers import SLUG
 from soundcharts_pipeline_tests.project import Project, chart, open_project, repository_origin
 
@@ -136,19 +135,8 @@ def _failing_metadata(scene: Scene) -> Iterator[None]:
 
 @contextmanager
 def _full_disk(scene: Scene) -> Iterator[None]:
-    """SQLite finds the warehouse's file as large as it may become."""
-
-    def limit(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        if "soundcharts.db" in str(cursor.execute("PRAGMA database_list").fetchall()):
-            cursor.execute("PRAGMA max_page_count = 1")
-
-    scene.project.warehouse.prepare()
-    event.listen(Pool, "connect", limit)
-    try:
+    with full_disk(scene.project.warehouse):
         yield
-    finally:
-        event.remove(Pool, "connect", limit)
 
 
 Cause = Callable[[Scene], AbstractContextManager[None]]
