@@ -7,22 +7,16 @@ Dagster is imported by the commands that launch it: it takes two seconds, and `c
 import os
 import signal
 import sys
-from collections import Counter
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from soundcharts_pipeline.api.errors import (
-    AuthenticationError,
-    BudgetSpent,
-    QuotaExhausted,
-    RateLimited,
-    SoundchartsError,
-)
+from soundcharts_pipeline.api.errors import SoundchartsError
 from soundcharts_pipeline.cascade import CHART_CATALOG, DATABASE_BACKUP, RANKING_ARCHIVE, STORAGE_REPORT
 from soundcharts_pipeline.cli_charts import charts
+from soundcharts_pipeline.cli_ends import FAILED, INTERRUPTED, LIMITS, OK, advise, code_of, complain, end
 from soundcharts_pipeline.cli_notify import notify_test
 from soundcharts_pipeline.cli_operations import launch, restoring
 from soundcharts_pipeline.environment import read_environment
@@ -30,22 +24,7 @@ from soundcharts_pipeline.settings import SettingsError
 from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.supervisor import Gone
 from soundcharts_pipeline.sync.report import SyncIncomplete
-from soundcharts_pipeline.terminal import open_console, program
-from soundcharts_pipeline.troubleshooting import trouble_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from soundcharts_pipeline.launch import Outcome
-
-OK, FAILED, BAD_USE, CREDENTIALS, LIMITS, INTERRUPTED = 0, 1, 2, 3, 4, 130
-EXIT_CODES = {
-    AuthenticationError.__name__: CREDENTIALS,
-    QuotaExhausted.__name__: LIMITS,
-    BudgetSpent.__name__: LIMITS,
-    RateLimited.__name__: LIMITS,
-    SettingsError.__name__: BAD_USE,
-}
+from soundcharts_pipeline.terminal import open_console
 
 app = typer.Typer(
     name="soundcharts-pipeline",
@@ -95,7 +74,7 @@ def demo() -> None:
     """Sync three charts x three days from a local simulator, with the whole cascade, and show what came of it."""
     from soundcharts_pipeline.demo import run_demo
 
-    _end(run_demo(open_console()))
+    end(run_demo(open_console()))
 
 
 @app.command(epilog="Example: soundcharts-pipeline simulate --port 9000 --oddities all")
@@ -170,7 +149,7 @@ def sync(
         os.environ["SOUNDCHARTS_RUN_BUDGET"] = str(budget)
     from soundcharts_pipeline.terminal_sync import sync_chart
 
-    _end([sync_chart(slug, first or day, last or day, open_console())])
+    end([sync_chart(slug, first or day, last or day, open_console())])
 
 
 @app.command(epilog="Example: soundcharts-pipeline backfill global-28 --from 2026-01-01")
@@ -193,7 +172,7 @@ def backfill(
 
     from soundcharts_pipeline.terminal_backfill import backfill_chart
 
-    _end(backfill_chart(slug, first, last, everything=everything, console=open_console()))
+    end(backfill_chart(slug, first, last, everything=everything, console=open_console()))
 
 
 @app.command(epilog="Example: soundcharts-pipeline dev --port 3000")
@@ -245,32 +224,32 @@ def doctor() -> None:
         text = escape(finding.text).replace("\n", "\n" + " " * len("FAIL Dagster's state  "))
         console.print(f"{mark} {finding.subject:<15}  {text}", soft_wrap=True)
         if not finding.fine and code in (OK, FAILED):
-            code = LIMITS if finding.subject == "quota" else _code_of(finding.error)
+            code = LIMITS if finding.subject == "quota" else code_of(finding.error)
     raise typer.Exit(code)
 
 
 @app.command(epilog="Example: soundcharts-pipeline archive")
 def archive() -> None:
     """Move rankings and series older than `archive_after_days` (charts.yaml) to Parquet files."""
-    _end([launch(RANKING_ARCHIVE)])
+    end([launch(RANKING_ARCHIVE)])
 
 
 @app.command(epilog="Example: soundcharts-pipeline backup")
 def backup() -> None:
     """Back up the whole database, verified and compressed, into the data directory's `backups`."""
-    _end([launch(DATABASE_BACKUP)])
+    end([launch(DATABASE_BACKUP)])
 
 
 @app.command(epilog="Example: soundcharts-pipeline report")
 def report() -> None:
     """Measure the database: size, growth, forecast, slow queries. The UI shows the tables and the plot."""
-    _end([launch(STORAGE_REPORT)])
+    end([launch(STORAGE_REPORT)])
 
 
 @app.command(epilog="Example: soundcharts-pipeline catalog")
 def catalog() -> None:
     """Save every chart that Soundcharts has. One call for the platforms, and one per 100 charts of each."""
-    _end([launch(CHART_CATALOG)])
+    end([launch(CHART_CATALOG)])
 
 
 def main() -> None:
@@ -280,54 +259,16 @@ def main() -> None:
     try:
         app()
     except (SoundchartsError, SyncIncomplete, StorageError, SettingsError, Gone) as error:
-        _complain("Error", str(error))
-        _advise([type(error.cause if isinstance(error, SyncIncomplete) else error).__name__])
-        sys.exit(_code_of(error))
-    except SystemExit as end:
+        complain("Error", str(error))
+        advise([type(error.cause if isinstance(error, SyncIncomplete) else error).__name__])
+        sys.exit(code_of(error))
+    except SystemExit as exited:
         # Typer ends an interrupted command with this code, without a word.
-        if end.code == INTERRUPTED:
-            _complain("Interrupted", "what was saved stays, and the same command goes on from there")
+        if exited.code == INTERRUPTED:
+            complain("Interrupted", "what was saved stays, and the same command goes on from there")
         raise
-
-
-def _code_of(error: Exception | None) -> int:
-    cause = error.cause if isinstance(error, SyncIncomplete) else error
-    return EXIT_CODES.get(type(cause).__name__, FAILED)
 
 
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-
-def _complain(what: str, text: str) -> None:
-    open_console(stderr=True).print(f"[red]{what}:[/red] {escape(text)}", soft_wrap=True)
-
-
-def _advise(kinds: "Iterable[str]") -> None:
-    """What to do about each kind of failure, once."""
-    for trouble in dict.fromkeys(map(trouble_of, kinds)):
-        text = f"{escape(trouble.remedy)} [dim]({trouble.place})[/dim]"
-        open_console(stderr=True).print(f"[bold]What to do:[/bold] {text}", soft_wrap=True)
-
-
-def _end(outcomes: "Sequence[Outcome]") -> None:
-    """Say what failed, and exit with the code of the first error that has one."""
-    failed = [outcome for outcome in outcomes if not outcome.succeeded]
-    for outcome in failed:
-        steps_of = Counter(failure.cause for failure in outcome.failures if failure.cause)
-        for failure in outcome.failures:
-            # What stopped several steps is said once, below what remains of each.
-            shared = steps_of[failure.cause] > 1
-            _complain(failure.asset, failure.message.partition(f": {failure.cause}")[0] if shared else failure.message)
-        for cause in (cause for cause, steps in steps_of.items() if steps > 1):
-            _complain("Why", cause)
-        if outcome.not_run:
-            _complain("Not run", f"{', '.join(outcome.not_run)}, below a step that failed")
-        _complain("Not complete", f"run {outcome.run_id}; `{program()} dev` shows it in the Dagster UI")
-    for note in dict.fromkeys(note for outcome in outcomes for note in outcome.notes):
-        open_console(stderr=True).print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
-    if failed:
-        kinds = [failure.kind for outcome in failed for failure in outcome.failures]
-        _advise(kinds)
-        raise typer.Exit(next((EXIT_CODES[kind] for kind in kinds if kind in EXIT_CODES), FAILED))
