@@ -56,7 +56,7 @@ def choose_chart(slug: str, first: date | None, last: date | None) -> tuple[Envi
     """What a command works on. Raises SettingsError for an unknown chart and for days that are never synced."""
     environment = read_environment(os.environ)
     settings = load_settings(environment.charts_file)
-    chart = _chart_of(settings, slug, environment.charts_file)
+    chart = chart_of(settings, slug, environment.charts_file)
     if first and last:
         _check_days(chart, first, last, environment.charts_file)
     return environment, settings, chart
@@ -100,7 +100,7 @@ def _launch(
     return run_span(build_definitions(settings), ctx.warehouse, span, allowed_keys(settings, chart), console)
 
 
-def _chart_of(settings: Settings, slug: str, path: Path) -> ChartSettings:
+def chart_of(settings: Settings, slug: str, path: Path) -> ChartSettings:
     """The chart's settings; raises SettingsError with the nearest slug."""
     if slug not in settings.charts:
         near = nearest(slug, settings.slugs)

@@ -10,6 +10,8 @@ from starlette.responses import HTMLResponse
 
 from soundcharts_pipeline.admin.answers import Refused
 from soundcharts_pipeline.admin.api import PREFIX
+from soundcharts_pipeline.admin.strip import bar_svg, strip_svg
+from soundcharts_pipeline.health import Task
 from soundcharts_pipeline.sync.context import utc_now
 from soundcharts_pipeline.sync.pace import duration
 
@@ -41,6 +43,9 @@ class Renderer:
             "duration": lambda seconds: NOTHING if seconds is None else duration(seconds),
             "utc": utc,
             "ago": lambda at: relative(at, self._clock()),
+            "days": days_of,
+            "strip": strip_svg,
+            "bar": bar_svg,
         }
 
     def page(self, request: Request, template: str, status: int = 200, **context: object) -> HTMLResponse:
@@ -107,6 +112,11 @@ def relative(at: datetime | None, now: datetime) -> str:
     text = next((f"{distance // unit} {name}" for unit, name in _AGES if distance >= unit), "")
     words = "now" if not text else f"{text} ago" if at < now else f"in {text}"
     return _time(at, words, f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
+
+
+def days_of(task: Task) -> str:
+    """`2026-11-20`, or `2026-11-01 to 2026-11-20`."""
+    return " to ".join(part.rpartition("|")[2] for part in task.partition.split("..."))
 
 
 def _time(at: datetime, text: str, title: str) -> Markup:
