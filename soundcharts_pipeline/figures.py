@@ -11,7 +11,6 @@ import threading
 import warnings
 from collections.abc import Iterable, Sequence
 from datetime import date
-from itertools import pairwise
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -198,7 +197,7 @@ def short_numbers(ticks: Sequence[float]) -> list[str]:
     """Evenly spaced numbers as `1.25M`, all in one unit and with as many decimals as tell them apart."""
     largest = max((abs(tick) for tick in ticks), default=0.0)
     step = ticks[1] - ticks[0] if len(ticks) > 1 else largest / 100 or 1.0
-    fitting = [(unit, name) for unit, name in UNITS if largest >= unit and step / unit >= 0.001]
+    fitting = [(unit, name) for unit, name in UNITS if unit <= largest < unit * 10_000 and step >= unit / 1000]
     unit, name = fitting[0] if fitting else (1.0, "")
     decimals = next((n for n in range(4) if round(step / unit * 10**n, 6) % 1 == 0), 3)
     return [f"{tick / unit:,.{decimals}f}{name}" if tick else "0" for tick in ticks]

@@ -191,6 +191,8 @@ def _positions(conn: Connection, slug: str, day: date) -> dict[str, int]:
 def _seen_before(conn: Connection, slug: str, day: date, uuids: Sequence[str]) -> set[str]:
     """Those of the tracks that were on the chart before the day."""
     r = s.chart_rankings
+    if not uuids:
+        return set()
     older = (r.c.track_uuid.in_(uuids), r.c.rank_date < day, r.c.chart_slug == slug)
     return set(conn.scalars(select(r.c.track_uuid).where(*older).distinct()))
 

@@ -1,15 +1,16 @@
 """What pages show of charts, tracks and artists, on both databases; every value was worked out by hand."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import event, text
 
 from soundcharts_pipeline.models import (
     Artist,
     ArtistRef,
-    AudiencePoint,
     Chart,
     Genre,
     PublishedRanking,
@@ -18,7 +19,6 @@ from soundcharts_pipeline.models import (
     Track,
     TrackRef,
 )
-from soundcharts_pipeline.models import Series as Answer
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.dashboards import (
     MOST_FOUND,
@@ -32,17 +32,15 @@ from soundcharts_pipeline.storage.dashboards import (
 )
 from soundcharts_pipeline.storage.profiles import TRACK_DAYS, artist_page, track_page
 from soundcharts_pipeline.storage.saves import (
-    SeriesAnswer,
     bury,
     save_artists,
     save_published,
     save_ranking,
-    save_series,
     save_tracks,
 )
-from soundcharts_pipeline.storage.series import SERIES_DAYS, Asked, Line, audience_of, platform_audience
+from soundcharts_pipeline.storage.series import audience_of
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline.storage.worklists import CLOSED, GONE, METADATA, SILENT, AskRow
+from soundcharts_pipeline.storage.worklists import GONE, METADATA
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 GLOBAL = Chart(slug="global-28", name="Global 200", platform="spotify", frequency="daily")
@@ -224,80 +222,6 @@ def test_an_artist_is_told_with_the_runs_of_all_tracks(warehouse: Warehouse) -> 
     ]
 
 
-@dataclass(frozen=True)
-class Told:
-    """One answered window: the first day asked, the last, and values by identifier and day (ago)."""
-
-    first: int
-    last: int
-    values: dict[str, dict[int, int]]
-
-
-def tell(warehouse: Warehouse, entity: str, platform: str, metric: str, told: Told) -> None:
-    points = tuple(
-        AudiencePoint(day(ago), identifier, value)
-        for identifier, by in told.values.items()
-        for ago, value in by.items()
-    )
-    ask = AskRow(day(told.first), day(told.last), None, NOW)
-    with warehouse.write() as conn:
-        save_series(conn, entity, platform, metric, [SeriesAnswer("a", Answer(points), [ask])], NOW)
-
-
-def test_identifiers_stay_apart_and_the_latest_value_is_their_sum(warehouse: Warehouse) -> None:
-    one = {ago: 1000 - ago for ago in range(10)}
-    two = {0: 50, 1: 40}
-    left = {3: 700}
-    tell(warehouse, "track", "spotify", "streams", Told(9, 0, {"one": one, "two": two, "left": left}))
-
-    with warehouse.read() as conn:
-        (series,) = audience_of(conn, "track", "a", ["spotify"])
-
-    assert [line.identifier for line in series.lines] == ["one", "left", "two"]
-    assert series.lines[2] == Line("two", ((day(1), 40), (day(0), 50)))
-    assert series.latest == (day(0), 1050)
-    # of both identifiers in a day; in a week of the one that is as old, not of the one that came or went since
-    assert (series.change(1), series.change(7), series.change(28)) == (11, 7, None)
-    assert (series.coverage, series.asked) == ("complete", Asked(day(9), day(0), NOW))
-
-
-def test_coverage_tells_complete_from_gaps_silence_and_what_was_not_asked(warehouse: Warehouse) -> None:
-    tell(warehouse, "artist", "spotify", "followers", Told(5, 0, {"": {5: 1, 4: 2, 1: 3}}))
-    tell(warehouse, "artist", "spotify", "monthly_listeners", Told(5, 0, {"": dict.fromkeys(range(6), 7)}))
-    tell(warehouse, "artist", "tiktok", "followers", Told(5, 0, {}))
-    with warehouse.write() as conn:
-        bury(conn, "artist", "instagram/followers", {"a": SILENT}, NOW)
-        bury(conn, "artist", "facebook/followers", {"a": CLOSED}, NOW)
-
-    with warehouse.read() as conn:
-        found = audience_of(conn, "artist", "a", ["instagram", "facebook", "deezer", "spotify", "tiktok"])
-
-    assert [(one.platform, one.metric, one.coverage, one.days_without) for one in found] == [
-        ("instagram", "followers", "no data", 0),
-        ("facebook", "followers", "not in the plan", 0),
-        ("deezer", "followers", "not asked", 0),
-        ("spotify", "monthly_listeners", "complete", 0),
-        # of the days 5 to 1 those without a value are 3 and 2; the day of today may still come
-        ("spotify", "followers", "gaps", 2),
-        ("tiktok", "followers", "no data", 0),
-    ]
-
-
-def test_a_series_is_bounded_by_its_own_newest_day_and_others_are_left_out(warehouse: Warehouse) -> None:
-    values = dict.fromkeys((30, 30 + SERIES_DAYS - 1, 30 + SERIES_DAYS), 1)
-    tell(warehouse, "track", "shazam", "shazams", Told(500, 0, {"id": values}))
-    tell(warehouse, "track", "spotify", "streams", Told(1, 0, {"id": {0: 5}}))
-
-    with warehouse.read() as conn:
-        (series,) = platform_audience(conn, "track", "a", "shazam")
-        stored_too = audience_of(conn, "track", "a", [])
-        assert platform_audience(conn, "track", "a", "youtube") == []
-        assert audience_of(conn, "track", "b", ["nonsense"]) == []
-
-    assert [point[0] for point in series.lines[0].points] == [day(30 + SERIES_DAYS - 1), day(30)]
-    assert [one.platform for one in stored_too] == ["shazam", "spotify"]
-
-
 @pytest.mark.parametrize("text", ["beyoncé", "BEYONCÉ", "yonc"])
 def test_names_are_found_in_any_case_those_that_begin_so_first(warehouse: Warehouse, text: str) -> None:
     names = {"1": "Not Beyoncé", "2": "Beyoncé", "3": "100%", "4": "1000"}
@@ -320,3 +244,32 @@ def test_a_search_that_finds_everything_is_bounded(warehouse: Warehouse) -> None
 
     assert len(found) == MOST_FOUND
     assert found[0] == Hit("000", "Song 000", "Some credit")
+
+
+def test_no_read_of_a_page_goes_through_a_whole_table(warehouse: Warehouse) -> None:
+    rank(warehouse, 2, "a", "b")
+    rank(warehouse, 1, "b", "a", "c")
+    save(warehouse, track("a", "x"))
+    asked: list[tuple[str, Any]] = []
+
+    with warehouse.read() as conn:
+        if warehouse.dialect == "postgresql":
+            # Of tables as small as these it would read the whole.
+            conn.execute(text("SET LOCAL enable_seqscan = off"))
+
+        def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_others: Any) -> None:
+            asked.append((statement, parameters))
+
+        event.listen(conn, "before_cursor_execute", note)
+        newest_chart_ranking(conn, "global-28")
+        rank_race(conn, "global-28")
+        track_page(conn, "a")
+        artist_page(conn, "x")
+        audience_of(conn, "track", "a", ["spotify"])
+        audience_of(conn, "artist", "x", ["spotify"])
+        event.remove(conn, "before_cursor_execute", note)
+        explain = "EXPLAIN QUERY PLAN " if warehouse.dialect == "sqlite" else "EXPLAIN "
+        plans = [(query, str(conn.exec_driver_sql(explain + query, values).all())) for query, values in asked]
+
+    assert len(plans) > 20
+    assert [query for query, plan in plans if re.search("'SCAN|Seq Scan", plan)] == []
