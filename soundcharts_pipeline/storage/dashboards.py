@@ -190,11 +190,12 @@ def _positions(conn: Connection, slug: str, day: date) -> dict[str, int]:
 
 def _seen_before(conn: Connection, slug: str, day: date, uuids: Sequence[str]) -> set[str]:
     """Those of the tracks that were on the chart before the day."""
-    r = s.chart_rankings
     if not uuids:
         return set()
-    older = (r.c.track_uuid.in_(uuids), r.c.rank_date < day, r.c.chart_slug == slug)
-    return set(conn.scalars(select(r.c.track_uuid).where(*older).distinct()))
+    r = s.chart_rankings
+    # With the chart in the condition, SQLite reads all of its past instead of that of a few new tracks.
+    older = select(r.c.track_uuid, r.c.chart_slug).where(r.c.track_uuid.in_(uuids), r.c.rank_date < day).distinct()
+    return {row.track_uuid for row in conn.execute(older) if row.chart_slug == slug}
 
 
 def credits_of(conn: Connection, tracks: Select[Any] | Sequence[str]) -> dict[str, tuple[Credit, ...]]:
