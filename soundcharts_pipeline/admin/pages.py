@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 from soundcharts_pipeline.admin.answers import Refused
 from soundcharts_pipeline.admin.api import PREFIX
 from soundcharts_pipeline.admin.auth import Guard
+from soundcharts_pipeline.admin.entity_pages import entity_routes
 from soundcharts_pipeline.admin.live import Live
 from soundcharts_pipeline.admin.login import Login, form_of, own_page, refuse_other_sites
 from soundcharts_pipeline.admin.overview import Overview, overview
@@ -40,6 +41,7 @@ def build_pages(
         *page_routes("/chart/{slug}/trigger/", start.trigger, "POST"),
         *page_routes("/login/", pages.login, "GET", "POST"),
         *page_routes("/logout/", pages.logout, "POST"),
+        *entity_routes(live, login, renderer),
         Mount(f"{PREFIX}/static", StaticFiles(packages=[("soundcharts_pipeline", "admin/static")])),
     ]
 
