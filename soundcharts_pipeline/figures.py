@@ -27,9 +27,9 @@ from matplotlib.typing import RcKeyType
 from soundcharts_pipeline.sparklines import Points, parts_of
 
 # In pixels. The narrow one is for phones: scaled down, the text of the wide one could not be read there.
-WIDE, NARROW = 720, 360
+WIDE, NARROW = 640, 360
 PANEL_HEIGHT, RACE_HEIGHT = 150, 300
-LEFT, TOP, BOTTOM, BETWEEN = 50, 46, 24, 38
+LEFT, BOTTOM, BETWEEN = 50, 24, 38
 LINE_HEIGHT = 14
 # Distinct for the colour-blind (after Okabe and Ito), and at least 3:1 on white as on near-black.
 COLOURS = ("#2f81f7", "#d55e00", "#009e73", "#b565c4", "#a87900", "#2492b5", "#cf5b83", "#808890")
@@ -76,13 +76,14 @@ class Panel(NamedTuple):
 
 def series_figure(title: str, panels: Sequence[Panel], *, width: int = WIDE) -> str:
     """A platform's metrics over days, one below the other. A missing day is a gap in its line."""
-    height = TOP + len(panels) * (PANEL_HEIGHT + BETWEEN) - BETWEEN + BOTTOM
+    first = _top(width)
+    height = first + len(panels) * (PANEL_HEIGHT + BETWEEN) - BETWEEN + BOTTOM
     with _drawing, rc_context(_RC):
         figure = Figure((width / 72, height / 72), dpi=72)
         span = _span(line.points for panel in panels for line in panel.lines)
         _head(figure, title, span)
         for number, panel in enumerate(panels):
-            top = TOP + number * (PANEL_HEIGHT + BETWEEN)
+            top = first + number * (PANEL_HEIGHT + BETWEEN)
             labelled = len(panel.lines) > 1
             axes = _axes(figure, top, PANEL_HEIGHT, right=_label_width(width) if labelled else 12)
             _text(figure, LEFT, top - 5, panel.unit, size=11, most=(width - LEFT) // 7)
@@ -98,10 +99,10 @@ def series_figure(title: str, panels: Sequence[Panel], *, width: int = WIDE) -> 
 def rank_figure(title: str, lines: Sequence[Line], *, width: int = WIDE) -> str:
     """Positions over days, the first on top; each line's end says its last position."""
     with _drawing, rc_context(_RC):
-        figure = Figure((width / 72, (TOP + RACE_HEIGHT + BOTTOM) / 72), dpi=72)
+        figure = Figure((width / 72, (_top(width) + RACE_HEIGHT + BOTTOM) / 72), dpi=72)
         span = _span(line.points for line in lines)
         _head(figure, title, span)
-        axes = _axes(figure, TOP, RACE_HEIGHT, right=_label_width(width))
+        axes = _axes(figure, _top(width), RACE_HEIGHT, right=_label_width(width))
         _draw_lines(axes, lines, prefix="line")
         deepest = max(position for line in lines for _, position in line.points)
         if deepest > LINEAR_RANKS:
@@ -130,8 +131,13 @@ def _number(day: date) -> int:
     return (day - _EPOCH).days
 
 
+def _top(width: int) -> int:
+    """Room for the title, with the days beside it or below."""
+    return 46 if width >= WIDE else 58
+
+
 def _label_width(width: int) -> int:
-    return width // 4
+    return max(width // 4, 120)
 
 
 def _axes(figure: Figure, top: int, height: int, *, right: int) -> Axes:
@@ -195,7 +201,7 @@ def short_numbers(ticks: Sequence[float]) -> list[str]:
     fitting = [(unit, name) for unit, name in UNITS if largest >= unit and step / unit >= 0.001]
     unit, name = fitting[0] if fitting else (1.0, "")
     decimals = next((n for n in range(4) if round(step / unit * 10**n, 6) % 1 == 0), 3)
-    return [f"{tick / unit:,.{decimals}f}{name}" for tick in ticks]
+    return [f"{tick / unit:,.{decimals}f}{name}" if tick else "0" for tick in ticks]
 
 
 def _date_axis(figure: Figure, axes: Axes, span: tuple[date, date], *, labels: bool) -> None:

@@ -175,7 +175,7 @@ def test_a_sparkline_of_positions_has_the_first_on_top() -> None:
 
 
 def test_numbers_are_short_and_tell_neighbours_apart() -> None:
-    assert short_numbers([0, 250_000, 500_000]) == ["0K", "250K", "500K"]
+    assert short_numbers([0, 250_000, 500_000]) == ["0", "250K", "500K"]
     assert short_numbers([1_234_500_000, 1_235_000_000]) == ["1,234.5M", "1,235.0M"]
     assert short_numbers([1_000_000_000, 1_000_000_020]) == ["1,000,000,000", "1,000,000,020"]
     assert short_numbers([2, 4]) == ["2", "4"]

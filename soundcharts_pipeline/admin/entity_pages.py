@@ -102,7 +102,7 @@ class EntityPages:
             link=views.web_address(page.track.app_url),
             platforms=views.platform_views("track", audience),
             **self._runs(page.charts),
-            numbers=views.positions([run.chart_name for run in drawn], drawn),
+            numbers=views.positions([self._chart_name(run) for run in drawn], drawn),
         )
 
     async def artist(self, request: Request) -> Response:
@@ -151,7 +151,7 @@ class EntityPages:
         page = await self._read(lambda conn: profiles.track_page(conn, request.path_params["uuid"]))
         runs = page.charts[:MOST_LINES] if page else ()
         name = page.track.name if page else ""
-        return await self._ranks(request, name, [(run.chart_name, run.points) for run in runs])
+        return await self._ranks(request, name, [(self._chart_name(run), run.points) for run in runs])
 
     async def track_audience(self, request: Request) -> Response:
         """A track's series on one platform."""
@@ -164,7 +164,11 @@ class EntityPages:
     async def _audience(self, request: Request, entity: Entity) -> Response:
         self._login.require(request)
         uuid, platform = request.path_params["uuid"], request.path_params["platform"]
-        found = await self._read(lambda conn: platform_audience(conn, entity, uuid, platform))
+
+        def read(conn: Connection) -> tuple[str | None, list[Series]]:
+            return profiles.name_of(conn, entity, uuid), platform_audience(conn, entity, uuid, platform)
+
+        name, found = await self._read(read)
         if not found:
             raise Refused(404, f"nothing of this {entity} on {platform} is stored", f"see the page of the {entity}")
         panels = [(views.unit_of(entity, one.metric), views.lines_of(one)) for one in found]
@@ -173,7 +177,8 @@ class EntityPages:
             from soundcharts_pipeline import figures
 
             shown = [figures.Panel(unit, [figures.Line(*line) for line in lines]) for unit, lines in panels]
-            return figures.series_figure(views.platform_name(platform), shown, width=width)
+            title = f"{name or uuid} on {views.platform_name(platform)}"
+            return figures.series_figure(title, shown, width=width)
 
         return await _picture(request, draw)
 
@@ -198,10 +203,19 @@ class EntityPages:
         except StorageError as error:
             raise Refused(503, "the database does not answer", f"{error}. Then load this page again") from None
 
+    def _chart_name(self, run: ChartRun) -> str:
+        """As charts.yaml calls it; Soundcharts' own name of one that is not in it."""
+        known = self._live.settings.charts.get(run.chart_slug)
+        return known.name if known else run.chart_name
+
     def _runs(self, runs: Sequence[ChartRun]) -> dict[str, Any]:
-        """The runs with their little lines; `pages` are the charts that have a page."""
+        """The runs with their little lines; `pages` are names of the charts that have a page, by slug."""
+        charts = self._live.settings.charts
         lines = [Markup(sparkline(run.points, first_on_top=True)) for run in runs]  # noqa: S704  # of numbers
-        return {"runs": list(zip(runs, lines, strict=True)), "pages": set(self._live.settings.slugs)}
+        return {
+            "runs": list(zip(runs, lines, strict=True)),
+            "pages": {slug: chart.name for slug, chart in charts.items()},
+        }
 
 
 def _unknown(entity: Entity, uuid: str) -> Refused:

@@ -71,8 +71,10 @@ class ChartRanking:
     places: tuple[Place, ...]
     left: int | None
 
-    def count(self, move: Move) -> int:
-        return sum(place.move == move for place in self.places)
+    def moved(self, move: Move) -> list[Place]:
+        """The places that moved so, the largest moves first, else the best positions."""
+        found = [place for place in self.places if place.move == move]
+        return sorted(found, key=lambda place: (-abs(place.change), place.position))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

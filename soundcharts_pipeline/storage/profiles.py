@@ -15,6 +15,7 @@ from soundcharts_pipeline.models import Artist, Genre, Track
 from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.dashboards import ChartRun, Credit, chart_runs, credits_of
+from soundcharts_pipeline.storage.series import Entity
 from soundcharts_pipeline.storage.worklists import GONE, METADATA
 
 TRACK_DAYS = 400
@@ -73,6 +74,12 @@ def artist_page(conn: Connection, uuid: str) -> ArtistPage | None:
         gone=_is_gone(conn, "artist", uuid),
         charts=_recent_runs(conn, select(ta.c.track_uuid).where(ta.c.artist_uuid == uuid).distinct(), ARTIST_DAYS),
     )
+
+
+def name_of(conn: Connection, entity: Entity, uuid: str) -> str | None:
+    """The name of a stored track or artist."""
+    table = s.tracks if entity == "track" else s.artists
+    return conn.scalar(select(table.c.name).where(table.c.uuid == uuid))
 
 
 def _recent_runs(conn: Connection, tracks: Select[Any] | Sequence[str], days: int) -> tuple[ChartRun, ...]:

@@ -43,8 +43,8 @@ class Series:
     """One metric on one platform.
 
     A track may have several identifiers on a platform. Their totals stay apart, for identifiers come and go and their
-    sum would jump; the one with the largest value comes first. `days_without` counts days up to the newest value that
-    were asked for and have none.
+    sum would jump; the one with the largest value comes first. `days_without` counts days between the oldest and
+    the newest value that were asked for and have none.
     """
 
     platform: str
@@ -87,7 +87,8 @@ def audience_of(conn: Connection, entity: Entity, uuid: str, platforms: Sequence
 def platform_audience(conn: Connection, entity: Entity, uuid: str, platform: str) -> list[Series]:
     """The series of one platform that hold a value."""
     asks, ends = _asks(conn, entity, uuid), _newest_days(conn, entity, uuid)
-    return _series(conn, entity, uuid, [key for key in ends if key[0] == platform], asks, ends)
+    keys = dict.fromkeys([*_keys(entity, platform), *ends])
+    return _series(conn, entity, uuid, [key for key in keys if key in ends and key[0] == platform], asks, ends)
 
 
 Key = tuple[str, str]
@@ -145,8 +146,7 @@ def _days_without(asked: Sequence[AskRow], lines: Sequence[Line]) -> int:
     present = {day for line in lines for day, _ in line.points}
     if not present:
         return 0
-    newest = max(present)
-    oldest = newest - timedelta(days=SERIES_DAYS - 1)
+    oldest, newest = min(present), max(present)
     days = set()
     for ask in asked:
         first, last = max(ask.start, oldest), min(ask.end, newest)
