@@ -128,7 +128,7 @@ class Start:
         title = f"The cascade of {run.partition} was started"
         url = self._live.dagster.run_url(run.run_id)
         return self._renderer.page(
-            request, "said.html", 202, kind="good", title=title, text="It waits for its turn in the queue.", url=url
+            request, "said.html", 202, kind="good", title=title, text="It waits for its turn; the dashboard shows how far it is.", url=url
         )
 
     def _refused(self, request: Request, refused: Refused) -> Response:
