@@ -28,7 +28,7 @@ SESSION_HOURS = 12
 ATTEMPTS_PER_MINUTE = 10
 HOME = f"{PREFIX}/"
 # A page of ours with a query of plain words. No escapes, so that nothing is hidden in it, and no step upwards.
-_OWN_PAGE = re.compile(rf"{PREFIX}/(?!.*(?:\.\.|//))[\w/.-]*(?:\?[\w=&+.:-]*)?", re.ASCII)
+_OWN_PAGE = re.compile(rf"(?!.*(?:\.\.|//)){PREFIX}/[\w/.-]*(?:\?[\w=&+.:-]*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

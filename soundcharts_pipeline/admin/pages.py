@@ -126,10 +126,9 @@ class Start:
         if FRAGMENT not in request.headers:
             return RedirectResponse(f"{PREFIX}/?started={run.run_id}", 303)
         title = f"The cascade of {run.partition} was started"
+        text = "It waits for its turn; the dashboard shows how far it is."
         url = self._live.dagster.run_url(run.run_id)
-        return self._renderer.page(
-            request, "said.html", 202, kind="good", title=title, text="It waits for its turn in the queue.", url=url
-        )
+        return self._renderer.page(request, "said.html", 202, kind="good", title=title, text=text, url=url)
 
     def _refused(self, request: Request, refused: Refused) -> Response:
         task_id = refused.body.get("task_id")

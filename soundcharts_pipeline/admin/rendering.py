@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -44,6 +44,7 @@ class Renderer:
             "utc": utc,
             "ago": lambda at: relative(at, self._clock()),
             "days": days_of,
+            "code": with_code,
             "strip": strip_svg,
             "bar": bar_svg,
         }
@@ -117,6 +118,14 @@ def relative(at: datetime | None, now: datetime) -> str:
 def days_of(task: Task) -> str:
     """`2026-11-20`, or `2026-11-01 to 2026-11-20`."""
     return " to ".join(part.rpartition("|")[2] for part in task.partition.split("..."))
+
+
+def with_code(text: str) -> Markup:
+    """Words in `backticks`, as messages write commands, in the type of code; all else as it is."""
+    parts = str(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(p) if n % 2 else escape(p) for n, p in enumerate(parts))
 
 
 def _time(at: datetime, text: str, title: str) -> Markup:

@@ -16,7 +16,7 @@ _BARS: dict[DayState, tuple[float, float]] = {
     "running": (6, 14),
     "partial": (10, 10),
     "failed": (0, 20),
-    "missing": (14.5, 5),
+    "missing": (12.5, 7),
     "not published": (18, 2),
 }
 
@@ -52,7 +52,9 @@ def _bar(place: int, day: date | None, state: DayState) -> Markup:
     left = place * (WIDTH + GAP)
     top, height = _BARS[state]
     title = Markup("<title>{}: {}</title>").format(day, state) if day else Markup("")
+    # A frame is drawn half outside its box.
+    inset = 0.5 if state == "missing" else 0
     cross = Markup('<path d="M{} 7l3 6m0-6l-3 6"/>').format(left + 1.5) if state == "failed" else Markup("")
     return Markup('<g class="{}">{}<rect x="{}" y="{}" width="{}" height="{}" rx="1"/>{}</g>').format(
-        state.replace(" ", "-"), title, left, top, WIDTH, height, cross
+        state.replace(" ", "-"), title, left + inset, top, WIDTH - 2 * inset, height, cross
     )

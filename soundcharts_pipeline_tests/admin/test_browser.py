@@ -31,7 +31,7 @@ LONGEST_MS = 120_000
 LATENCY = 0.3
 
 
-@dataclass(slots=True)
+@dataclass
 class Window:
     """A page that notes what its console complains of, failed requests and breaches of the content policy included."""
 

@@ -19,10 +19,7 @@ from soundcharts_pipeline_tests.helpers import SLUG
 
 PAGES = ["/", "/tasks/", f"/chart/{SLUG}/"]
 FORMS = ["/logout/", f"/chart/{SLUG}/trigger/"]
-REQUEST = {
-    **{"type": "http", "method": "GET", "path": "/", "query_string": b""},
-    **{"server": ("localhost", 80), "scheme": "http"},
-}
+REQUEST = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "server": ("localhost", 80)}
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -110,7 +107,7 @@ def test_a_session_ends_after_its_hours_and_with_its_token() -> None:
     login = Login(Guard(TOKEN), clock=lambda: now[0])
 
     def request(cookie: str = "") -> Request:
-        return Request({**REQUEST, "headers": [(b"cookie", cookie.encode())]})
+        return Request({**REQUEST, "scheme": "http", "headers": [(b"cookie", cookie.encode())]})
 
     answer = login.sign_in(request(), {"token": TOKEN})
     assert answer is not None
@@ -205,7 +202,7 @@ def test_signing_out_forgets_the_session(client: Client) -> None:
     ],
 )
 def test_signing_in_leads_nowhere_but_to_our_own_pages(address: str) -> None:
-    request = Request({**REQUEST, "headers": []})
+    request = Request({**REQUEST, "scheme": "http", "headers": []})
 
     answer = Login(Guard(TOKEN)).sign_in(request, {"token": TOKEN, "next": address})
 

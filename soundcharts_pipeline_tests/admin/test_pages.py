@@ -11,7 +11,7 @@ import pytest
 from soundcharts_pipeline.admin.api import TRIGGERS_PER_MINUTE
 from soundcharts_pipeline.admin.middleware import MOST_BODY_BYTES, SECURITY_HEADERS
 from soundcharts_pipeline.admin.overview import calls_a_day, exhausted_on, failures
-from soundcharts_pipeline.admin.rendering import byte_size, number, percent, relative, utc
+from soundcharts_pipeline.admin.rendering import byte_size, number, percent, relative, utc, with_code
 from soundcharts_pipeline.admin.strip import Strip, strip_svg, strip_text
 from soundcharts_pipeline.health import ChartHealth, Task, TaskError
 from soundcharts_pipeline_tests.admin.site import TOKEN, Client, serving
@@ -211,6 +211,11 @@ def test_a_strip_tells_its_days_in_words_too() -> None:
     assert f'role="img" aria-label="{said}"' in svg
     assert svg.count("<rect") == 4
     assert "<title>2026-11-19: failed</title>" in svg
+
+
+def test_commands_in_a_message_read_as_code_and_nothing_else_does() -> None:
+    assert with_code("run `sync <b>` <i>") == "run <code>sync &lt;b&gt;</code> &lt;i&gt;"
+    assert with_code("it`s <b>") == "it`s &lt;b&gt;"
 
 
 def test_numbers_and_times_read_well() -> None:

@@ -123,7 +123,7 @@ def _dump_as_it_is(warehouse: Warehouse, path: Path) -> Path:
         sqlite_backup.dump(warehouse.url, path)
     else:
         # The file is whole, and says nothing of tables that are not there.
-        with pytest.raises(FileDamaged, match="lacks the rows of .*archived_months"):
+        with pytest.raises(FileDamaged, match=r"lacks the rows of .*archived_months"):
             postgres_backup.dump(warehouse.url, path)
     return path
 
