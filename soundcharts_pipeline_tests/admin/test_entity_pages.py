@@ -4,17 +4,20 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from sqlalchemy import URL, select
+from starlette.requests import Request
 
 from soundcharts_pipeline.admin.entity_pages import PICTURE_HEADERS
 from soundcharts_pipeline.admin.middleware import SECURITY_HEADERS
+from soundcharts_pipeline.admin.rendering import Renderer
+from soundcharts_pipeline.health import ChartHealth, Task, TaskError
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage import schema as s
@@ -35,12 +38,13 @@ charts:
     name: "{SCRIPT}"
   - slug: nowhere-28
 """
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A synced warehouse: the newest day, a track that is named like a script, an artist of it, the latest streams."""
+    """A synced warehouse: the newest day, a track that is named like a script, an artist of it."""
 
     database_url: str
     charts: Path
@@ -83,12 +87,7 @@ def visitor(filled: Filled) -> Iterator[Visitor]:
 
 
 def addresses(filled: Filled) -> list[str]:
-    return [
-        f"/chart/{SLUG}/",
-        f"/track/{filled.track}/",
-        f"/artist/{filled.artist}/",
-        "/search/?q=script",
-    ]
+    return [f"/chart/{SLUG}/", f"/track/{filled.track}/", f"/artist/{filled.artist}/", "/search/?q=script"]
 
 
 def pictures(filled: Filled) -> list[str]:
@@ -167,6 +166,53 @@ def test_a_chart_shows_its_health_and_its_ranking_with_moves_in_words(visitor: V
         (position, "–" if metric is None else f"{metric:,}")  # noqa: RUF001  # an empty cell
         for position, metric in stored
     ]
+
+
+def test_tasks_show_their_progress_their_error_and_what_to_do() -> None:
+    at_work = Task(
+        task_id="1",
+        chart=SLUG,
+        partition=f"{SLUG}|2026-11-20",
+        status="processing",
+        trigger="api",
+        progress=42,
+        step="track_audience/spotify",
+        calls_per_second=12.5,
+        seconds_left=90,
+        logs_url="http://dagster.example/runs/1",
+        started_at=NOW,
+        finished_at=None,
+        error=None,
+    )
+    error = TaskError("track_metadata", "NetworkError", SCRIPT, "Look at the line")
+    failed = replace(at_work, status="failed", task_id="2", error=error, finished_at=NOW)
+    health = ChartHealth(
+        chart=SLUG,
+        name=SLUG,
+        platform=None,
+        schedule="0 2 * * *",
+        next_run=None,
+        last_sync=None,
+        success_rate=0.5,
+        error_count=1,
+        last_error=error,
+        status="failing",
+        reason="half of its runs failed",
+        strip=((NOW.date(), "failed"),),
+        tasks=(at_work, *[failed] * 6),
+    )
+    request = Request({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []})
+    context = {"chart": _settings(), "health": health, "problems": (), "ranking": None, "race": ()}
+    page = Renderer("http://dagster.example", lambda: NOW).page(request, "chart.html", 200, **context)
+    text = bytes(page.body).decode()
+
+    for words in (
+        *('<progress max="100" value="42"', "track_audience/spotify", "12.5 calls/s", "http://dagster.example/runs/1"),
+        *("NetworkError in track_metadata:", escape(SCRIPT), "Look at the line", "half of its runs failed"),
+        *("Last 1 days: 1 failed", "2 more"),
+    ):
+        assert words in text, words
+    assert SCRIPT not in text
 
 
 def test_a_track_shows_the_latest_value_of_each_platform_and_what_was_not_asked(
