@@ -249,7 +249,9 @@ def test_a_user_without_privileges_is_told_what_to_grant(postgres_url: str) -> N
         connection.execute(text("CREATE ROLE guest LOGIN"))
     owner.dispose()
     guest = postgres_url.replace("postgres@", "guest@")
-    with pytest.raises(StorageUnavailable, match=r"permission denied for schema public.* grant this user CREATE"):
+    with pytest.raises(
+        StorageUnavailable, match=r"permission denied for schema public.* pipeline migrate.* grant this user CREATE"
+    ):
         Warehouse(guest).prepare()
 
 
