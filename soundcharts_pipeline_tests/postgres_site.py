@@ -86,8 +86,19 @@ def url_as(server: Path, role: str, database: str, *, password: str | None = Non
 def make_roles(server: Path, *names: str) -> None:
     """What roles.sql makes; `names` are arguments of psql. The roles then have to give their passwords."""
     environ = {**os.environ, **{VARIABLES[role]: password for role, password in PASSWORDS.items()}}
-    command = [installed_server() / "bin" / "psql", "--no-psqlrc", "-h", server, "-U", "postgres", "-d", "postgres"]
-    done = subprocess.run([*command, *names, "-f", SETTINGS / "roles.sql"], env=environ, capture_output=True, text=True)
+    command = [
+        str(installed_server() / "bin" / "psql"),
+        "--no-psqlrc",
+        "-h",
+        str(server),
+        "-U",
+        "postgres",
+        "-d",
+        "postgres",
+    ]
+    done = subprocess.run(
+        [*command, *names, "-f", str(SETTINGS / "roles.sql")], env=environ, capture_output=True, text=True
+    )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     rules = server / "data" / "pg_hba.conf"
     ours = f"local all {','.join(PASSWORDS)} scram-sha-256\n"
