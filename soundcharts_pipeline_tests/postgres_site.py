@@ -29,7 +29,9 @@ from soundcharts_pipeline_tests.postgres import installed_server, url_of
 
 DEPLOY = PROJECT / "deploy"
 SETTINGS = DEPLOY / "postgres"
-SLUG = "viral-50-global"
+SERVICES = ("code", "webserver", "daemon", "admin")
+SLUG, OTHER = "viral-50-global", "viral-50-in"
+FAST_SECONDS = 0.02
 CHARTS = """
 defaults:
   schedule: "0 0 1 1 *"
@@ -40,6 +42,7 @@ defaults:
   artist_audience_platforms: [instagram]
 charts:
   - slug: viral-50-global
+  - slug: viral-50-in
 """
 WAREHOUSE, DAGSTER = "soundcharts", "dagster"
 OWNER, APP, READER = "soundcharts_owner", "soundcharts_app", "soundcharts_reader"
@@ -168,13 +171,23 @@ class Deployment:
     def wait_until_well(self) -> None:
         wait_for(f"end of {self.problems()}\n{self.log}", lambda: not self.problems())
 
-    def wait_for_task(self, task_id: str, *states: str) -> dict[str, Any]:
+    def is_asking(self, slug: str, task_id: str) -> bool:
+        """Whether the task is at its tracks, with some calls made and more to come."""
+        return (self.client.task(slug, task_id)["step"] or "").startswith("track")
+
+    def wait_for_task(self, slug: str, task_id: str, *states: str) -> dict[str, Any]:
         """The task, once it is in one of these states."""
         wait_for(
-            f"task in {states}, it is {self.client.task(SLUG, task_id)}\n{self.log}",
-            lambda: self.client.task(SLUG, task_id)["status"] in states,
+            f"task in {states}, it is {self.client.task(slug, task_id)}\n{self.log}",
+            lambda: self.client.task(slug, task_id)["status"] in states,
         )
-        return self.client.task(SLUG, task_id)
+        return self.client.task(slug, task_id)
+
+    def reason(self, slug: str, task_id: str) -> str:
+        """Why the task failed, which shows a moment after that it did."""
+        wait_for("reason", lambda: self.client.task(slug, task_id)["error"])
+        said: str = self.client.task(slug, task_id)["error"]["message"]
+        return said
 
     @property
     def log(self) -> str:
@@ -185,7 +198,7 @@ class Deployment:
 def deployed(server: Path, folder: Path) -> Iterator[Deployment]:
     """Roles, migration, every process; all of it as docs/production.md says, and gone at the end."""
     make_roles(server)
-    with Simulator(latency=0.02) as simulator, pytest.MonkeyPatch.context() as patched:
+    with Simulator(latency=FAST_SECONDS) as simulator, pytest.MonkeyPatch.context() as patched:
         environ = _environ(server, simulator, folder)
         # The test looks into Dagster's state by the same file.
         patched.setenv("DAGSTER_POSTGRES_URL", environ["DAGSTER_POSTGRES_URL"])
@@ -207,7 +220,7 @@ def deployed(server: Path, folder: Path) -> Iterator[Deployment]:
             client = Client(f"http://127.0.0.1:{port}")
             deployment = Deployment(server, site, owner, client, folder, replaced)
             try:
-                deployment.start("code", "webserver", "daemon", "admin")
+                deployment.start(*SERVICES)
                 wait_for("answer", lambda: dagster_site.answers(f"{client.url}/admin/soundcharts/health/"))
                 yield deployment
             finally:
