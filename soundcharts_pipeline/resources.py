@@ -68,8 +68,8 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """A run says which process works on it, so that its end shows when nobody is left to report it."""
-        if context.run_id and context.instance:
-            context.instance.add_run_tags(context.run_id, process_tags())
+        if context.run and context.instance:
+            context.instance.add_run_tags(context.run.run_id, process_tags())
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002  # Dagster's hook
         _close(self)
