@@ -44,9 +44,10 @@ bench: .venv-bench/installed
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Needs uv. The lock names no registry: the machine's own settings say where packages come from.
+# Needs uv. The runtime's lock is for images: no tools of developers, but what builds the package. The lock names no registry: the machine's own settings say where packages come from.
 lock:
 	$(COMPILE) --extra dev pyproject.toml --output-file requirements.lock
+	echo setuptools | $(COMPILE) --constraint requirements.lock pyproject.toml - --output-file requirements-runtime.lock
 	$(COMPILE) --extra dev --extra bench --constraint requirements.lock pyproject.toml --output-file requirements-bench.lock
 
 clean:

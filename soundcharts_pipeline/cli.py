@@ -18,7 +18,7 @@ from soundcharts_pipeline.cascade import CHART_CATALOG, DATABASE_BACKUP, RANKING
 from soundcharts_pipeline.cli_charts import charts
 from soundcharts_pipeline.cli_ends import FAILED, INTERRUPTED, LIMITS, OK, advise, code_of, complain, end
 from soundcharts_pipeline.cli_notify import notify_test
-from soundcharts_pipeline.cli_operations import launch, restoring
+from soundcharts_pipeline.cli_operations import launch, upkeep
 from soundcharts_pipeline.environment import read_environment
 from soundcharts_pipeline.settings import SettingsError
 from soundcharts_pipeline.storage.errors import StorageError
@@ -39,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(charts, name="charts")
-app.add_typer(restoring)
+app.add_typer(upkeep)
 app.command("notify-test", epilog="Example: soundcharts-pipeline notify-test")(notify_test)
 
 

@@ -1,4 +1,4 @@
-"""Housekeeping from a terminal: each command launches an asset, in a run that shows in the UI, or brings data back."""
+"""Housekeeping from a terminal: each command launches an asset, in a run that shows in the UI, or works on tables."""
 
 import os
 from contextlib import closing
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from soundcharts_pipeline.launch import Outcome
 
 
-restoring = typer.Typer()
+upkeep = typer.Typer()
 
 
 def launch(asset: str) -> "Outcome":
@@ -43,7 +43,22 @@ def _month(text: str) -> date:
         raise typer.BadParameter(f"'{text}' is no month; write it like 2024-03") from None
 
 
-@restoring.command(epilog="Example: soundcharts-pipeline restore-archive --from 2024-01 --before 2024-04")
+@upkeep.command(epilog="Example: soundcharts-pipeline migrate")
+def migrate() -> None:
+    """Make the tables of the database and of Dagster's state, or bring them up to date. Before a new version starts."""
+    from soundcharts_pipeline.launch import make_tables, prepare_home
+    from soundcharts_pipeline.storage.errors import place
+
+    environment, console = read_environment(os.environ), open_console()
+    with closing(Warehouse(environment.database_url)) as warehouse:
+        warehouse.prepare()
+    console.print(f"{escape(place(warehouse.url))}: tables are up to date", soft_wrap=True)
+    home = prepare_home(environment)
+    make_tables(upgrade=True)
+    console.print(f"Dagster's state, as {escape(str(home))}/dagster.yaml names it: up to date", soft_wrap=True)
+
+
+@upkeep.command(epilog="Example: soundcharts-pipeline restore-archive --from 2024-01 --before 2024-04")
 def restore_archive(
     table: Annotated[list[str] | None, typer.Option(help="This table alone; may be given again.")] = None,
     since: Annotated[
@@ -73,9 +88,7 @@ def restore_archive(
     console.print(f"{counted(done.files, 'file')} read; they stay in the archive", soft_wrap=True)
 
 
-@restoring.command(
-    epilog="Example: soundcharts-pipeline restore data/backups/soundcharts-20261123T030000Z.db.zst --yes"
-)
+@upkeep.command(epilog="Example: soundcharts-pipeline restore data/backups/soundcharts-20261123T030000Z.db.zst --yes")
 def restore(
     file: Annotated[Path, typer.Argument(help="A file of the data directory's `backups`.")],
     yes: Annotated[bool, typer.Option("--yes", help="Replace a database that holds data.")] = False,

@@ -17,6 +17,8 @@ PID_TAG = "soundcharts/pid"
 # A step saves its progress every few seconds. The longest silence is a call that is tried five times, each with a
 # time-out of a minute, after a pause of five that the server asked for.
 LONGEST_SILENCE = timedelta(minutes=30)
+# A run that is executed again begins with the tags of the first one, and says its own process a moment later.
+TAGS_SETTLE = timedelta(seconds=10)
 
 
 def process_tags() -> dict[str, str]:
@@ -39,7 +41,8 @@ def fail_dead_runs(instance: dg.DagsterInstance, warehouse: Warehouse, now: date
 
 
 def _reason(tags: Mapping[str, str], warehouse: Warehouse, run_id: str, started: datetime, now: datetime) -> str | None:
-    if tags.get(HOST_TAG) == host_name() and not is_alive(int(tags.get(PID_TAG, "0"))):
+    settled = now - started >= TAGS_SETTLE
+    if settled and tags.get(HOST_TAG) == host_name() and not is_alive(int(tags.get(PID_TAG, "0"))):
         return f"Its process {tags.get(PID_TAG)} is gone"
     with warehouse.read() as conn:
         heard = worklists.last_progress(conn, run_id) or started

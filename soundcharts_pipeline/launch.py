@@ -13,7 +13,6 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import RunFailureReason
 from rich.console import Console
 
-from soundcharts_pipeline.dead_runs import process_tags
 from soundcharts_pipeline.environment import Environment, project_folder
 from soundcharts_pipeline.failures import CAUSE, KIND, NOT_FOUND_MEANS, REMEDY
 from soundcharts_pipeline.jobs import FULL_SYNC, OPERATIONS
@@ -70,11 +69,14 @@ def prepare_home(environment: Environment) -> Path:
     return home
 
 
-def make_tables() -> None:
-    """Dagster's own tables, where they are new: programs that are started together would all make them, and fail."""
+def make_tables(*, upgrade: bool = False) -> None:
+    """Dagster's own tables, where they are new: programs that are started together would all make them, and fail.
+    `upgrade`: those of an older version of Dagster are brought up to date, too."""
     with open_instance() as instance:
         # Each storage makes its own on first use.
         instance.run_storage, instance.event_log_storage, instance.schedule_storage  # noqa: B018
+        if upgrade:
+            instance.upgrade()
 
 
 @contextmanager
@@ -124,7 +126,7 @@ def _execute(
                 run_config=QUIET,
                 instance=instance,
                 asset_selection=[asset_key(key) for key in keys],
-                tags={**tags, TRIGGER_TAG: "cli", **process_tags()},
+                tags={**tags, TRIGGER_TAG: "cli"},
                 raise_on_error=False,
                 run_id=run_id,
             )

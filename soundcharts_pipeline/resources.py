@@ -11,6 +11,7 @@ from pydantic import Field
 
 from soundcharts_pipeline.account import open_client, source_of
 from soundcharts_pipeline.api.client import SoundchartsClient
+from soundcharts_pipeline.dead_runs import process_tags
 from soundcharts_pipeline.environment import Environment, read_environment
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
@@ -64,6 +65,11 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
     def data_dir(self) -> Path:
         """Where archives and backups go."""
         return read_environment(os.environ).data_dir
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """A run says which process works on it, so that its end shows when nobody is left to report it."""
+        if context.run and context.instance:
+            context.instance.add_run_tags(context.run.run_id, process_tags())
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002  # Dagster's hook
         _close(self)

@@ -44,9 +44,10 @@ def _cascade_sensor(settings: Settings) -> dg.SensorDefinition:
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Takes rankings that were materialised by hand or by a backfill through the rest of the cascade, "
-        "for charts with auto_trigger_cascade.",
+        "for charts with auto_trigger_cascade. Runs whose process is gone are marked as failed first.",
     )
-    def cascade_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    def cascade_sensor(context: dg.SensorEvaluationContext, database: WarehouseResource) -> dg.SensorResult:
+        _fail_dead_runs(context, database)
         state = json.loads(context.cursor or '{"after": 0, "waiting": {}}')
         records = context.instance.fetch_materializations(
             dg.AssetRecordsFilter(asset_key=asset_key(RANKINGS), after_storage_id=state["after"]),
@@ -141,10 +142,7 @@ def _healing_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def healing_sensor(context: dg.SensorEvaluationContext, database: WarehouseResource) -> dg.SensorResult:
         now = datetime.now(UTC)
-        try:
-            fail_dead_runs(context.instance, database.warehouse, now)
-        except USER_ERRORS as error:
-            raise failure_of(error) from error
+        _fail_dead_runs(context, database)
         horizon = max((chart.heal_days for chart in settings.charts.values()), default=0)
         busy = spans_in_flight(context.instance)
         ended = ended_runs(context.instance, now - timedelta(days=horizon))
@@ -174,6 +172,14 @@ def _healing_sensor(settings: Settings) -> dg.SensorDefinition:
         return dg.SensorResult(run_requests=requests, skip_reason=None if requests else reason)
 
     return healing_sensor
+
+
+def _fail_dead_runs(context: dg.SensorEvaluationContext, database: WarehouseResource) -> None:
+    """They count as at work, and nothing would be requested beside them."""
+    try:
+        fail_dead_runs(context.instance, database.warehouse, datetime.now(UTC))
+    except USER_ERRORS as error:
+        raise failure_of(error) from error
 
 
 def _published(database: WarehouseResource, chart: ChartSettings, now: datetime, ranked: Set[date]) -> list[date]:

@@ -90,6 +90,13 @@ def run_each(commands: Mapping[str, tuple[Mapping[str, str], Sequence[str]]]) ->
         return {name: future.result() for name, future in running.items()}
 
 
+def run_each_program(environ: Mapping[str, str], commands: Mapping[str, Sequence[str]]) -> dict[str, Done]:
+    """Several programs, two at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        running = {name: pool.submit(run_program, environ, *command) for name, command in commands.items()}
+        return {name: future.result() for name, future in running.items()}
+
+
 def run_program(environ: Mapping[str, str], *command: str | Path) -> Done:
     """Any program to its end."""
     done = subprocess.run(

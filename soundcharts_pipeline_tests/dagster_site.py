@@ -92,11 +92,12 @@ def web_server(site: Site) -> Iterator[str]:
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     with _program(site, "dagster-webserver", "-h", "127.0.0.1", "-p", str(port), *DEFINITIONS):
-        wait_until(site, "answer of the web server", lambda: _answers(f"{url}/server_info"))
+        wait_until(site, "answer of the web server", lambda: answers(f"{url}/server_info"))
         yield url
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether the address answers, and well."""
     try:
         return requests.get(url, timeout=5).ok
     except requests.RequestException:

@@ -22,7 +22,7 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster_shared.error import SerializableErrorInfo
 
-from soundcharts_pipeline.dead_runs import PID_TAG, fail_dead_runs, process_tags
+from soundcharts_pipeline.dead_runs import PID_TAG, TAGS_SETTLE, fail_dead_runs, process_tags
 from soundcharts_pipeline.freshness import latest_key
 from soundcharts_pipeline.simulator import Fault, Simulator
 from soundcharts_pipeline.storage import alerts
@@ -160,7 +160,7 @@ def test_a_run_that_was_killed_is_told_once_somebody_has_marked_it_as_failed(wat
     process.wait()
     run = project.begin(project.span(1), **(process_tags() | {PID_TAG: str(process.pid)}))
     assert watched.look() == []
-    assert fail_dead_runs(project.instance, project.warehouse, datetime.now(UTC)) == [run.run_id]
+    assert fail_dead_runs(project.instance, project.warehouse, datetime.now(UTC) + TAGS_SETTLE) == [run.run_id]
     text = watched.told()
     assert "Run ended from outside" in text
     assert f"Its process {process.pid} is gone" in text

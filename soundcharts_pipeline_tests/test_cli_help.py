@@ -10,7 +10,7 @@ from soundcharts_pipeline_tests.command_line import Done, run, run_each
 COMMANDS = [
     "",
     *("demo", "simulate", "plan", "sync", "dev", "doctor", "notify-test", "serve", "status"),
-    *("archive", "restore-archive", "backup", "restore", "report", "catalog"),
+    *("archive", "restore-archive", "backup", "restore", "report", "catalog", "migrate"),
     *("charts", "charts list", "charts search", "charts add", "charts remove"),
 ]
 

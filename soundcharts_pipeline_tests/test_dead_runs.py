@@ -8,7 +8,14 @@ import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 
-from soundcharts_pipeline.dead_runs import HOST_TAG, LONGEST_SILENCE, PID_TAG, fail_dead_runs, process_tags
+from soundcharts_pipeline.dead_runs import (
+    HOST_TAG,
+    LONGEST_SILENCE,
+    PID_TAG,
+    TAGS_SETTLE,
+    fail_dead_runs,
+    process_tags,
+)
 from soundcharts_pipeline.partitions import PARTITION_TAG
 from soundcharts_pipeline.storage.saves import save_progress
 from soundcharts_pipeline.storage.warehouse import Warehouse
@@ -38,13 +45,14 @@ def _status(instance: dg.DagsterInstance, run_id: str) -> DagsterRunStatus:
     return run.status
 
 
-def test_a_run_whose_process_is_gone_is_failed_at_once(sqlite_warehouse: Warehouse) -> None:
+def test_a_run_whose_process_is_gone_is_failed_as_soon_as_its_tags_are_its_own(sqlite_warehouse: Warehouse) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     with dg.DagsterInstance.ephemeral() as instance:
         gone = _started(instance, DAY | process_tags() | {PID_TAG: str(process.pid)})
         alive = _started(instance, DAY | process_tags())
-        assert fail_dead_runs(instance, sqlite_warehouse, datetime.now(UTC)) == [gone]
+        assert fail_dead_runs(instance, sqlite_warehouse, datetime.now(UTC)) == []
+        assert fail_dead_runs(instance, sqlite_warehouse, datetime.now(UTC) + TAGS_SETTLE) == [gone]
         assert _status(instance, gone) == DagsterRunStatus.FAILURE
         assert _status(instance, alive) == DagsterRunStatus.STARTED
 

@@ -34,7 +34,7 @@ ALLOWED = {
     "failures": {"api", "storage", "sync", "settings", "troubleshooting"},
     "notifications": {"storage", "troubleshooting"},
     "account": {"api", "environment", "storage"},
-    "resources": {"account", "api", "storage", "environment"},
+    "resources": {"account", "api", "dead_runs", "storage", "environment"},
     "dead_runs": {"partitions", "processes", "storage"},
     "run_requests": {"partitions", "troubleshooting"},
     "health": set(),

@@ -29,7 +29,14 @@ from soundcharts_pipeline.health import (
 )
 from soundcharts_pipeline.run_facts import MOST_RUNS, facts_of, to_explain
 from soundcharts_pipeline.settings import SettingsError, load_settings
-from soundcharts_pipeline.storage.chart_states import ChartState, Usage, chart_states, progress_of_runs, usage_of
+from soundcharts_pipeline.storage.chart_states import (
+    ChartState,
+    Usage,
+    chart_states,
+    progress_of_runs,
+    usage_of,
+    wait_for_tables,
+)
 from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.storage.rate_gate import Minute, minute_of
 from soundcharts_pipeline.storage.totals import Totals, totals
@@ -162,8 +169,8 @@ class Live:
             self._problems["daemon"] = tuple(deployment_problems(self.deployment, now))
         with self._noting("tables"):
             # Reads are let in beside a writer, so only a writer notices that the database stays locked.
-            with self.warehouse.write():
-                pass
+            with self.warehouse.write() as conn:
+                wait_for_tables(conn)
             with self.warehouse.read() as conn:
                 self.states = chart_states(conn, now.date() - timedelta(days=STRIP_DAYS))
                 self._usage = usage_of(conn, now.date())

@@ -40,6 +40,15 @@ class Usage:
     billed: Mapping[date, int] = field(default_factory=dict)
 
 
+def wait_for_tables(conn: Connection) -> None:
+    """Until every table may be written to, as long as a writer would wait. On SQLite the transaction itself has waited;
+    on PostgreSQL a table is locked by whoever works on it."""
+    if conn.dialect.name == "postgresql":
+        quote = conn.dialect.identifier_preparer.quote
+        tables = ", ".join(quote(table.name) for table in s.metadata.sorted_tables)
+        conn.exec_driver_sql(f"LOCK TABLE {tables} IN ROW EXCLUSIVE MODE")
+
+
 def chart_states(conn: Connection, since: date) -> dict[str, ChartState]:
     """By slug, every chart that was ever seen; one row read per chart and day since then."""
     d = s.ranking_days

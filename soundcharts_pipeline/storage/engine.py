@@ -4,6 +4,7 @@ One engine serves readers and writers; the execution option `WRITES` tells them 
 """
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def parse_url(text: str) -> URL:
 
 
 def open_engine(url: URL, *, lock_timeout: float) -> Engine:
-    """An engine that connects on first use. Another writer of an SQLite file is waited for `lock_timeout` seconds."""
+    """An engine that connects on first use. Whoever holds what is needed, another writer of an SQLite file or a lock on
+    a table of PostgreSQL, is waited for `lock_timeout` seconds."""
     if url.get_backend_name() == "sqlite":
         arguments = {"timeout": lock_timeout, "cached_statements": PREPARED_STATEMENTS}
         engine = create_engine(url, connect_args=arguments, hide_parameters=True, **POOL)
@@ -64,7 +66,9 @@ def open_engine(url: URL, *, lock_timeout: float) -> Engine:
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "client_encoding": "utf8",
     }
-    return create_engine(url, connect_args=settings, pool_pre_ping=True, hide_parameters=True, **POOL)
+    engine = create_engine(url, connect_args=settings, pool_pre_ping=True, hide_parameters=True, **POOL)
+    event.listen(engine, "connect", partial(_set_lock_timeout, max(1, round(lock_timeout * 1000))))
+    return engine
 
 
 def reader(engine: Engine) -> Engine:
@@ -91,6 +95,14 @@ def make_parent_folder(url: URL) -> None:
             f"the folder {folder} for the database cannot be created ({error.strerror});"
             " set SOUNDCHARTS_DATA_DIR to a writable one"
         ) from error
+
+
+def _set_lock_timeout(milliseconds: int, connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    # The server's default is to wait for ever. Not among the connection's `options`, which the URL may have of its own.
+    cursor = connection.cursor()
+    cursor.execute(f"SET lock_timeout = {milliseconds}")
+    cursor.close()
+    connection.commit()
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

@@ -47,7 +47,8 @@ SQLITE_BUSY, SQLITE_LOCKED, SQLITE_READONLY, SQLITE_IOERR = 5, 6, 8, 10
 SQLITE_CORRUPT, SQLITE_FULL, SQLITE_CANTOPEN, SQLITE_NOTADB = 11, 13, 14, 26
 
 # SQLSTATE classes and codes, https://www.postgresql.org/docs/current/errcodes-appendix.html
-PG_BUSY = ("40001", "40P01", "53", "55P03", "57014")
+PG_LOCKED = "55P03"
+PG_BUSY = ("40001", "40P01", "53", "57014")
 PG_LOST = ("08", "25P03", "57P01", "57P02", "57P03", "57P05")
 
 
@@ -107,10 +108,15 @@ def _from_postgresql(error: Exception, url: URL, *, reading: bool) -> StorageErr
     reason = " ".join(str(cause).split())
     if state == "53100":
         return StorageFull(f"no space left on the server of {where}; free some disk space there")
+    if state == PG_LOCKED:
+        return StorageBusy(f"{where} stayed locked by another process; nothing was changed, try again later")
     if state.startswith(PG_BUSY):
         return StorageBusy(f"{where} was busy ({reason}); nothing was changed, try again later")
     if state == "42501":
-        return StorageUnavailable(f"{where}: {reason}; grant this user CREATE and USAGE on its schema")
+        return StorageUnavailable(
+            f"{where}: {reason}; bring the tables up to date with `soundcharts-pipeline migrate` as the user that owns"
+            " them, or grant this user CREATE and USAGE on its schema"
+        )
     if state == "25006" and not reading:
         return StorageUnavailable(
             f"{where} accepts no writes ({reason}); point SOUNDCHARTS_DATABASE_URL to the primary"

@@ -209,6 +209,18 @@ def test_a_lock_that_is_not_released_is_reported(tmp_path: Path) -> None:
     assert names(warehouse) == ["b"]
 
 
+def test_a_table_that_stays_locked_is_reported(postgres_url: str) -> None:
+    other = create_engine(postgres_url)
+    with closing(Warehouse(postgres_url, lock_timeout=0.01)) as warehouse:
+        note(warehouse, "a")
+        with other.begin() as held:
+            held.execute(text("LOCK TABLE facts IN ACCESS EXCLUSIVE MODE"))
+            with pytest.raises(StorageBusy, match=r"PostgreSQL at .* stayed locked by another process"):
+                names(warehouse)
+        assert names(warehouse) == ["a"]
+    other.dispose()
+
+
 def test_a_full_disk_is_reported_and_nothing_is_saved(tmp_path: Path) -> None:
     warehouse = Warehouse(f"sqlite:///{tmp_path}/x.db")
     with pytest.raises(StorageFull, match=r"no space left for .*x\.db; free some disk space"), warehouse.write() as own:
@@ -249,7 +261,9 @@ def test_a_user_without_privileges_is_told_what_to_grant(postgres_url: str) -> N
         connection.execute(text("CREATE ROLE guest LOGIN"))
     owner.dispose()
     guest = postgres_url.replace("postgres@", "guest@")
-    with pytest.raises(StorageUnavailable, match=r"permission denied for schema public.* grant this user CREATE"):
+    with pytest.raises(
+        StorageUnavailable, match=r"permission denied for schema public.* pipeline migrate.* grant this user CREATE"
+    ):
         Warehouse(guest).prepare()
 
 
