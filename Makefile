@@ -12,6 +12,7 @@ demo: .venv/installed
 	$(BIN)/soundcharts-pipeline demo
 
 test: .venv/installed
+	.ci/system-packages
 	$(BIN)/pytest
 
 dev: .venv/installed
@@ -44,7 +45,8 @@ bench: .venv-bench/installed
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Needs uv. The runtime's lock is for images: no tools of developers, but what builds the package. The lock names no registry: the machine's own settings say where packages come from.
+# Needs uv. The runtime's lock is for images: no tools of developers, but what builds the package. The locks name no
+# registry: the machine's own settings say where packages come from.
 lock:
 	$(COMPILE) --extra dev pyproject.toml --output-file requirements.lock
 	echo setuptools | $(COMPILE) --constraint requirements.lock pyproject.toml - --output-file requirements-runtime.lock
