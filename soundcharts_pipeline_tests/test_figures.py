@@ -2,6 +2,8 @@
 
 import itertools
 import re
+import subprocess
+import sys
 from datetime import date, timedelta
 from xml.etree import ElementTree
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soundcharts_pipeline.admin.entity_views import MOST_LINES
 from soundcharts_pipeline.figures import (
     COLOURS,
     NARROW,
@@ -140,12 +143,14 @@ def test_every_colour_reads_on_light_and_dark(ground: str) -> None:
     assert [colour for colour in COLOURS if _contrast(colour, ground) < 3] == []
 
 
-def test_the_same_values_are_the_same_picture_and_a_year_of_four_lines_is_small() -> None:
-    lines = [Line(f"id {n}", points(*(10**9 + n * 10**6 + day * 12_345 for day in range(400)))) for n in range(4)]
+def test_the_same_values_are_the_same_picture_and_a_year_of_the_most_lines_is_small() -> None:
+    lines = [
+        Line(f"id {n}", points(*(10**9 + n * 10**6 + day * 12_345 for day in range(400)))) for n in range(MOST_LINES)
+    ]
     one, other = (series_figure("Spotify", [Panel("streams, total so far", lines)]) for _ in range(2))
 
     assert one == other
-    assert [len(drawn(parsed(one), f"line-0-{n}")[0]) for n in range(4)] == [400] * 4
+    assert [len(drawn(parsed(one), f"line-0-{n}")[0]) for n in range(MOST_LINES)] == [400] * MOST_LINES
 
 
 @settings(max_examples=25)
@@ -188,6 +193,13 @@ def test_labels_keep_their_distance_and_order_within_the_bounds(wanted: list[flo
 
     assert all(after - before >= 12 - 1e-9 for before, after in itertools.pairwise(places))
     assert all(-1e-9 <= place <= 100 for place in places)
+
+
+def test_the_admin_app_and_the_definitions_load_without_matplotlib() -> None:
+    script = "import sys, soundcharts_pipeline.definitions, soundcharts_pipeline.admin.app as _; "
+    done = subprocess.run([sys.executable, "-c", script + "sys.exit('matplotlib' in sys.modules)"], check=False)
+
+    assert done.returncode == 0
 
 
 def _contrast(one: str, other: str) -> float:

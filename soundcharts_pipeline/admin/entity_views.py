@@ -14,8 +14,8 @@ from soundcharts_pipeline.storage.series import Entity, Line, Points, Series
 
 # Rows of the table below a figure.
 NEWEST = 30
-# A figure's lines; the platform's other identifiers are in the sum alone.
-MOST_LINES = 6
+# Lines of a series in its figure, which stays below 60 kB; other identifiers are in the sum alone.
+MOST_LINES = 5
 CHANGES = (1, 7, 28)
 _PLATFORMS = {"youtube": "YouTube", "tiktok": "TikTok", "soundcloud": "SoundCloud", "lastfm": "Last.fm", "awa": "AWA"}
 # The track metrics that are no totals since the release.

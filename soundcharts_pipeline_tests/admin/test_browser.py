@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from soundcharts_pipeline_tests.admin.running import Site, running_serve
 from soundcharts_pipeline_tests.admin.site import PREFIX, TOKEN
+from soundcharts_pipeline_tests.admin.visitor import visiting
 
 SLUG, UNKNOWN = "viral-50-global", "nowhere-28"
 CHARTS = f"""
@@ -130,3 +131,17 @@ def test_a_failure_is_shown_with_its_remedy_and_its_run(site: Site, window: Wind
     expect(failure.get_by_role("link", name="Run in Dagster")).to_have_attribute("href", re.compile(task_id))
     expect(page.get_by_role("row", name=re.compile(UNKNOWN))).to_contain_text("1 error")
     assert window.complaints == []
+
+
+def test_without_the_script_the_button_leads_back_with_the_task(site: Site) -> None:
+    with visiting(site.client.url) as visitor:
+        form = {"csrf": visitor.csrf()}
+        started = visitor.post(f"/chart/{SLUG}/trigger/", form)
+        again = visitor.post(f"/chart/{SLUG}/trigger/", form)
+        page = visitor.session.get(site.client.url + started.headers["Location"], timeout=60)
+
+    assert started.status_code == 303
+    assert f"The cascade of {SLUG}|{site.newest(SLUG)} was started" in page.text
+    assert again.status_code == 409
+    assert "wait for it" in again.text
+    assert site.watch(SLUG, started.headers["Location"].partition("started=")[2])[-1] == 100

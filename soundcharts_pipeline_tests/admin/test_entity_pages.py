@@ -221,15 +221,15 @@ def test_a_track_shows_the_latest_value_of_each_platform_and_what_was_not_asked(
     page = visitor.get(f"/track/{filled.track}/").text
 
     with closing(sqlite3.connect(path_of(filled))) as conn:
-        query = "select date, sum(value) from track_audience where track_uuid = ? and platform = 'spotify' group by 1"
-        sums = dict(conn.execute(query, (filled.track,)))
-    newest = max(sums)
+        query = "select date, value from track_audience where track_uuid = ? and platform = 'spotify' order by 2 desc"
+        points = conn.execute(query, (filled.track,)).fetchall()
+    newest = max(day for day, _ in points)
+    values = [value for day, value in points if day == newest]
     (row,) = [row for row in cells(page) if row and row[0] == "streams, total so far" and "Metric" not in row]
-    assert row[1] == f"{sums[newest]:,} {newest}"
+    assert row[1] == f"{sum(values):,} {newest}"
     assert ["shazams, total so far", "–", "–", "–", "–"] in cells(page)  # noqa: RUF001  # an empty cell
     assert "not asked" in page
-    day_rows = [row for row in cells(page) if row and row[0] == newest]
-    assert day_rows
+    assert [newest, *(f"{value:,}" for value in values)] in cells(page)
     assert f"/track/{filled.track}/audience/spotify.svg" in page
     assert f"/track/{filled.track}/audience/shazam.svg" not in page
     assert visitor.get(f"/track/{filled.track}/audience/shazam.svg").status_code == 404
