@@ -37,6 +37,7 @@ def serve_all(host: str, port: int, ui_port: int, console: Console) -> None:
             _say(console, f"No credentials are set: a local simulator answers at {url}, its data is made up.")
         ui = f"http://{_reachable(host)}:{ui_port}"
         api = f"http://{_reachable(host)}:{port}"
+        _link_to(ui)
         programs = [
             Program(
                 "Dagster's webserver", "dagster_webserver", ["-w", workspace, "-h", host, "-p", str(ui_port)], url=ui
@@ -64,11 +65,18 @@ def serve_alone(host: str, port: int, dagster_url: str, console: Console) -> Non
     """The internal API beside a Dagster that somebody else runs, until it is interrupted."""
     from soundcharts_pipeline.admin.serve import run_app
 
+    _link_to(dagster_url)
     environment: Environment = read_environment(os.environ)
     check_free(host, port)
     if environment.admin_token is None:
         _say(console, NO_TOKEN)
     run_app(environment, host=host, port=port, dagster_url=dagster_url)
+
+
+def _link_to(ui: str) -> None:
+    """Links of pages and messages lead to this UI, unless the environment names an address that people reach."""
+    if not os.environ.get("SOUNDCHARTS_UI_URL", "").strip():
+        os.environ["SOUNDCHARTS_UI_URL"] = ui
 
 
 def _reachable(host: str) -> str:

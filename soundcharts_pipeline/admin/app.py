@@ -27,7 +27,7 @@ from soundcharts_pipeline.settings import ChartSettings
 def build_app(live: Live, *, token: str | None, newest_published: Callable[[ChartSettings], date]) -> Starlette:
     """The app over the live state, which it keeps up to date while it runs. `newest_published` asks Soundcharts for
     the newest day of a chart. API and pages share the state, the token, the trigger and its limit."""
-    guard, renderer = Guard(token), Renderer(live.dagster.url)
+    guard, renderer = Guard(token), Renderer(live.dagster.shown_url)
     limit = RateLimit(
         TRIGGERS_PER_MINUTE,
         "cascades were triggered",

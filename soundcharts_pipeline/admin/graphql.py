@@ -116,17 +116,18 @@ class Deployment:
 
 class Dagster:
     """A Dagster deployment behind the address of its webserver. Every method is one request or a few; any raises
-    DagsterUnreachable."""
+    DagsterUnreachable. `shown_url` is where people find the UI, by default the same address."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, shown_url: str | None = None) -> None:
         self.url = url.rstrip("/")
+        self.shown_url = (shown_url or url).rstrip("/")
         self._session = requests.Session()
         # A proxy of the environment is for the world outside.
         self._session.trust_env = False
 
     def run_url(self, run_id: str) -> str:
         """The run in Dagster's UI."""
-        return f"{self.url}/runs/{run_id}"
+        return f"{self.shown_url}/runs/{run_id}"
 
     def runs(self, filters: Mapping[str, object], *, most: int) -> Iterator[UpdatedRun]:
         """Runs of a RunsFilter, newest first, page by page."""

@@ -25,7 +25,8 @@ def run_app(environment: Environment, *, host: str, port: int, dagster_url: str)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=LOG_FORMAT)
     with closing(Warehouse(environment.database_url, lock_timeout=LOCK_TIMEOUT_SECONDS)) as warehouse:
         cap = environment.calls_per_minute
-        live = Live(environment.charts_file, Dagster(dagster_url), warehouse, calls_per_minute=cap)
+        dagster = Dagster(dagster_url, shown_url=environment.ui_url)
+        live = Live(environment.charts_file, dagster, warehouse, calls_per_minute=cap)
 
         def newest_published(chart: ChartSettings) -> date:
             with open_context(live.settings) as ctx:

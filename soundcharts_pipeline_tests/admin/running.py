@@ -16,6 +16,9 @@ from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline_tests.admin.site import TOKEN, Client, free_port, processes_of, wait_for
 from soundcharts_pipeline_tests.command_line import COMMAND, user_environ
 
+# Where people of this site find Dagster's UI.
+UI = "https://dagster.example"
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -71,7 +74,7 @@ def running_serve(folder: Path, charts: str) -> Iterator[Site]:
         file = folder / "charts.yaml"
         file.write_text(charts.format(first_date=simulator.world.today - timedelta(days=30)))
         environ = user_environ(simulator, folder)
-        environ |= {"SOUNDCHARTS_CHARTS": str(file), "SOUNDCHARTS_ADMIN_TOKEN": TOKEN}
+        environ |= {"SOUNDCHARTS_CHARTS": str(file), "SOUNDCHARTS_ADMIN_TOKEN": TOKEN, "SOUNDCHARTS_UI_URL": UI}
         port, ui_port = free_port(), free_port()
         log = folder / "serve.log"
         with log.open("w") as out:

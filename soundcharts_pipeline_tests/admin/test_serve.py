@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from soundcharts_pipeline_tests.admin.running import Site, running_serve
+from soundcharts_pipeline_tests.admin.running import UI, Site, running_serve
 from soundcharts_pipeline_tests.admin.site import TOKEN, processes_of, wait_for
 from soundcharts_pipeline_tests.command_line import run
 
@@ -69,7 +69,7 @@ def test_a_synced_chart_is_told_the_same_by_api_and_terminal(site: Site) -> None
     assert (said["last_error"], said["problems"]) == (None, [])
     assert datetime.fromisoformat(said["last_sync"]) <= datetime.now(UTC)
     assert {one["day"]: one["state"] for one in said["strip"]}[str(site.newest(SLUG))] == "complete"
-    assert said["tasks"][0]["logs_url"].endswith(f"/runs/{said['tasks'][0]['task_id']}")
+    assert said["tasks"][0]["logs_url"] == f"{UI}/runs/{said['tasks'][0]['task_id']}"
     assert done.code == 0
     for task in [*said["tasks"], *printed["tasks"]]:
         del task["logs_url"]
