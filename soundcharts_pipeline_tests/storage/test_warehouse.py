@@ -262,7 +262,7 @@ def test_a_user_without_privileges_is_told_what_to_grant(postgres_url: str) -> N
     owner.dispose()
     guest = postgres_url.replace("postgres@", "guest@")
     with pytest.raises(
-        StorageUnavailable, match=r"permission denied for schema public.* pipeline migrate.* grant this user CREATE"
+        StorageUnavailable, match=r"permission denied for schema public.*-pipeline migrate.* grant this user CREATE"
     ):
         Warehouse(guest).prepare()
 
