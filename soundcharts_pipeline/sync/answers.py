@@ -18,6 +18,8 @@ from soundcharts_pipeline.sync.questions import Question, SeriesKey
 
 # The newest ranking of a daily chart is a day or two old, and its windows end on its day.
 NEWEST_RANKING = timedelta(days=3)
+# A series that was silent for a week may well begin tomorrow.
+LONG_SILENCE = timedelta(days=28)
 
 
 def save_answers(ctx: SyncContext, conn: Connection, answers: Sequence[Answer[Question, Series]]) -> int:
@@ -40,7 +42,7 @@ def _save_series(ctx: SyncContext, conn: Connection, key: SeriesKey, answers: Se
     now = ctx.clock()
     known = worklists.asks_of(conn, key.entity, key.platform, key.metric, {q.uuid for q, _ in answers})
     asks = {uuid: [Ask(Window(a.start, a.end), a.settled, a.asked_at) for a in rows] for uuid, rows in known.items()}
-    empty = {q.uuid for q, series in answers if not series.points and _speaks_of_now(q, now.date())}
+    empty = {q.uuid for q, series in answers if not series.points and _is_absence(q, asks.get(q.uuid, ()), now.date())}
     heard = worklists.with_points(conn, key.entity, key.platform, key.metric, empty) if empty else set()
     silent = dict.fromkeys(empty - heard, SILENT)
     for question, series in answers:
@@ -69,11 +71,12 @@ def _save_series(ctx: SyncContext, conn: Connection, key: SeriesKey, answers: Se
     return rows
 
 
-def _speaks_of_now(question: Question, today: date) -> bool:
-    """An empty answer confirms absence when it holds settled days and lasts up to now: an older one says only of its
-    own days that they are silent, which what was asked remembers."""
-    horizon = today - timedelta(days=question.key.delay_days)
-    return not question.young and question.window.start <= horizon and today - question.window.end <= NEWEST_RANKING
+def _is_absence(question: Question, asked: Sequence[Ask], today: date) -> bool:
+    """An empty answer confirms absence when it ends a long silence and lasts up to now. A shorter or older one says
+    only of its own days that they are silent, which what was asked remembers: what begins tomorrow is not missed."""
+    silent_since = min([question.window.start, *(ask.window.start for ask in asked)])
+    is_long = question.window.end - silent_since >= LONG_SILENCE
+    return not question.young and is_long and today - question.window.end <= NEWEST_RANKING
 
 
 def _whole_days(key: SeriesKey, series: Series) -> set[date]:

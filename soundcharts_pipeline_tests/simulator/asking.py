@@ -23,7 +23,7 @@ class Api:
 
     def call(self, path: str, **query: str | int) -> requests.Response:
         """One call, whatever it answers."""
-        return self.session.get(self.url + path, params=query, timeout=10)
+        return self.session.get(self.url + path, params=query, timeout=60)
 
     def get(self, path: str, **query: str | int) -> Any:
         """The body of a call that must succeed."""
@@ -50,4 +50,4 @@ class Api:
 
     def control(self, action: str, **settings: Any) -> requests.Response:
         """One of the controls."""
-        return self.session.post(f"{self.url}/_simulator/{action}", json=settings, timeout=10)
+        return self.session.post(f"{self.url}/_simulator/{action}", json=settings, timeout=60)
