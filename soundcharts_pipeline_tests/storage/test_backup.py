@@ -35,7 +35,7 @@ def drop(warehouse: Warehouse) -> None:
             path.unlink()
         return
     with warehouse.write() as conn:
-        conn.execute(text(f"DROP TABLE {', '.join([*s.metadata.tables, migrations.VERSION_TABLE])}"))
+        conn.execute(text(f"DROP TABLE {', '.join([*s.metadata.tables, migrations.VERSION_TABLE])} CASCADE"))
 
 
 def backup_of(warehouse: Warehouse, folder: Path, *, hours: int = 0, keep: int = 3) -> Path:

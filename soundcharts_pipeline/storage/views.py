@@ -1,0 +1,279 @@
+"""Every view of the warehouse once: columns with their comments, and the SELECT behind them, for both databases.
+
+A look-up in the key says what stood before and what is the newest; nothing numbers or groups the rows of a whole
+table. So whatever a query asks for (a track, the tracks of another query, a day) reaches the keys below. Through
+window functions a list of constants does and the tracks of another query do not: every point was read.
+"""
+
+from sqlalchemy import BigInteger, Column, Date, Integer, MetaData, String, Table
+
+from soundcharts_pipeline.storage.view_sql import View
+
+metadata = MetaData()
+
+
+def _texts(*names: str) -> list[Column[str]]:
+    return [Column(name, String) for name in names]
+
+
+_SPAN = "days that `daily` covers: more than 1 after missing days; null for the first point of a series"
+
+track_audience_daily = View(
+    Table(
+        "track_audience_daily",
+        metadata,
+        *_texts("track_uuid", "platform", "metric", "identifier"),
+        Column("date", Date),
+        Column("value", BigInteger, comment="as the API gave it: a cumulative total, except for spins"),
+        Column("days", Integer, comment=_SPAN),
+        Column(
+            "daily",
+            BigInteger,
+            comment="what the total grew by since the point before; null for the first point and where the total fell"
+            " (a reset); of spins the value itself",
+        ),
+        comment="One track, platform, metric, identifier and day, with what it gained",
+    ),
+    """
+SELECT a.track_uuid, a.platform, a.metric, a.identifier, a.date, a.value,
+       CASE WHEN a.metric = 'spins' THEN 1 ELSE DAYS(a.date, p.date) END,
+       CASE WHEN a.metric = 'spins' THEN a.value WHEN a.value >= p.value THEN a.value - p.value END
+FROM track_audience a
+LEFT JOIN track_audience p
+       ON p.track_uuid = a.track_uuid AND p.platform = a.platform AND p.metric = a.metric
+      AND p.identifier = a.identifier
+      AND p.date = (SELECT max(b.date) FROM track_audience b
+                    WHERE b.track_uuid = a.track_uuid AND b.platform = a.platform AND b.metric = a.metric
+                      AND b.identifier = a.identifier AND b.date < a.date)
+""",
+)
+
+artist_audience_daily = View(
+    Table(
+        "artist_audience_daily",
+        metadata,
+        *_texts("artist_uuid", "platform", "metric"),
+        Column("date", Date),
+        Column("value", BigInteger, comment="as the API gave it: a level, except for views"),
+        Column("days", Integer, comment=_SPAN),
+        Column(
+            "daily",
+            BigInteger,
+            comment="what the level changed by since the point before, also downwards; null for the first point; of"
+            " views the value itself",
+        ),
+        comment="One artist, platform, metric and day, with what changed",
+    ),
+    """
+SELECT a.artist_uuid, a.platform, a.metric, a.date, a.value,
+       CASE WHEN a.metric = 'views' THEN 1 ELSE DAYS(a.date, p.date) END,
+       CASE WHEN a.metric = 'views' THEN a.value ELSE a.value - p.value END
+FROM artist_audience a
+LEFT JOIN artist_audience p
+       ON p.artist_uuid = a.artist_uuid AND p.platform = a.platform AND p.metric = a.metric
+      AND p.date = (SELECT max(b.date) FROM artist_audience b
+                    WHERE b.artist_uuid = a.artist_uuid AND b.platform = a.platform AND b.metric = a.metric
+                      AND b.date < a.date)
+""",
+)
+
+audience_latest = View(
+    Table(
+        "audience_latest",
+        metadata,
+        Column("entity", String, comment="track or artist"),
+        *_texts("uuid", "platform", "metric"),
+        Column("identifier", String, comment="'' for artists; values of several identifiers are no sum of their own"),
+        Column("date", Date, comment="the newest day that has a value"),
+        Column("value", BigInteger),
+        comment="The newest value of one series of a track (per identifier) or artist",
+    ),
+    """
+SELECT 'track', a.track_uuid, a.platform, a.metric, a.identifier, a.date, a.value
+FROM track_audience a
+WHERE a.date = (SELECT max(b.date) FROM track_audience b
+                WHERE b.track_uuid = a.track_uuid AND b.platform = a.platform AND b.metric = a.metric
+                  AND b.identifier = a.identifier)
+UNION ALL
+SELECT 'artist', a.artist_uuid, a.platform, a.metric, '', a.date, a.value
+FROM artist_audience a
+WHERE a.date = (SELECT max(b.date) FROM artist_audience b
+                WHERE b.artist_uuid = a.artist_uuid AND b.platform = a.platform AND b.metric = a.metric)
+""",
+)
+
+artist_audience_geo_latest = View(
+    Table(
+        "artist_audience_geo_latest",
+        metadata,
+        *_texts("artist_uuid", "platform", "metric"),
+        Column("date", Date, comment="the newest day of the series that has places: weekly or monthly at best"),
+        *_texts("country_code", "region"),
+        Column("city_name", String, comment="'' for a whole country, which is the sum of its listed cities alone"),
+        Column("value", BigInteger),
+        comment="One place of an artist's newest located day",
+    ),
+    """
+SELECT a.artist_uuid, a.platform, a.metric, a.date, a.country_code, a.region, a.city_name, a.value
+FROM artist_audience_geo a
+WHERE a.date = (SELECT max(b.date) FROM artist_audience_geo b
+                WHERE b.artist_uuid = a.artist_uuid AND b.platform = a.platform AND b.metric = a.metric)
+""",
+)
+
+coverage_gaps = View(
+    Table(
+        "coverage_gaps",
+        metadata,
+        Column("entity", String, comment="track, artist or chart"),
+        Column("id", String, comment="uuid of the track or artist, slug of the chart"),
+        Column("platform", String),
+        Column("metric", String, comment="of a chart: ranking"),
+        Column("identifier", String, comment="'' for artists and charts"),
+        Column("first_day", Date, comment="the first missing day"),
+        Column("last_day", Date, comment="the last missing day"),
+        Column("days", Integer),
+        comment="Missing days between two points of a series (spins are not a series), or a published ranking that is"
+        " not stored",
+    ),
+    """
+SELECT 'track', d.track_uuid, d.platform, d.metric, d.identifier, NEXT(p.date), BEFORE(d.date), DAYS(d.date, p.date) - 1
+FROM track_audience d
+JOIN track_audience p
+  ON p.track_uuid = d.track_uuid AND p.platform = d.platform AND p.metric = d.metric AND p.identifier = d.identifier
+ AND p.date = (SELECT max(b.date) FROM track_audience b
+               WHERE b.track_uuid = d.track_uuid AND b.platform = d.platform AND b.metric = d.metric
+                 AND b.identifier = d.identifier AND b.date < d.date)
+WHERE d.metric <> 'spins' AND DAYS(d.date, p.date) > 1
+UNION ALL
+SELECT 'artist', d.artist_uuid, d.platform, d.metric, '', NEXT(p.date), BEFORE(d.date), DAYS(d.date, p.date) - 1
+FROM artist_audience d
+JOIN artist_audience p
+  ON p.artist_uuid = d.artist_uuid AND p.platform = d.platform AND p.metric = d.metric
+ AND p.date = (SELECT max(b.date) FROM artist_audience b
+               WHERE b.artist_uuid = d.artist_uuid AND b.platform = d.platform AND b.metric = d.metric
+                 AND b.date < d.date)
+WHERE DAYS(d.date, p.date) > 1
+UNION ALL
+SELECT 'chart', d.chart_slug, c.platform, 'ranking', '', d.rank_date, d.rank_date, 1
+FROM ranking_days d
+JOIN charts c ON c.slug = d.chart_slug
+WHERE d.published_at IS NOT NULL AND d.saved_at IS NULL
+""",
+)
+
+_ENTRY = """r.chart_slug, c.name, c.platform, r.rank_date, r.position, r.track_uuid, t.name, t.credit_name, t.isrc,
+       r.old_position, r.position_change, r.metric, r.metric_type, r.entry_date, r.time_on_chart, r.time_on_chart_unit"""
+
+
+def _entry_columns() -> list[Column[object]]:
+    return [
+        *_texts("chart_slug", "chart", "platform"),
+        Column("rank_date", Date),
+        Column("position", Integer),
+        *_texts("track_uuid", "track", "credit_name", "isrc"),
+        Column("old_position", Integer, comment="null for a new entry"),
+        Column("position_change", Integer, comment="places gained (+) or lost (-); null for a new entry"),
+        Column("metric", BigInteger, comment="what the chart counts"),
+        Column("metric_type", String),
+        Column("entry_date", Date),
+        Column("time_on_chart", Integer),
+        Column("time_on_chart_unit", String, comment="DOC: days on chart, WOC: weeks on chart"),
+    ]
+
+
+chart_history = View(
+    Table("chart_history", metadata, *_entry_columns(), comment="One position of one chart on one day, with names"),
+    f"""
+SELECT {_ENTRY}
+FROM chart_rankings r
+JOIN charts c ON c.slug = r.chart_slug
+JOIN tracks t ON t.uuid = r.track_uuid
+""",  # noqa: S608  # columns of ours
+)
+
+current_charts = View(
+    Table(
+        "current_charts",
+        metadata,
+        *_entry_columns(),
+        Column("peak_position", Integer, comment="best place on this chart in the stored rankings"),
+        Column("days_ranked", Integer, comment="stored rankings of this chart that have the track"),
+        Column("first_ranked", Date, comment="the first of them"),
+        comment="One position of the newest stored ranking of a chart, with the track's past there",
+    ),
+    f"""
+SELECT {_ENTRY},
+       (SELECT min(b.position) FROM chart_rankings b WHERE b.track_uuid = r.track_uuid AND b.chart_slug = r.chart_slug),
+       (SELECT count(*) FROM chart_rankings b WHERE b.track_uuid = r.track_uuid AND b.chart_slug = r.chart_slug),
+       (SELECT min(b.rank_date) FROM chart_rankings b WHERE b.track_uuid = r.track_uuid AND b.chart_slug = r.chart_slug)
+FROM charts c
+JOIN chart_rankings r
+  ON r.chart_slug = c.slug
+ AND r.rank_date = (SELECT max(b.rank_date) FROM chart_rankings b WHERE b.chart_slug = c.slug)
+JOIN tracks t ON t.uuid = r.track_uuid
+""",  # noqa: S608
+)
+
+track_overview = View(
+    Table(
+        "track_overview",
+        metadata,
+        *_texts("uuid", "name", "credit_name", "isrc"),
+        Column("release_date", Date),
+        Column("charts", Integer, comment="charts that ever ranked it"),
+        Column("best_position", Integer),
+        Column("first_ranked", Date),
+        Column("last_ranked", Date),
+        Column("latest_point", Date, comment="newest day of any of its series"),
+        comment="One track with its places on all stored charts",
+    ),
+    """
+SELECT t.uuid, t.name, t.credit_name, t.isrc, t.release_date,
+       (SELECT count(DISTINCT r.chart_slug) FROM chart_rankings r WHERE r.track_uuid = t.uuid),
+       (SELECT min(r.position) FROM chart_rankings r WHERE r.track_uuid = t.uuid),
+       (SELECT min(r.rank_date) FROM chart_rankings r WHERE r.track_uuid = t.uuid),
+       (SELECT max(r.rank_date) FROM chart_rankings r WHERE r.track_uuid = t.uuid),
+       (SELECT max(a.date) FROM track_audience a WHERE a.track_uuid = t.uuid)
+FROM tracks t
+""",
+)
+
+_RANKED_TRACKS_OF = "FROM chart_rankings r WHERE r.track_uuid IN (SELECT k.track_uuid FROM track_artists k WHERE k.artist_uuid = a.uuid)"
+
+artist_overview = View(
+    Table(
+        "artist_overview",
+        metadata,
+        *_texts("uuid", "name", "country_code", "city_name", "career_stage", "growth_level"),
+        Column("tracks", Integer, comment="stored tracks with any credit of the artist"),
+        Column("charts", Integer, comment="charts that ever ranked one of them"),
+        Column("best_position", Integer),
+        Column("first_ranked", Date),
+        Column("last_ranked", Date),
+        Column("latest_point", Date, comment="newest day of any of the artist's series"),
+        comment="One artist with the places of the artist's tracks on all stored charts",
+    ),
+    f"""
+SELECT a.uuid, a.name, a.country_code, a.city_name, a.career_stage, a.growth_level,
+       (SELECT count(DISTINCT k.track_uuid) FROM track_artists k WHERE k.artist_uuid = a.uuid),
+       (SELECT count(DISTINCT r.chart_slug) {_RANKED_TRACKS_OF}),
+       (SELECT min(r.position) {_RANKED_TRACKS_OF}),
+       (SELECT min(r.rank_date) {_RANKED_TRACKS_OF}),
+       (SELECT max(r.rank_date) {_RANKED_TRACKS_OF}),
+       (SELECT max(p.date) FROM artist_audience p WHERE p.artist_uuid = a.uuid)
+FROM artists a
+""",  # noqa: S608
+)
+
+VIEWS = (
+    track_audience_daily,
+    artist_audience_daily,
+    audience_latest,
+    artist_audience_geo_latest,
+    coverage_gaps,
+    chart_history,
+    current_charts,
+    track_overview,
+    artist_overview,
+)
