@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from soundcharts_pipeline.reports.sheets import HEADER_ROWS, Column, Kind, Link, Sheet
 from soundcharts_pipeline.storage.chart_day import ChartDay
+from soundcharts_pipeline.storage.schema import TREND_DAYS
 
 NEW, RE_ENTRY = "new", "re-entry"
 SECONDS_A_DAY = 86_400
@@ -21,12 +22,10 @@ UNITS = {"DOC": "days", "WOC": "weeks"}
 
 
 def state_of(entry: Row[Any]) -> str:
-    """What the API says of the entry, or what its positions say."""
-    if entry.entry_state:
-        return str(entry.entry_state)
+    """How the entry came to its place: `new`, `re-entry`, `up`, `down` or `same`."""
     if entry.old_position is None:
-        known_before = min(filter(None, (entry.first_ranked, entry.entry_date)), default=entry.rank_date)
-        return RE_ENTRY if known_before < entry.rank_date else NEW
+        was_here = (entry.time_on_chart or 0) > 1 or entry.first_ranked < entry.rank_date
+        return RE_ENTRY if was_here else NEW
     change = entry.position_change or 0
     return "up" if change > 0 else "down" if change < 0 else "same"
 
@@ -137,6 +136,42 @@ def audience_sheet(of: ChartDay) -> Sheet:
     )
 
 
+def trends_sheet(of: ChartDay) -> Sheet:
+    """One row is one track or artist, platform and metric: a row of `audience_trends`."""
+    names = names_of(of)
+    spans = TREND_DAYS
+    ordered = sorted(
+        (trend for trend in of.trends if trend.uuid in names),
+        key=lambda t: (t.platform, t.entity != "track", t.metric, names[t.uuid], t.uuid),
+    )
+    return Sheet(
+        name="Trends",
+        frozen=5,
+        printed=15,
+        columns=[
+            *(Column("Platform"), Column("Of"), Column("Position", Kind.WHOLE), Column("Name", widest=32)),
+            *(Column("Metric"), Column("Day", Kind.DATE), Column("Value", Kind.WHOLE)),
+            *(Column(f"{span} d %", Kind.GROWTH) for span in spans),
+            *(Column("Last day", Kind.WHOLE), Column("Average day", Kind.WHOLE), Column("Streak", Kind.WHOLE)),
+            *(Column("Unusual"), Column("Peak", Kind.WHOLE), Column("Peak day", Kind.DATE)),
+            *(Column(f"{span} d change", Kind.WHOLE) for span in spans),
+            *(Column("Best day", Kind.WHOLE), Column("Best day's date", Kind.DATE), Column("Velocity", Kind.DECIMAL)),
+            *(Column("Average", Kind.WHOLE), Column("Days known", Kind.WHOLE), Column("UUID")),
+        ],
+        rows=[
+            (
+                *(t.platform, t.entity, *names[t.uuid], t.metric, t.date, t.value),
+                *(getattr(t, f"change_{span}") for span in spans),
+                *(t.daily, t.daily_average, t.streak, "yes" if t.anomaly else None, t.peak, t.peak_date),
+                *(getattr(t, f"difference_{span}") for span in spans),
+                *(t.daily_peak, t.daily_peak_date, t.velocity, t.average, t.points, t.uuid),
+            )
+            for t in ordered
+        ],
+        rules=_growth_rules,
+    )
+
+
 def names_of(of: ChartDay) -> Mapping[str, tuple[int, str]]:
     """Best position and name of every track and artist of the day."""
     return {row.uuid: (row.position, row.name) for row in [*of.tracks, *of.artists]}
@@ -149,6 +184,12 @@ def _movement_rules(last_row: int) -> Iterator[tuple[str, Rule]]:
     for word, colour in ((NEW, FRESH), (RE_ENTRY, BACK)):
         fill = PatternFill(bgColor=colour)
         yield state, CellIsRule(operator="equal", formula=[f'"{word}"'], fill=fill)
+
+
+def _growth_rules(last_row: int) -> Iterator[tuple[str, Rule]]:
+    cells = f"H{HEADER_ROWS + 1}:K{last_row}"
+    yield cells, CellIsRule(operator="greaterThan", formula=["0"], font=Font(color=GOOD))
+    yield cells, CellIsRule(operator="lessThan", formula=["0"], font=Font(color=BAD))
 
 
 def _credited(of: ChartDay, track_uuid: str, role: str) -> str | None:

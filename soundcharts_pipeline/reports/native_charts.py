@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 
-from openpyxl.chart import BarChart, LineChart, Reference
+from openpyxl.chart import BarChart, LineChart, Reference, Series
 from openpyxl.chart._chart import ChartBase
 from openpyxl.chart.axis import DateAxis
+from openpyxl.chart.data_source import StrRef
 from openpyxl.chart.marker import DataPoint
+from openpyxl.chart.series import SeriesLabel
 from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.chart.text import RichText
 from openpyxl.drawing.line import LineProperties
+from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, TwoCellAnchor
 from openpyxl.drawing.text import CharacterProperties, Paragraph, ParagraphProperties
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
-WIDTH_CM, HEIGHT_CM = 18.2, 9.2
 # Apart from each other in colour and in lightness, on white and in print.
 PALETTE = (
     *("1F77B4", "E4572E", "2A9D57", "8E5BC0", "B8860B"),
@@ -25,30 +27,33 @@ TITLE_SIZE, TEXT_SIZE = 1_200, 900
 
 
 def line_chart(
-    title: str, data: WriteOnlyWorksheet, *, columns: Sequence[int], rows: int, number_format: str, unit: str
+    title: str, data: WriteOnlyWorksheet, *, columns: Sequence[int], rows: tuple[int, int], number_format: str, unit: str
 ) -> LineChart:
-    """A line per column of the sheet (adjacent ones), days of its first column along the bottom."""
+    """A line per column of the sheet, named by its heading, over these rows; days of the first column along the
+    bottom."""
     chart = LineChart()
-    first, last = columns[0], columns[-1]
-    chart.add_data(Reference(data, first, 1, last, rows), titles_from_data=True)
-    chart.set_categories(Reference(data, 1, 2, 1, rows))
+    first, last = rows
+    for column, colour in zip(columns, PALETTE, strict=False):
+        line = Series(Reference(data, column, first, column, last))
+        line.tx = SeriesLabel(strRef=StrRef(str(Reference(data, column, 1))))
+        line.graphicalProperties = GraphicalProperties(ln=LineProperties(solidFill=colour, w=LINE_WIDTH))
+        line.smooth = False
+        chart.series.append(line)
+    chart.set_categories(Reference(data, 1, first, 1, last))
     chart.x_axis = DateAxis(crossAx=100)
     chart.x_axis.number_format, chart.x_axis.majorTimeUnit, chart.x_axis.baseTimeUnit = "d mmm", "days", "days"
-    chart.x_axis.majorUnit = max(1, rows // 8)
+    chart.x_axis.majorUnit = max(1, (last - first) // 8)
     chart.y_axis.crossAx = 500
     chart.y_axis.number_format = number_format
     # A missing day is a gap, not a fall to 0.
     chart.display_blanks = "gap"
-    for line, colour in zip(chart.series, PALETTE, strict=False):
-        line.graphicalProperties.line = LineProperties(solidFill=colour, w=LINE_WIDTH)
-        line.smooth = False
     _dress(chart, title, unit)
     chart.legend.position = "r"
     chart.legend.txPr = _text(TEXT_SIZE)
     return chart
 
 
-def rank_chart(title: str, data: WriteOnlyWorksheet, *, columns: Sequence[int], rows: int) -> LineChart:
+def rank_chart(title: str, data: WriteOnlyWorksheet, *, columns: Sequence[int], rows: tuple[int, int]) -> LineChart:
     """The same for positions: the first place is at the top."""
     chart = line_chart(title, data, columns=columns, rows=rows, number_format="0", unit="position")
     chart.y_axis.scaling.orientation, chart.y_axis.scaling.min = "maxMin", 1
@@ -83,9 +88,17 @@ def colour_bars(chart: BarChart, changes: Sequence[int]) -> None:
         bars.data_points.append(point)
 
 
+def place_chart(ws: WriteOnlyWorksheet, chart: ChartBase, *, columns: tuple[int, int], rows: tuple[int, int]) -> None:
+    """Over these cells (0-based, the end exclusive), so that it is as wide as they are, whatever the reader's fonts."""
+    anchor = TwoCellAnchor(editAs="twoCell")
+    anchor._from = AnchorMarker(col=columns[0], row=rows[0])
+    anchor.to = AnchorMarker(col=columns[1], row=rows[1])
+    chart.anchor = anchor
+    ws.add_chart(chart)
+
+
 def _dress(chart: ChartBase, title: str, unit: str) -> None:
-    chart.width, chart.height, chart.style = WIDTH_CM, HEIGHT_CM, 2
-    chart.title = title
+    chart.style, chart.title = 2, title
     for paragraph in chart.title.tx.rich.p:
         paragraph.pPr = ParagraphProperties(defRPr=CharacterProperties(sz=TITLE_SIZE, b=True))
         for run in paragraph.r:

@@ -3,6 +3,7 @@
 Sheets are written row by row, so that memory stays flat whatever they hold.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,6 +24,9 @@ HEADER_ROWS = 1
 NARROWEST, WIDEST = 6, 44
 # Beside the text of a header cell its filter button needs room.
 FILTER_BUTTON = 3
+LINE_HEIGHT = 15
+# Running totals reach eleven digits.
+DAY_WIDTH = 15
 A4 = 9
 
 BLUE, LINE = "1F4E79", "C9D2DC"
@@ -98,7 +102,10 @@ def add_sheet(workbook: Workbook, sheet: Sheet, *, about: str) -> WriteOnlyWorks
     set_up_page(ws, about=about)
     ws.append(_header(ws, sheet.columns))
     cells = [_prototype(ws, column) for column in sheet.columns]
-    for row in sheet.rows:
+    for number, row in enumerate(sheet.rows, start=HEADER_ROWS + 1):
+        if lines := _lines_of_prose(sheet.columns, row):
+            # Not every program makes the room that wrapped text needs.
+            ws.row_dimensions[number].height = LINE_HEIGHT * lines
         ws.append(_filled(ws, sheet.columns, cells, row))
     ws.auto_filter.ref = f"A1:{get_column_letter(len(sheet.columns))}{sheet.last_row}"
     ws.print_title_rows = f"1:{HEADER_ROWS}"
@@ -185,9 +192,18 @@ def _filled(
 
 def _widths(sheet: Sheet) -> Iterator[tuple[str, float]]:
     for number, column in enumerate(sheet.columns):
+        if column.is_day:
+            yield get_column_letter(number + 1), DAY_WIDTH
+            continue
         shown = max((_shown_width(row[number], column.kind) for row in sheet.rows), default=0)
         heading = len(str(column.heading)) + FILTER_BUTTON
         yield get_column_letter(number + 1), max(NARROWEST, heading, min(shown + 3, column.widest))
+
+
+def _lines_of_prose(columns: Sequence[Column], row: Sequence[Any]) -> int:
+    prose = ((cell_len(str(v)), c.widest) for c, v in zip(columns, row, strict=True) if c.kind is Kind.PROSE)
+    # Fonts differ: a tenth more than by the count of letters.
+    return max((math.ceil(length * 1.1 / width) for length, width in prose), default=0)
 
 
 def _shown_width(value: object, kind: Kind) -> int:

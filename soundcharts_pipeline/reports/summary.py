@@ -1,20 +1,23 @@
 """The first page of a chart-day's workbook: key figures, who moved, and charts of what the sheet `Chart data` holds."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
 from openpyxl import Workbook
+from openpyxl.chart._chart import ChartBase
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from soundcharts_pipeline.reports.chart_sheets import BAD, GOOD, NEW, RE_ENTRY, names_of, state_of
-from soundcharts_pipeline.reports.native_charts import change_chart, colour_bars, line_chart, rank_chart
+from soundcharts_pipeline.reports.native_charts import change_chart, colour_bars, line_chart, place_chart, rank_chart
 from soundcharts_pipeline.reports.sheets import (
     HEADER_FILL,
     HEADER_FONT,
+    HEADER_ROWS,
     UNDERLINE,
     Column,
     Kind,
@@ -24,19 +27,22 @@ from soundcharts_pipeline.reports.sheets import (
     font,
     set_up_page,
 )
-from soundcharts_pipeline.storage.chart_day import ChartDay
+from soundcharts_pipeline.storage.chart_day import ChartDay, daily_gains
 
 NAME = "Summary"
 RANKED, LINES, MOVERS = 10, 5, 5
 WIDTHS = {"A": 24, "B": 15, "C": 2, "D": 30, "E": 26, "F": 11, "G": 10, "H": 2, "I": 30, "J": 26, "K": 11, "L": 10}
 TITLE_FONT, HINT_FONT = font(bold=True, size=18, color="1F4E79"), font(color="6B7280")
 FIRST_ROW, LAST_ROW = 5, 14
-CHART_ROWS = (17, 36)
+# Cells that the charts cover, 0-based: two beside each other, two rows of them.
+CHARTS_BEGIN, CHART_ROWS, LAST_CHART_ROW = 16, 19, 54
+CHART_COLUMNS = ((0, 5), (5, 12))
 LONGEST_NAME = 34
+LISTENERS = ("spotify", "monthly_listeners")
 
 
 class Lines(NamedTuple):
-    """Lines of one chart: a name and its values by day. Fewer than two days are no line."""
+    """Lines of one chart: a name and its values by day. Fewer than two days are no line; no unit means positions."""
 
     title: str
     unit: str
@@ -76,7 +82,7 @@ def movers_of(of: ChartDay) -> list[Row[Any]]:
 def chart_data(of: ChartDay, audiences: Sequence[Lines]) -> tuple[Sheet, list[Lines]]:
     """The sheet that the line charts are drawn from, and what its columns after the first hold, in their order."""
     ranks = [(_short(f"{e.position} {e.name}"), of.positions[e.track_uuid]) for e in _each_once(of.ranking)[:RANKED]]
-    charts = [lines for lines in (Lines("", "", ranks), *audiences) if len(lines.days) > 1]
+    charts = [lines for lines in (Lines(f"Positions of today's top {len(ranks)}", "", ranks), *audiences) if len(lines.days) > 1]
     days = sorted(set().union(*(lines.days for lines in charts))) if charts else []
     columns = [(name, by_day) for lines in charts for name, by_day in lines.values]
     sheet = Sheet(
@@ -86,6 +92,29 @@ def chart_data(of: ChartDay, audiences: Sequence[Lines]) -> tuple[Sheet, list[Li
         rows=[(day, *(by_day.get(day) for _, by_day in columns)) for day in days],
     )
     return sheet, charts
+
+
+def audience_lines(conn: Connection, of: ChartDay) -> list[Lines]:
+    """The best tracks on the platform that most is known of (the chart's own, if it is one), and the best artists."""
+    made = []
+    tracks = Counter(series.platform for series in of.series if series.entity == "track")
+    if tracks:
+        own = of.chart.platform if of.chart else None
+        platform = own if own in tracks else tracks.most_common(1)[0][0]
+        metric = next(s.metric for s in of.series if s.entity == "track" and s.platform == platform)
+        best = of.tracks[:LINES]
+        gains = daily_gains(conn, [track.uuid for track in best], platform, of.days[0], of.day)
+        values = [(_short(track.name), gains.get(track.uuid, {})) for track in best]
+        made.append(Lines(f"Top {len(best)} tracks: {platform} {metric} per day", metric, values))
+    artists = Counter((s.platform, s.metric) for s in of.series if s.entity == "artist")
+    if artists:
+        platform, metric = LISTENERS if LISTENERS in artists else artists.most_common(1)[0][0]
+        known = {s.uuid: s.values for s in of.series if (s.entity, s.platform, s.metric) == ("artist", platform, metric)}
+        leading = [artist for artist in of.artists if artist.uuid in known][:LINES]
+        words = metric.replace("_", " ")
+        values = [(_short(artist.name), known[artist.uuid]) for artist in leading]
+        made.append(Lines(f"Top {len(leading)} artists: {platform} {words}", words, values))
+    return made
 
 
 def add_summary(workbook: Workbook, of: ChartDay, *, name: str, about: str) -> WriteOnlyWorksheet:
@@ -113,30 +142,35 @@ def add_summary(workbook: Workbook, of: ChartDay, *, name: str, about: str) -> W
         )
     more = len(entered) - (LAST_ROW - FIRST_ROW + 1)
     ws.append([*[None] * 8, _cell(ws, f"and {more} more on the sheet Ranking", font=HINT_FONT)] if more > 0 else [])
-    ws.print_area = f"A1:L{CHART_ROWS[-1] + 19}"
+    ws.print_area = f"A1:L{LAST_CHART_ROW}"
     return ws
 
 
-def add_charts(ws: WriteOnlyWorksheet, data: WriteOnlyWorksheet, of: ChartDay, sheet: Sheet, charts: Sequence[Lines]) -> None:
+def add_charts(
+    ws: WriteOnlyWorksheet, data: WriteOnlyWorksheet, of: ChartDay, sheet: Sheet, charts: Sequence[Lines]
+) -> None:
     """Two by two, below the tables; of a chart that has less than two days, none."""
-    places = [f"{letter}{row}" for row in CHART_ROWS for letter in ("A", "G")]
+    made: list[ChartBase] = []
     column = 2
     for lines in charts:
         columns = range(column, column + len(lines.values))
         column += len(lines.values)
+        rows = (HEADER_ROWS + 1 + [row[0] for row in sheet.rows].index(min(lines.days)), sheet.last_row)
         if lines.unit:
-            chart = line_chart(
-                lines.title, data, columns=columns, rows=sheet.last_row, number_format="#,##0", unit=lines.unit
+            made.append(
+                line_chart(lines.title, data, columns=columns, rows=rows, number_format="#,##0", unit=lines.unit)
             )
         else:
-            chart = rank_chart(f"Positions of today's top {len(columns)}", data, columns=columns, rows=sheet.last_row)
-        ws.add_chart(chart, places.pop(0))
+            made.append(rank_chart(lines.title, data, columns=columns, rows=rows))
     movers = movers_of(of)
     if movers:
         rows = (FIRST_ROW, FIRST_ROW + len(movers) - 1)
         bars = change_chart("Biggest climbs and falls", ws, labels=4, values=6, rows=rows)
         colour_bars(bars, [mover.position_change for mover in movers])
-        ws.add_chart(bars, places.pop(0))
+        made.append(bars)
+    for number, chart in enumerate(made):
+        top = CHARTS_BEGIN + number // 2 * CHART_ROWS
+        place_chart(ws, chart, columns=CHART_COLUMNS[number % 2], rows=(top, top + CHART_ROWS - 1))
 
 
 def _headings(ws: WriteOnlyWorksheet) -> list[Any]:

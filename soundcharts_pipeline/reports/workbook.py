@@ -9,7 +9,13 @@ from openpyxl import Workbook, load_workbook
 
 from soundcharts_pipeline.reports import summary
 from soundcharts_pipeline.reports.cells import plain_text
-from soundcharts_pipeline.reports.chart_sheets import artists_sheet, audience_sheet, ranking_sheet, tracks_sheet
+from soundcharts_pipeline.reports.chart_sheets import (
+    artists_sheet,
+    audience_sheet,
+    ranking_sheet,
+    tracks_sheet,
+    trends_sheet,
+)
 from soundcharts_pipeline.reports.notes import notes_sheet
 from soundcharts_pipeline.reports.sheets import HEADER_ROWS, add_sheet
 from soundcharts_pipeline.storage.chart_day import ChartDay
@@ -20,10 +26,11 @@ FORMULA = "f"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What goes into a workbook. `expected` and `left_out` are told in its notes."""
+    """What goes into a workbook. `audiences` are drawn on its first page, `expected` and `left_out` told in its notes."""
 
     name: str
     of: ChartDay
+    audiences: Sequence[summary.Lines]
     expected: Sequence[tuple[str, str, str]]
     left_out: Mapping[str, str]
     made: datetime
@@ -37,10 +44,10 @@ def write_workbook(path: Path, report: Report) -> dict[str, int]:
     workbook.properties.creator = workbook.properties.lastModifiedBy = "soundcharts-pipeline"
     workbook.properties.created = workbook.properties.modified = report.made.replace(tzinfo=None)
     first = summary.add_summary(workbook, of, name=report.name, about=about)
-    data, charts = summary.chart_data(of, [])
+    data, charts = summary.chart_data(of, report.audiences)
     made = f"{report.made:%Y-%m-%d %H:%M}"
     sheets = [
-        *(ranking_sheet(of), tracks_sheet(of), artists_sheet(of), audience_sheet(of)),
+        *(ranking_sheet(of), tracks_sheet(of), artists_sheet(of), audience_sheet(of), trends_sheet(of)),
         *(notes_sheet(of, expected=report.expected, left_out=report.left_out, made=made), data),
     ]
     written = [add_sheet(workbook, sheet, about=about) for sheet in sheets]

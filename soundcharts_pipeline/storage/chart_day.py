@@ -1,6 +1,6 @@
-"""What the warehouse knows of one chart on one day, for a report: ranking, tracks, artists and their series.
+"""What the warehouse knows of one chart on one day, for a report: ranking, tracks, artists, their series and trends.
 
-Every query is one chart-day, from base tables; nothing is derived that a reader could not check against them.
+Every query is one chart-day.
 """
 
 from collections import defaultdict
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, and_, func, select
 
 from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage import views as v
 from soundcharts_pipeline.storage.worklists import ChartDays, entities
 
 # A chart-day has some hundred thousand points; so many are in memory twice.
@@ -36,8 +37,8 @@ class ChartDay:
     """One chart on one day, with the series of the `days` that end on it, oldest first.
 
     `genres` and `credits` are by entity: genre names, and (role, artist's uuid, artist's name) in the order of the
-    credit. `positions` are those of every ranking of the window, by track and day. `archived` are months of the window
-    whose rows are in the archive and not here.
+    credit. `positions` are those of every ranking of the window, by track and day. `trends` are the rows of
+    `audience_trends`. `archived` are months of the window whose rows are in the archive and not here.
     """
 
     slug: str
@@ -51,6 +52,7 @@ class ChartDay:
     credits: Mapping[str, Sequence[tuple[str, str, str]]]
     positions: Mapping[str, Mapping[date, int]]
     series: Sequence[Series]
+    trends: Sequence[Row[Any]]
     archived: Sequence[str] = field(default=())
 
 
@@ -70,6 +72,7 @@ def read_chart_day(conn: Connection, slug: str, day: date, *, history_days: int)
         credits=_credits(conn, of_day),
         positions=_positions(conn, window),
         series=[*_series(conn, of_day, "track", days[0]), *_series(conn, of_day, "artist", days[0])],
+        trends=_trends(conn, slug, day),
         archived=_archived(conn, days[0], day),
     )
 
@@ -190,6 +193,36 @@ def _series(conn: Connection, day: ChartDays, entity: str, since: date) -> Itera
         uuid, platform, metric, *identifier = of
         values = {row.date: row.value for row in rows}
         yield Series(entity, uuid, platform, metric, identifier[0] if identifier else "", values)
+
+
+def _trends(conn: Connection, slug: str, day: date) -> Sequence[Row[Any]]:
+    t = s.audience_trends
+    query = select(t).where(t.c.chart_slug == slug, t.c.rank_date == day)
+    return conn.execute(query.order_by(t.c.platform, t.c.entity.desc(), t.c.metric, t.c.uuid)).all()
+
+
+def daily_gains(
+    conn: Connection, tracks: Sequence[str], platform: str, first: date, last: date
+) -> dict[str, dict[date, int]]:
+    """What the tracks gained on each day, over all their identifiers; a day of which one is not known is left out."""
+    t = v.track_audience_daily.table
+    query = select(t.c.track_uuid, t.c.identifier, t.c.date, t.c.daily, t.c.days).where(
+        t.c.track_uuid.in_(tracks), t.c.platform == platform, t.c.date.between(first, last)
+    )
+    gains: dict[str, dict[str, dict[date, int | None]]] = defaultdict(lambda: defaultdict(dict))
+    for row in conn.execute(query.order_by(t.c.date)):
+        gains[row.track_uuid][row.identifier][row.date] = row.daily if row.days == 1 else None
+    return {uuid: _summed(list(by_identifier.values())) for uuid, by_identifier in gains.items()}
+
+
+def _summed(gains: Sequence[Mapping[date, int | None]]) -> dict[date, int]:
+    found: dict[date, int] = {}
+    for day in sorted(set().union(*gains)):
+        of_day = [one.get(day) for one in gains if min(one) <= day <= max(one)]
+        known = [gain for gain in of_day if gain is not None]
+        if len(known) == len(of_day):
+            found[day] = sum(known)
+    return found
 
 
 def _archived(conn: Connection, first: date, last: date) -> list[str]:
