@@ -63,7 +63,7 @@ def notes_sheet(
     ]
     return Sheet(
         name="Notes",
-        columns=[Column("About"), Column("Subject"), Column("Note", Kind.PROSE, widest=110)],
+        columns=[Column("About"), Column("Subject"), Column("Note", Kind.PROSE, widest=120)],
         rows=rows,
     )
 

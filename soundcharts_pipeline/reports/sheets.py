@@ -202,8 +202,8 @@ def _widths(sheet: Sheet) -> Iterator[tuple[str, float]]:
 
 def _lines_of_prose(columns: Sequence[Column], row: Sequence[Any]) -> int:
     prose = ((cell_len(str(v)), c.widest) for c, v in zip(columns, row, strict=True) if c.kind is Kind.PROSE)
-    # Fonts differ: a tenth more than by the count of letters.
-    return max((math.ceil(length * 1.1 / width) for length, width in prose), default=0)
+    # A column is as wide as so many digits, and letters are narrower.
+    return max((math.ceil(length * 0.9 / width) for length, width in prose), default=0)
 
 
 def _shown_width(value: object, kind: Kind) -> int:
