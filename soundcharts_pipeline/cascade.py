@@ -10,6 +10,10 @@ TRACK_METADATA = "track_metadata"
 ARTIST_METADATA = "artist_metadata"
 TRACK_AUDIENCE = "track_audience"
 ARTIST_AUDIENCE = "artist_audience"
+AUDIENCE_TRENDS = "audience_trends"
+
+# Computed from what is stored, without a call: a chart-day whose data is all there is complete without them.
+ANALYTICS = frozenset({AUDIENCE_TRENDS})
 
 # Beside the cascade, without partitions.
 RANKING_ARCHIVE = "ranking_archive"
@@ -34,6 +38,7 @@ def all_keys(settings: Settings) -> list[str]:
         *map(track_audience_key, settings.track_platforms),
         ARTIST_METADATA,
         *map(artist_audience_key, settings.artist_platforms),
+        AUDIENCE_TRENDS,
     ]
 
 
@@ -57,6 +62,13 @@ def exclusion(key: str, chart: ChartSettings) -> str | None:
             (chart.auto_extract_artists, "auto_extract_artists is false"),
             (chart.trigger_audience_fetch, "trigger_audience_fetch is false"),
             (platform in chart.artist_audience_platforms, f"{platform} is not in artist_audience_platforms"),
+        ],
+        AUDIENCE_TRENDS: [
+            (chart.trigger_audience_fetch, "trigger_audience_fetch is false"),
+            (
+                bool(chart.track_audience_platforms or chart.artist_audience_platforms),
+                "the chart has no audience platform",
+            ),
         ],
     }
     return next((reason for allowed, reason in rules[room] if not allowed), None)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from soundcharts_pipeline.alerts import build_alert_sensor
+from soundcharts_pipeline.assets.analytics import trends_stage
 from soundcharts_pipeline.assets.artists import artist_audience_stage, artist_metadata_stage
 from soundcharts_pipeline.assets.operations import build_operations
 from soundcharts_pipeline.assets.rankings import ranking_stage
@@ -34,6 +35,7 @@ def build_definitions(
         *map(track_audience_stage, settings.track_platforms),
         artist_metadata_stage(),
         *map(artist_audience_stage, settings.artist_platforms),
+        trends_stage(settings),
     ]
     with warnings.catch_warnings():
         # Single-run backfills are the reason a range costs one call per 90 days; their beta label is known.

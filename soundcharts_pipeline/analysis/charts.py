@@ -28,10 +28,13 @@ def newest_day(conn: Connection, slug: str, last: date | None = None) -> date:
     return day
 
 
-def require_ranking(conn: Connection, slug: str, day: date) -> None:
-    """Raise NoRanking unless the chart's ranking of that day is stored."""
+def chosen_day(conn: Connection, slug: str, day: date | None) -> date:
+    """The day itself, once its ranking is found to be stored; the newest day for None."""
+    if day is None:
+        return newest_day(conn, slug)
     if conn.scalar(_tracks(slug, day).limit(1)) is None:
         raise NoRanking(_no_ranking(conn, slug, day))
+    return day
 
 
 def rankings(conn: Connection, slug: str, first: date | None, last: date | None) -> pd.DataFrame:
@@ -47,8 +50,6 @@ def movers(conn: Connection, slug: str, day: date) -> pd.DataFrame:
     """The ranking by position, then those that the ranking before still had."""
     before = _day_before(conn, slug, day)
     now = _with_past(conn, slug, day, day)
-    if now.empty:
-        raise NoRanking(_no_ranking(conn, slug, day))
     now["movement"] = [_movement(*row) for row in zip(now["old_position"], now["change"], now["was_here"], strict=True)]
     now["previous_day"] = pd.Series([before] * len(now), dtype="datetime64[s]")
     if before is None:
@@ -188,7 +189,8 @@ def _tracks(slug: str, day: date) -> Select[Any]:
 
 def _day_before(conn: Connection, slug: str, day: date) -> date | None:
     t = s.chart_rankings
-    return conn.scalar(select(func.max(t.c.rank_date)).where(t.c.chart_slug == slug, t.c.rank_date < day))
+    found: date | None = conn.scalar(select(func.max(t.c.rank_date)).where(t.c.chart_slug == slug, t.c.rank_date < day))
+    return found
 
 
 def _no_ranking(conn: Connection, slug: str, day: date | None) -> str:

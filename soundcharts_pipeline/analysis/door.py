@@ -1,7 +1,7 @@
 """The door of the analysis: one connection, one frame per question.
 
-Days are `datetime64`, whole numbers `Int64`, shares `Float64`; what is not known is missing, never 0. Where a day may be
-left out, the chart's newest stored ranking is meant.
+Days are `datetime64`, whole numbers `Int64`, shares `Float64`; what is not known is missing, never 0. Where a day may
+be left out, the chart's newest stored ranking is meant.
 """
 
 import os
@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from soundcharts_pipeline.analysis import audience, charts, trends
-from soundcharts_pipeline.analysis.charts import newest_day
+from soundcharts_pipeline.analysis.charts import chosen_day
 from soundcharts_pipeline.environment import read_environment
 from soundcharts_pipeline.storage.existing import ExistingWarehouse
 
@@ -87,35 +87,35 @@ class Analysis:
         """One row is one track or artist of the ranking, platform and metric: the columns of `audience_trends`, and
         names, computed now from what is stored. Average, peak and counts look back on `days` days."""
         with self.read() as conn:
-            day = newest_day(conn, slug) if day is None else day
+            day = chosen_day(conn, slug, day)
             return trends.chart_trends(conn, slug, day, days=days)
 
     def movers(self, slug: str, day: date | None = None) -> pd.DataFrame:
         """One row is one track of the ranking, or one that has just left it (no position): `movement` is new,
         re-entry, up, down, same or out; with places gained, peak and time on the chart."""
         with self.read() as conn:
-            return charts.movers(conn, slug, newest_day(conn, slug) if day is None else day)
+            return charts.movers(conn, slug, chosen_day(conn, slug, day))
 
     def presence(self, slug: str, day: date | None = None) -> pd.DataFrame:
         """One row is one track of the ranking and one chart whose ranking nearest before that day has it too."""
         with self.read() as conn:
-            return charts.presence(conn, slug, newest_day(conn, slug) if day is None else day)
+            return charts.presence(conn, slug, chosen_day(conn, slug, day))
 
     def artists(self, slug: str, day: date | None = None) -> pd.DataFrame:
         """One row is one artist of the ranking: how many tracks, the best place, the sum of what the chart counts."""
         with self.read() as conn:
-            return charts.artists(conn, slug, newest_day(conn, slug) if day is None else day)
+            return charts.artists(conn, slug, chosen_day(conn, slug, day))
 
     def genre_shares(self, slug: str, day: date | None = None) -> pd.DataFrame:
         """One row is one root genre: its tracks and its share of the ranking. A track of two genres counts half for
         each; one without any is `None`."""
         with self.read() as conn:
-            return charts.genre_shares(conn, slug, newest_day(conn, slug) if day is None else day)
+            return charts.genre_shares(conn, slug, chosen_day(conn, slug, day))
 
     def country_shares(self, slug: str, day: date | None = None) -> pd.DataFrame:
         """One row is one country of main artists: its tracks and its share of the ranking, counted as genres are."""
         with self.read() as conn:
-            return charts.country_shares(conn, slug, newest_day(conn, slug) if day is None else day)
+            return charts.country_shares(conn, slug, chosen_day(conn, slug, day))
 
     def geography(
         self, artists: Sequence[str] | None = None, *, slug: str | None = None, platform: str | None = None

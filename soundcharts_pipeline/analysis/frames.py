@@ -33,4 +33,4 @@ def series(values: Any, kind: object) -> "pd.Series[Any]":
     dtype = dtype_of(kind)
     if dtype == DAY:
         return pd.Series(pd.to_datetime(list(values)), dtype=dtype)
-    return pd.Series(list(values), dtype=dtype)  # type: ignore[call-overload]  # every name of a dtype is one
+    return pd.Series(list(values), dtype=dtype)

@@ -1,7 +1,7 @@
 """The formulas of a trend, on whole matrices: one row per series, one column per day. Knows no SQL and no pandas.
 
-Missing days are NaN and stay missing: nothing is interpolated, and what needs a missing day is missing too. docs/analysis.md
-has every formula with an example worked by hand.
+Missing days are NaN and stay missing: nothing is interpolated, and what needs a missing day is missing too.
+docs/analysis.md has every formula with an example worked by hand.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from soundcharts_pipeline.storage.schema import TREND_DAYS
+from soundcharts_pipeline.storage.schema import LATEST_WITHIN_DAYS, TREND_DAYS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -17,8 +17,6 @@ Bools = NDArray[np.bool_]
 
 # What a value counts: everything so far, what stands at the moment, or one day.
 TOTAL, LEVEL, COUNT = 0, 1, 2
-# A series whose newest value is older than this says nothing of the day.
-LATEST_WITHIN_DAYS = 28
 # A base day without a value gives way to one at most this much earlier; small artists are updated every few days.
 SLACK_DAYS = 2
 VELOCITY_DAYS, VELOCITY_POINTS = 7, 3

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Date, Row, Select, String, and_, cast, func, select
+from sqlalchemy import Connection, Date, Select, String, and_, cast, func, select
 
 from soundcharts_pipeline.analysis import growth
-from soundcharts_pipeline.analysis.charts import require_ranking
 from soundcharts_pipeline.analysis.frames import DAY, dtype_of, series
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.bulk import replace_slice
@@ -29,6 +28,9 @@ KINDS = {("track", "spins"): growth.COUNT, ("artist", "views"): growth.COUNT}
 KIND_OF_ENTITY = {"track": growth.TOTAL, "artist": growth.LEVEL}
 
 
+KEY = ("rank_date", "entity", "uuid")
+# uuid, platform, metric, number of points, their days, their values
+Listed = tuple[str, str, str, int, str, str]
 # uuid, platform, metric
 Key = tuple[str, str, str]
 
@@ -40,7 +42,6 @@ def kind_of(entity: str, metric: str) -> int:
 
 def chart_trends(conn: Connection, slug: str, day: date, *, days: int = RANGE_DAYS) -> pd.DataFrame:
     """Trends of one chart-day with names, tracks before artists: the columns of `audience_trends` and `name`."""
-    require_ranking(conn, slug, day)
     parts = []
     for entity, table in (("track", s.tracks), ("artist", s.artists)):
         among = entities(ChartDays(slug, day, day), entity)
@@ -48,7 +49,7 @@ def chart_trends(conn: Connection, slug: str, day: date, *, days: int = RANGE_DA
             row[0]: row[1] for row in conn.execute(select(table.c.uuid, table.c.name).where(table.c.uuid.in_(among)))
         }
         for part in _trends(conn, entity, day, sorted(names), days):
-            part.insert(part.columns.get_loc("platform"), "name", part["uuid"].map(names))
+            part.insert(len(KEY), "name", part["uuid"].map(names))
             parts.append(part)
     found = pd.concat(parts, ignore_index=True)
     found.insert(0, "chart_slug", pd.Series([slug] * len(found), dtype="str"))
@@ -64,12 +65,17 @@ def all_trends(conn: Connection, day: date, *, days: int = RANGE_DAYS) -> Iterat
 def save_trends(conn: Connection, slug: str, day: date, found: pd.DataFrame) -> int:
     """Make `audience_trends` say this of the chart-day; returns how many rows changed."""
     names = [column.name for column in TABLE.columns]
-    plain = found[names].astype(object).where(found[names].notna(), None)
-    for column in TABLE.columns:
-        if isinstance(column.type, Date):
-            plain[column.name] = [None if at is None else at.date() for at in plain[column.name]]
+    rows = zip(*(_plain(found[column.name], column.type) for column in TABLE.columns), strict=True)
     of_day = and_(TABLE.c.chart_slug == slug, TABLE.c.rank_date == day)
-    return replace_slice(conn, TABLE, of_day, plain.itertuples(index=False, name=None), columns=names)
+    return replace_slice(conn, TABLE, of_day, rows, columns=names)
+
+
+def _plain(values: "pd.Series[Any]", kind: object) -> list[Any]:
+    """What a column holds, as Python has it."""
+    listed = values.tolist()
+    if isinstance(kind, Date):
+        return [None if value is pd.NaT else value.date() for value in listed]
+    return [None if value is pd.NA else value for value in listed]
 
 
 def _trends(
@@ -96,10 +102,11 @@ def _figures(values: Any, kind: object, first: date) -> "pd.Series[Any]":
     if isinstance(kind, Date):
         days = np.datetime64(first, "D") + values
         return pd.Series(np.where(values >= 0, days, np.datetime64("NaT")), dtype=DAY)
-    return pd.Series(values).astype(dtype_of(kind))  # type: ignore[call-overload]  # every name of a dtype is one
+    made: pd.Series[Any] = pd.Series(values).astype(dtype_of(kind))  # type: ignore[call-overload]
+    return made
 
 
-def _lists(conn: Connection, entity: str, first: date, last: date, uuids: Sequence[str] | None) -> Iterator[Row[Any]]:
+def _lists(conn: Connection, entity: str, first: date, last: date, uuids: Sequence[str] | None) -> Iterator[Listed]:
     """Every series (of each identifier) in the order of its key: its key, how many points, their days, their values."""
     t = s.track_audience if entity == "track" else s.artist_audience
     key = [t.c[f"{entity}_uuid"], t.c.platform, t.c.metric]
@@ -111,15 +118,16 @@ def _lists(conn: Connection, entity: str, first: date, last: date, uuids: Sequen
     ).where(t.c.date.between(first, last))
     query = query if uuids is None else query.where(key[0].in_(uuids))
     query = query.group_by(*key, *([t.c.identifier] if entity == "track" else [])).order_by(*key)
-    yield from conn.execution_options(yield_per=BATCH).execute(query)
+    for row in conn.execution_options(yield_per=BATCH).execute(query):
+        yield row._tuple()
 
 
 def _batches(
-    lists: Iterator[Row[Any]], first: date, last: date
+    lists: Iterator[Listed], first: date, last: date
 ) -> Iterator[tuple[list[Key], growth.Ints, growth.Floats]]:
     """Keys of groups, the group of each row, and the rows: one column per day from `first` to `last`."""
     keys: list[Key] = []
-    rows: list[Row[Any]] = []
+    rows: list[Listed] = []
     groups: list[int] = []
     for key, of_key in groupby(lists, key=lambda row: (row[0], row[1], row[2])):
         if len(rows) >= BATCH:
@@ -132,7 +140,7 @@ def _batches(
     yield keys, np.array(groups, dtype=np.int64), _matrix(rows, first, last)
 
 
-def _matrix(rows: Sequence[Row[Any]], first: date, last: date) -> growth.Floats:
+def _matrix(rows: Sequence[Listed], first: date, last: date) -> growth.Floats:
     values = np.full((len(rows), (last - first).days + 1), np.nan)
     if rows:
         days = np.array(",".join(row[4] for row in rows).split(","), dtype="datetime64[D]")

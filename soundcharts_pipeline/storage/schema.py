@@ -203,6 +203,8 @@ artist_audience_geo = Table(
 
 # The spans, in days, over which a trend is told.
 TREND_DAYS = (1, 7, 28, 90)
+# A series whose newest value is older than this says nothing of the day.
+LATEST_WITHIN_DAYS = 28
 
 
 def _compared(days: int) -> list[Column[Any]]:

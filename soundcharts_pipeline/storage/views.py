@@ -5,6 +5,8 @@ table. So whatever a query asks for (a track, the tracks of another query, a day
 window functions a list of constants does and the tracks of another query do not: every point was read.
 """
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Column, Date, Integer, MetaData, String, Table
 
 from soundcharts_pipeline.storage.view_sql import View
@@ -163,10 +165,11 @@ WHERE d.published_at IS NOT NULL AND d.saved_at IS NULL
 )
 
 _ENTRY = """r.chart_slug, c.name, c.platform, r.rank_date, r.position, r.track_uuid, t.name, t.credit_name, t.isrc,
-       r.old_position, r.position_change, r.metric, r.metric_type, r.entry_date, r.time_on_chart, r.time_on_chart_unit"""
+       r.old_position, r.position_change, r.metric, r.metric_type, r.entry_date,
+       r.time_on_chart, r.time_on_chart_unit"""
 
 
-def _entry_columns() -> list[Column[object]]:
+def _entry_columns() -> list[Column[Any]]:
     return [
         *_texts("chart_slug", "chart", "platform"),
         Column("rank_date", Date),
@@ -239,7 +242,8 @@ FROM tracks t
 """,
 )
 
-_RANKED_TRACKS_OF = "FROM chart_rankings r WHERE r.track_uuid IN (SELECT k.track_uuid FROM track_artists k WHERE k.artist_uuid = a.uuid)"
+_RANKED = """FROM chart_rankings r
+        WHERE r.track_uuid IN (SELECT k.track_uuid FROM track_artists k WHERE k.artist_uuid = a.uuid)"""
 
 artist_overview = View(
     Table(
@@ -257,10 +261,10 @@ artist_overview = View(
     f"""
 SELECT a.uuid, a.name, a.country_code, a.city_name, a.career_stage, a.growth_level,
        (SELECT count(DISTINCT k.track_uuid) FROM track_artists k WHERE k.artist_uuid = a.uuid),
-       (SELECT count(DISTINCT r.chart_slug) {_RANKED_TRACKS_OF}),
-       (SELECT min(r.position) {_RANKED_TRACKS_OF}),
-       (SELECT min(r.rank_date) {_RANKED_TRACKS_OF}),
-       (SELECT max(r.rank_date) {_RANKED_TRACKS_OF}),
+       (SELECT count(DISTINCT r.chart_slug) {_RANKED}),
+       (SELECT min(r.position) {_RANKED}),
+       (SELECT min(r.rank_date) {_RANKED}),
+       (SELECT max(r.rank_date) {_RANKED}),
        (SELECT max(p.date) FROM artist_audience p WHERE p.artist_uuid = a.uuid)
 FROM artists a
 """,  # noqa: S608
