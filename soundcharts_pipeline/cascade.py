@@ -11,9 +11,10 @@ ARTIST_METADATA = "artist_metadata"
 TRACK_AUDIENCE = "track_audience"
 ARTIST_AUDIENCE = "artist_audience"
 AUDIENCE_TRENDS = "audience_trends"
+CHART_REPORT = "chart_report"
 
 # Computed from what is stored, without a call: a chart-day whose data is all there is complete without them.
-ANALYTICS = frozenset({AUDIENCE_TRENDS})
+ANALYTICS = frozenset({AUDIENCE_TRENDS, CHART_REPORT})
 
 # Beside the cascade, without partitions.
 RANKING_ARCHIVE = "ranking_archive"
@@ -39,6 +40,7 @@ def all_keys(settings: Settings) -> list[str]:
         ARTIST_METADATA,
         *map(artist_audience_key, settings.artist_platforms),
         AUDIENCE_TRENDS,
+        CHART_REPORT,
     ]
 
 
@@ -70,6 +72,7 @@ def exclusion(key: str, chart: ChartSettings) -> str | None:
                 "the chart has no audience platform",
             ),
         ],
+        CHART_REPORT: [(chart.report, "report is false")],
     }
     return next((reason for allowed, reason in rules[room] if not allowed), None)
 

@@ -9,6 +9,7 @@ import dagster as dg
 from soundcharts_pipeline.alerts import build_alert_sensor
 from soundcharts_pipeline.assets.analytics import trends_stage
 from soundcharts_pipeline.assets.artists import artist_audience_stage, artist_metadata_stage
+from soundcharts_pipeline.assets.chart_report import build_chart_report
 from soundcharts_pipeline.assets.operations import build_operations
 from soundcharts_pipeline.assets.rankings import ranking_stage
 from soundcharts_pipeline.assets.step import build_asset
@@ -41,6 +42,7 @@ def build_definitions(
         # Single-run backfills are the reason a range costs one call per 90 days; their beta label is known.
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = [build_asset(stage, settings, partitions) for stage in stages]
+        assets.append(build_chart_report(settings, partitions))
     return dg.Definitions(
         assets=[*assets, *build_operations(settings.operations), *freshness_specs(settings)],
         jobs=build_jobs(),

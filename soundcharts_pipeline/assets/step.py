@@ -74,7 +74,7 @@ def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsD
         kinds=set(stage.kinds),
         owners=["team:music-data"],
         partitions_def=partitions_def,
-        backfill_policy=_backfill_policy(settings.max_partitions_per_run),
+        backfill_policy=backfill_policy(settings.max_partitions_per_run),
         check_specs=[check.spec(key) for check in stage.checks],
         # A dry run yields no output, and Dagster skips what is below.
         output_required=False,
@@ -103,7 +103,8 @@ def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsD
     return materialize
 
 
-def _backfill_policy(most: int | None) -> dg.BackfillPolicy:
+def backfill_policy(most: int | None) -> dg.BackfillPolicy:
+    """A range is one run, or runs of so many days."""
     return dg.BackfillPolicy.multi_run(most) if most else dg.BackfillPolicy.single_run()
 
 

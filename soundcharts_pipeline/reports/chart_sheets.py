@@ -1,11 +1,12 @@
 """The data sheets of a chart-day's workbook: ranking, tracks, artists and audience, as tables of plain values."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Literal
 
-from openpyxl.formatting.rule import CellIsRule, Rule
+from openpyxl.formatting.rule import Rule
 from openpyxl.styles import Font, PatternFill
+from openpyxl.styles.differential import DifferentialStyle
 from sqlalchemy import Row
 
 from soundcharts_pipeline.reports.sheets import HEADER_ROWS, Column, Kind, Link, Sheet
@@ -18,6 +19,7 @@ SECONDS_A_DAY = 86_400
 PRINTED_DAYS = 7
 
 GOOD, BAD, FRESH, BACK = "1B7F3B", "B3261E", "DCEBFA", "FFF1D6"
+Comparison = Literal["greaterThan", "lessThan", "equal"]
 UNITS = {"DOC": "days", "WOC": "weeks"}
 
 
@@ -179,17 +181,22 @@ def names_of(of: ChartDay) -> Mapping[str, tuple[int, str]]:
 
 def _movement_rules(last_row: int) -> Iterator[tuple[str, Rule]]:
     movement, state = f"B{HEADER_ROWS + 1}:B{last_row}", f"C{HEADER_ROWS + 1}:C{last_row}"
-    yield movement, CellIsRule(operator="greaterThan", formula=["0"], font=Font(color=GOOD))
-    yield movement, CellIsRule(operator="lessThan", formula=["0"], font=Font(color=BAD))
+    yield movement, _when("greaterThan", "0", font=Font(color=GOOD))
+    yield movement, _when("lessThan", "0", font=Font(color=BAD))
     for word, colour in ((NEW, FRESH), (RE_ENTRY, BACK)):
         fill = PatternFill(bgColor=colour)
-        yield state, CellIsRule(operator="equal", formula=[f'"{word}"'], fill=fill)
+        yield state, _when("equal", f'"{word}"', fill=fill)
+
+
+def _when(operator: Comparison, formula: str, *, font: Font | None = None, fill: PatternFill | None = None) -> Rule:
+    """How a cell looks whose value compares so."""
+    return Rule(type="cellIs", operator=operator, formula=[formula], dxf=DifferentialStyle(font=font, fill=fill))
 
 
 def _growth_rules(last_row: int) -> Iterator[tuple[str, Rule]]:
     cells = f"H{HEADER_ROWS + 1}:K{last_row}"
-    yield cells, CellIsRule(operator="greaterThan", formula=["0"], font=Font(color=GOOD))
-    yield cells, CellIsRule(operator="lessThan", formula=["0"], font=Font(color=BAD))
+    yield cells, _when("greaterThan", "0", font=Font(color=GOOD))
+    yield cells, _when("lessThan", "0", font=Font(color=BAD))
 
 
 def _credited(of: ChartDay, track_uuid: str, role: str) -> str | None:
@@ -205,4 +212,5 @@ def _listed(names: Sequence[str] | None) -> str | None:
 
 
 def _day_of(entity: Row[Any]) -> date | None:
-    return entity.metadata_fetched_at and entity.metadata_fetched_at.date()
+    fetched: datetime | None = entity.metadata_fetched_at
+    return fetched.date() if fetched else None

@@ -12,14 +12,13 @@ from soundcharts_pipeline.storage.files import whole_file
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 Batch = Sequence[Sequence[Any]]
-FORMATS = ("xlsx", "csv", "parquet")
 
 
 class NothingToExport(Exception):
     """The query has no row."""
 
 
-def export(
+def export_rows(
     warehouse: Warehouse,
     query: Select[Any],
     path: Path,

@@ -1,11 +1,12 @@
 """Charts that a spreadsheet program draws itself, from the cells of a sheet: a reader may restyle them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from openpyxl.chart import BarChart, LineChart, Reference, Series
-from openpyxl.chart._chart import ChartBase
 from openpyxl.chart.axis import DateAxis
 from openpyxl.chart.data_source import StrRef
+from openpyxl.chart.legend import Legend
 from openpyxl.chart.marker import DataPoint
 from openpyxl.chart.series import SeriesLabel
 from openpyxl.chart.shapes import GraphicalProperties
@@ -13,7 +14,7 @@ from openpyxl.chart.text import RichText
 from openpyxl.drawing.line import LineProperties
 from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, TwoCellAnchor
 from openpyxl.drawing.text import CharacterProperties, Paragraph, ParagraphProperties
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+from openpyxl.worksheet.worksheet import Worksheet
 
 # Apart from each other in colour and in lightness, on white and in print.
 PALETTE = (
@@ -27,7 +28,13 @@ TITLE_SIZE, TEXT_SIZE = 1_200, 900
 
 
 def line_chart(
-    title: str, data: WriteOnlyWorksheet, *, columns: Sequence[int], rows: tuple[int, int], number_format: str, unit: str
+    title: str,
+    data: Worksheet,
+    *,
+    columns: Sequence[int],
+    rows: tuple[int, int],
+    number_format: str,
+    unit: str,
 ) -> LineChart:
     """A line per column of the sheet, named by its heading, over these rows; days of the first column along the
     bottom."""
@@ -48,12 +55,12 @@ def line_chart(
     # A missing day is a gap, not a fall to 0.
     chart.display_blanks = "gap"
     _dress(chart, title, unit)
-    chart.legend.position = "r"
-    chart.legend.txPr = _text(TEXT_SIZE)
+    chart.legend = Legend()
+    chart.legend.position, chart.legend.txPr = "r", _text(TEXT_SIZE)
     return chart
 
 
-def rank_chart(title: str, data: WriteOnlyWorksheet, *, columns: Sequence[int], rows: tuple[int, int]) -> LineChart:
+def rank_chart(title: str, data: Worksheet, *, columns: Sequence[int], rows: tuple[int, int]) -> LineChart:
     """The same for positions: the first place is at the top."""
     chart = line_chart(title, data, columns=columns, rows=rows, number_format="0", unit="position")
     chart.y_axis.scaling.orientation, chart.y_axis.scaling.min = "maxMin", 1
@@ -62,7 +69,7 @@ def rank_chart(title: str, data: WriteOnlyWorksheet, *, columns: Sequence[int], 
     return chart
 
 
-def change_chart(title: str, data: WriteOnlyWorksheet, *, labels: int, values: int, rows: tuple[int, int]) -> BarChart:
+def change_chart(title: str, data: Worksheet, *, labels: int, values: int, rows: tuple[int, int]) -> BarChart:
     """A bar per row of two columns: gains to the right, losses to the left, each in its colour. The first row is at
     the top."""
     chart = BarChart()
@@ -88,7 +95,7 @@ def colour_bars(chart: BarChart, changes: Sequence[int]) -> None:
         bars.data_points.append(point)
 
 
-def place_chart(ws: WriteOnlyWorksheet, chart: ChartBase, *, columns: tuple[int, int], rows: tuple[int, int]) -> None:
+def place_chart(ws: Worksheet, chart: Any, *, columns: tuple[int, int], rows: tuple[int, int]) -> None:
     """Over these cells (0-based, the end exclusive), so that it is as wide as they are, whatever the reader's fonts."""
     anchor = TwoCellAnchor(editAs="twoCell")
     anchor._from = AnchorMarker(col=columns[0], row=rows[0])
@@ -97,7 +104,7 @@ def place_chart(ws: WriteOnlyWorksheet, chart: ChartBase, *, columns: tuple[int,
     ws.add_chart(chart)
 
 
-def _dress(chart: ChartBase, title: str, unit: str) -> None:
+def _dress(chart: Any, title: str, unit: str) -> None:
     chart.style, chart.title = 2, title
     for paragraph in chart.title.tx.rich.p:
         paragraph.pPr = ParagraphProperties(defRPr=CharacterProperties(sz=TITLE_SIZE, b=True))

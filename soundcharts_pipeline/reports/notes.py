@@ -14,14 +14,22 @@ SOURCES = (
     ("Source", "Links", "Names of tracks and artists lead to their pages on Soundcharts, which want a login."),
 )
 DEFINITIONS = (
-    ("Definition", "Movement", "Places gained (▲) or lost (▼) since the ranking before; = is unchanged; empty for an entry."),
+    (
+        "Definition",
+        "Movement",
+        "Places gained (▲) or lost (▼) since the ranking before; = is none; empty for an entry.",
+    ),
     (
         "Definition",
         "State",
-        "new: no old position and its first day here; re-entry: no old position, but it was on this chart before, by its "
-        "time on the chart or a stored ranking; up, down, same: by its movement.",
+        "new: no old position and its first day here; re-entry: no old position, but it was on this chart before, by "
+        "its time on the chart or a stored ranking; up, down, same: by its movement.",
     ),
-    ("Definition", "Peak", "Of a position: the best one in the rankings of this chart that are stored, this one included."),
+    (
+        "Definition",
+        "Peak",
+        "Of a position: the best one in the rankings of this chart that are stored, this one included.",
+    ),
     ("Definition", "On chart", "As Soundcharts counts it, in days or weeks."),
     (
         "Definition",
@@ -34,9 +42,9 @@ DEFINITIONS = (
         "Definition",
         "Trends",
         "Value: the newest up to the chart's day. 1, 7, 28 and 90 d: against the value so many days before. Last day, "
-        "average, best day: what was gained in a day. Streak: days in a row that beat the day before. Velocity: slope of "
-        "the last 7 days. Unusual: the last gain is far from those of the 28 days before. Empty: a day to compare with "
-        "is missing.",
+        "average, best day: what was gained in a day. Streak: days in a row that beat the day before. Velocity: slope "
+        "of the last 7 days. Unusual: the last gain is far from those of the 28 days before. Empty: a day to compare "
+        "with is missing.",
     ),
     ("Definition", "Credits", "Main and featured artists as Soundcharts names them; credited are all it knows."),
     (
@@ -100,7 +108,11 @@ def _of_the_series(of: ChartDay, expected: Sequence[tuple[str, str, str]]) -> It
         without = [row.name for row in owners if row.uuid not in known]
         subject = f"{platform}: {metric} of {entity}s"
         if without:
-            none = "None at all" if not of_kind else f"None for {len(without)} of {len(owners)} {entity}s: {_some(without)}"
+            none = (
+                "None at all"
+                if not of_kind
+                else f"None for {len(without)} of {len(owners)} {entity}s: {_some(without)}"
+            )
             yield MISSING, subject, f"{none}, in the {len(of.days)} days to {of.day}."
         if of_kind:
             yield "Coverage", subject, _covered(of, of_kind)
@@ -116,7 +128,11 @@ def _covered(of: ChartDay, series: Sequence[Series]) -> str:
         f"{len(series)} series; the newest day is {newest}"
         + (f", {behind} before the chart's" if behind else "")
         + (f"; {late} series end earlier" if late else "")
-        + (f"; {gaps} of {span} days between first and newest have no figure" if gaps else "; no day between is missing")
+        + (
+            f"; {gaps} of {span} days between first and newest have no figure"
+            if gaps
+            else "; no day between is missing"
+        )
         + "."
     )
 

@@ -4,18 +4,19 @@ Sheets are written row by row, so that memory stays flat whatever they hold.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.formatting.rule import Rule
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.utils import get_column_letter
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+from openpyxl.worksheet.properties import PageSetupProperties
+from openpyxl.worksheet.worksheet import Worksheet
 from rich.cells import cell_len
 
 from soundcharts_pipeline.reports.cells import plain_text, web_link
@@ -30,6 +31,8 @@ DAY_WIDTH = 15
 A4 = 9
 
 BLUE, LINE = "1F4E79", "C9D2DC"
+
+
 def font(**look: Any) -> Font:
     """The workbook's face; openpyxl leaves it out of any font that is not the default, and it becomes a serif."""
     return Font(**{"name": "Calibri", "size": 11, **look})
@@ -84,17 +87,21 @@ class Sheet:
     rows: Sequence[Sequence[Any]]
     frozen: int = 0
     printed: int | None = None
-    rules: Callable[[int], Sequence[tuple[str, Rule]]] = field(default=lambda _rows: ())
+    rules: Callable[[int], Iterable[tuple[str, Rule]]] = field(default=lambda _rows: ())
 
     @property
     def last_row(self) -> int:
         return HEADER_ROWS + len(self.rows)
 
 
-def add_sheet(workbook: Workbook, sheet: Sheet, *, about: str) -> WriteOnlyWorksheet:
+def new_sheet(workbook: Workbook, name: str) -> Worksheet:
+    """A sheet of a write-only workbook: it takes rows one by one, and the settings of any other."""
+    return cast(Worksheet, workbook.create_sheet(name))
+
+
+def add_sheet(workbook: Workbook, sheet: Sheet, *, about: str) -> Worksheet:
     """Write the sheet; `about` stands above every printed page."""
-    ws = workbook.create_sheet(sheet.name)
-    assert isinstance(ws, WriteOnlyWorksheet)
+    ws = new_sheet(workbook, sheet.name)
     printed = get_column_letter(min(sheet.printed or len(sheet.columns), len(sheet.columns)))
     ws.freeze_panes = f"{get_column_letter(sheet.frozen + 1)}{HEADER_ROWS + 1}"
     for letter, width in _widths(sheet):
@@ -106,7 +113,8 @@ def add_sheet(workbook: Workbook, sheet: Sheet, *, about: str) -> WriteOnlyWorks
         if lines := _lines_of_prose(sheet.columns, row):
             # Not every program makes the room that wrapped text needs.
             ws.row_dimensions[number].height = LINE_HEIGHT * lines
-        ws.append(_filled(ws, sheet.columns, cells, row))
+        # Lazily, so that each cell is written before the next row changes it.
+        ws.append(_filled(ws, sheet.columns, cells, row))  # type: ignore[arg-type]  # a generator is one
     ws.auto_filter.ref = f"A1:{get_column_letter(len(sheet.columns))}{sheet.last_row}"
     ws.print_title_rows = f"1:{HEADER_ROWS}"
     ws.print_area = f"A1:{printed}{sheet.last_row}"
@@ -115,19 +123,18 @@ def add_sheet(workbook: Workbook, sheet: Sheet, *, about: str) -> WriteOnlyWorks
     return ws
 
 
-def set_up_page(ws: WriteOnlyWorksheet, *, about: str, pages_high: int = 0) -> None:
+def set_up_page(ws: Worksheet, *, about: str, pages_high: int = 0) -> None:
     """Landscape, as wide as the page (0 pages high: as many as it takes), with a line above and below."""
-    ws.sheet_properties.pageSetUpPr.fitToPage = True
+    ws.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     ws.page_setup.orientation, ws.page_setup.paperSize = "landscape", A4
     ws.page_setup.fitToWidth, ws.page_setup.fitToHeight = 1, pages_high
     ws.page_margins.left = ws.page_margins.right = 0.4
     ws.page_margins.top = ws.page_margins.bottom = 0.75
     ws.page_margins.header = ws.page_margins.footer = 0.3
     # In a header & begins a code.
-    ws.oddHeader.left.text = plain_text(about)[:120].replace("&", "&&")
-    ws.oddHeader.right.text = "&A"
-    ws.oddFooter.left.text = "Source: Soundcharts"
-    ws.oddFooter.right.text = "Page &P of &N"
+    above, below = cast(Any, ws.oddHeader), cast(Any, ws.oddFooter)
+    above.left.text, above.right.text = plain_text(about)[:120].replace("&", "&&"), "&A"
+    below.left.text, below.right.text = "Source: Soundcharts", "Page &P of &N"
 
 
 def fill_cell(cell: Any, value: object) -> None:
@@ -144,7 +151,7 @@ def fill_cell(cell: Any, value: object) -> None:
         cell.value = value
 
 
-def _header(ws: WriteOnlyWorksheet, columns: Sequence[Column]) -> list[Any]:
+def _header(ws: Worksheet, columns: Sequence[Column]) -> list[Any]:
     cells = []
     for column in columns:
         cell = WriteOnlyCell(ws)
@@ -156,7 +163,7 @@ def _header(ws: WriteOnlyWorksheet, columns: Sequence[Column]) -> list[Any]:
     return cells
 
 
-def _prototype(ws: WriteOnlyWorksheet, column: Column) -> Any:
+def _prototype(ws: Worksheet, column: Column) -> Any:
     """A cell that every row of its column uses in turn: styling each anew would double the time."""
     cell = WriteOnlyCell(ws)
     cell.number_format, cell.alignment = column.kind.value, _aligned(column.kind)
@@ -173,8 +180,8 @@ def _aligned(kind: Kind) -> Alignment:
 
 
 def _filled(
-    ws: WriteOnlyWorksheet, columns: Sequence[Column], cells: Sequence[Any], row: Sequence[Any]
-) -> Iterator[Any]:
+    ws: Worksheet, columns: Sequence[Column], cells: Sequence[Any], row: Sequence[Any]
+) -> Generator[Any, None, None]:
     for column, cell, value in zip(columns, cells, row, strict=True):
         if value is None and column.is_day:
             yield None

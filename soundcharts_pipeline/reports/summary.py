@@ -6,13 +6,13 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from openpyxl import Workbook
-from openpyxl.chart._chart import ChartBase
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.chart._chart import ChartBase
 from openpyxl.styles import Alignment
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+from openpyxl.worksheet.worksheet import Worksheet
 from sqlalchemy import Connection, Row
 
-from soundcharts_pipeline.reports.chart_sheets import BAD, GOOD, NEW, RE_ENTRY, names_of, state_of
+from soundcharts_pipeline.reports.chart_sheets import BAD, GOOD, NEW, RE_ENTRY, state_of
 from soundcharts_pipeline.reports.native_charts import change_chart, colour_bars, line_chart, place_chart, rank_chart
 from soundcharts_pipeline.reports.sheets import (
     HEADER_FILL,
@@ -25,6 +25,7 @@ from soundcharts_pipeline.reports.sheets import (
     Sheet,
     fill_cell,
     font,
+    new_sheet,
     set_up_page,
 )
 from soundcharts_pipeline.storage.chart_day import ChartDay, daily_gains
@@ -82,7 +83,11 @@ def movers_of(of: ChartDay) -> list[Row[Any]]:
 def chart_data(of: ChartDay, audiences: Sequence[Lines]) -> tuple[Sheet, list[Lines]]:
     """The sheet that the line charts are drawn from, and what its columns after the first hold, in their order."""
     ranks = [(_short(f"{e.position} {e.name}"), of.positions[e.track_uuid]) for e in _each_once(of.ranking)[:RANKED]]
-    charts = [lines for lines in (Lines(f"Positions of today's top {len(ranks)}", "", ranks), *audiences) if len(lines.days) > 1]
+    charts = [
+        lines
+        for lines in (Lines(f"Positions of today's top {len(ranks)}", "", ranks), *audiences)
+        if len(lines.days) > 1
+    ]
     days = sorted(set().union(*(lines.days for lines in charts))) if charts else []
     columns = [(name, by_day) for lines in charts for name, by_day in lines.values]
     sheet = Sheet(
@@ -100,16 +105,18 @@ def audience_lines(conn: Connection, of: ChartDay) -> list[Lines]:
     tracks = Counter(series.platform for series in of.series if series.entity == "track")
     if tracks:
         own = of.chart.platform if of.chart else None
-        platform = own if own in tracks else tracks.most_common(1)[0][0]
+        platform = own if own is not None and own in tracks else tracks.most_common(1)[0][0]
         metric = next(s.metric for s in of.series if s.entity == "track" and s.platform == platform)
         best = of.tracks[:LINES]
         gains = daily_gains(conn, [track.uuid for track in best], platform, of.days[0], of.day)
-        values = [(_short(track.name), gains.get(track.uuid, {})) for track in best]
-        made.append(Lines(f"Top {len(best)} tracks: {platform} {metric} per day", metric, values))
+        lines = [(_short(track.name), gains.get(track.uuid, {})) for track in best]
+        made.append(Lines(f"Top {len(best)} tracks: {platform} {metric} per day", metric, lines))
     artists = Counter((s.platform, s.metric) for s in of.series if s.entity == "artist")
     if artists:
         platform, metric = LISTENERS if LISTENERS in artists else artists.most_common(1)[0][0]
-        known = {s.uuid: s.values for s in of.series if (s.entity, s.platform, s.metric) == ("artist", platform, metric)}
+        known = {
+            s.uuid: s.values for s in of.series if (s.entity, s.platform, s.metric) == ("artist", platform, metric)
+        }
         leading = [artist for artist in of.artists if artist.uuid in known][:LINES]
         words = metric.replace("_", " ")
         values = [(_short(artist.name), known[artist.uuid]) for artist in leading]
@@ -117,10 +124,9 @@ def audience_lines(conn: Connection, of: ChartDay) -> list[Lines]:
     return made
 
 
-def add_summary(workbook: Workbook, of: ChartDay, *, name: str, about: str) -> WriteOnlyWorksheet:
+def add_summary(workbook: Workbook, of: ChartDay, *, name: str, about: str) -> Worksheet:
     """The page without its charts: their cells are written later."""
-    ws = workbook.create_sheet(NAME)
-    assert isinstance(ws, WriteOnlyWorksheet)
+    ws = new_sheet(workbook, NAME)
     ws.sheet_view.showGridLines = False
     for letter, width in WIDTHS.items():
         ws.column_dimensions[letter].width = width
@@ -146,9 +152,7 @@ def add_summary(workbook: Workbook, of: ChartDay, *, name: str, about: str) -> W
     return ws
 
 
-def add_charts(
-    ws: WriteOnlyWorksheet, data: WriteOnlyWorksheet, of: ChartDay, sheet: Sheet, charts: Sequence[Lines]
-) -> None:
+def add_charts(ws: Worksheet, data: Worksheet, of: ChartDay, sheet: Sheet, charts: Sequence[Lines]) -> None:
     """Two by two, below the tables; of a chart that has less than two days, none."""
     made: list[ChartBase] = []
     column = 2
@@ -173,7 +177,7 @@ def add_charts(
         place_chart(ws, chart, columns=CHART_COLUMNS[number % 2], rows=(top, top + CHART_ROWS - 1))
 
 
-def _headings(ws: WriteOnlyWorksheet) -> list[Any]:
+def _headings(ws: Worksheet) -> list[Any]:
     words = ["Key figures", "", None, "Biggest climbs and falls", "Artists", "Movement", "Position", None]
     return [
         None if word is None else _cell(ws, word, font=HEADER_FONT, fill=HEADER_FILL)
@@ -181,13 +185,13 @@ def _headings(ws: WriteOnlyWorksheet) -> list[Any]:
     ]
 
 
-def _figure(ws: WriteOnlyWorksheet, label: str, value: object, kind: Kind) -> list[Any]:
+def _figure(ws: Worksheet, label: str, value: object, kind: Kind) -> list[Any]:
     shown = _cell(ws, value if value is not None else "not known", kind=kind, border=UNDERLINE, font=font(bold=True))
     shown.alignment = Alignment(horizontal="right")
     return [_cell(ws, label, border=UNDERLINE), shown]
 
 
-def _mover(ws: WriteOnlyWorksheet, entry: Row[Any]) -> list[Any]:
+def _mover(ws: Worksheet, entry: Row[Any]) -> list[Any]:
     colour = GOOD if entry.position_change > 0 else BAD
     return [
         *(_cell(ws, Link(entry.name, entry.app_url), border=UNDERLINE), _cell(ws, entry.credit_name, border=UNDERLINE)),
@@ -196,7 +200,7 @@ def _mover(ws: WriteOnlyWorksheet, entry: Row[Any]) -> list[Any]:
     ]
 
 
-def _entry(ws: WriteOnlyWorksheet, entry: Row[Any]) -> list[Any]:
+def _entry(ws: Worksheet, entry: Row[Any]) -> list[Any]:
     return [
         *(_cell(ws, Link(entry.name, entry.app_url), border=UNDERLINE), _cell(ws, entry.credit_name, border=UNDERLINE)),
         _cell(ws, state_of(entry), border=UNDERLINE),
@@ -204,7 +208,7 @@ def _entry(ws: WriteOnlyWorksheet, entry: Row[Any]) -> list[Any]:
     ]
 
 
-def _cell(ws: WriteOnlyWorksheet, value: object, *, kind: Kind = Kind.TEXT, **style: Any) -> WriteOnlyCell:
+def _cell(ws: Worksheet, value: object, *, kind: Kind = Kind.TEXT, **style: Any) -> Any:
     cell = WriteOnlyCell(ws)
     cell.number_format = kind.value
     for name, look in style.items():

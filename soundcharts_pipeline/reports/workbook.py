@@ -26,7 +26,7 @@ FORMULA = "f"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What goes into a workbook. `audiences` are drawn on its first page, `expected` and `left_out` told in its notes."""
+    """What goes into a workbook. `audiences` are drawn on its first page; its notes tell `expected` and `left_out`."""
 
     name: str
     of: ChartDay

@@ -93,7 +93,9 @@ def _ranking(conn: Connection, day: ChartDays) -> Sequence[Row[Any]]:
         .subquery()
     )
     query = (
-        select(r, t.c.name, t.c.credit_name, t.c.isrc, t.c.release_date, t.c.app_url, known.c.peak, known.c.first_ranked)
+        select(
+            r, t.c.name, t.c.credit_name, t.c.isrc, t.c.release_date, t.c.app_url, known.c.peak, known.c.first_ranked
+        )
         .select_from(r.outerjoin(t, t.c.uuid == r.c.track_uuid).join(known, known.c.track_uuid == r.c.track_uuid))
         .where(r.c.chart_slug == day.slug, r.c.rank_date == day.last)
         .order_by(r.c.position)

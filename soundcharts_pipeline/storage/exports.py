@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, func, select
 
 from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
@@ -84,12 +84,15 @@ def _rankings() -> Source:
         table=r,
         columns={
             **{name: columns.pop(name) for name in ("chart_slug", "rank_date", "position", "track_uuid")},
-            **{"track": t.c.name, "credit_name": t.c.credit_name, "isrc": t.c.isrc},
+            "track": t.c.name,
+            "credit_name": t.c.credit_name,
+            "isrc": t.c.isrc,
             **columns,
         },
         source=r.join(t, t.c.uuid == r.c.track_uuid),
         where=lambda scope: and_(
-            r.c.chart_slug == scope.slug if scope.slug else r.c.track_uuid.in_(scope.tracks()), scope.days(r.c.rank_date)
+            r.c.chart_slug == scope.slug if scope.slug else r.c.track_uuid.in_(scope.tracks()),
+            scope.days(r.c.rank_date),
         ),
         order=list(r.primary_key),
     )
@@ -110,8 +113,7 @@ def _trends() -> Source:
             names, and_(a.c.entity == "artist", names.c.uuid == a.c.uuid)
         ),
         where=lambda scope: and_(
-            a.c.chart_slug == scope.slug if scope.slug else true(),
-            or_(scope.slug is not None, a.c.uuid == (scope.track or scope.artist)),
+            a.c.chart_slug == scope.slug if scope.slug else a.c.uuid == (scope.track or scope.artist),
             scope.days(a.c.rank_date),
         ),
         order=list(a.primary_key),
@@ -131,17 +133,13 @@ EXPORTS: Mapping[str, Source] = {
         s.track_audience,
         "track",
         s.tracks,
-        lambda scope: and_(
-            s.track_audience.c.track_uuid.in_(scope.tracks()), scope.days(s.track_audience.c.date)
-        ),
+        lambda scope: and_(s.track_audience.c.track_uuid.in_(scope.tracks()), scope.days(s.track_audience.c.date)),
     ),
     "artist-audience": _with_names(
         s.artist_audience,
         "artist",
         s.artists,
-        lambda scope: and_(
-            s.artist_audience.c.artist_uuid.in_(scope.artists()), scope.days(s.artist_audience.c.date)
-        ),
+        lambda scope: and_(s.artist_audience.c.artist_uuid.in_(scope.artists()), scope.days(s.artist_audience.c.date)),
     ),
     "geography": _with_names(
         s.artist_audience_geo,
@@ -176,4 +174,6 @@ def archived_months(conn: Connection, source: Source, scope: Scope) -> list[str]
     a = b.archived_months
     tables = {source.table.name, *([s.chart_rankings.name] if scope.slug else [])}
     query = select(a.c.month).distinct().where(a.c.table_name.in_(tables), a.c.month <= scope.last)
-    return [f"{month:%Y-%m}" for month in conn.scalars(query.order_by(a.c.month)) if month >= scope.first.replace(day=1)]
+    return [
+        f"{month:%Y-%m}" for month in conn.scalars(query.order_by(a.c.month)) if month >= scope.first.replace(day=1)
+    ]
