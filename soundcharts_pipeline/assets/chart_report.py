@@ -113,7 +113,7 @@ class _Step:
                 reasons = self._reasons(span)
                 self._check_rankings(span, reasons.keys())
                 for day in span.days:
-                    done = {"left_out": reasons[day]} if day in reasons else self._write(span.slug, day)
+                    done = {"left_out": reasons[day], "calls": 0} if day in reasons else self._write(span.slug, day)
                     self._done[partition_key(span.slug, day)] = done
                     with self._warehouse.write() as conn:
                         save_progress(conn, self._context.run.run_id, CHART_REPORT, len(self._done), total, utc_now())
@@ -157,7 +157,7 @@ class _Step:
             audiences = audience_lines(conn, of)
             archived = archived_days(conn, ChartDays(chart.slug, day, day))
         if not of.ranking:
-            return {"dagster/partition_row_count": 0, "empty": ARCHIVED if archived else NOTHING}
+            return {"dagster/partition_row_count": 0, "calls": 0, "empty": ARCHIVED if archived else NOTHING}
         report = Report(
             name=chart.name,
             of=of,
@@ -173,6 +173,7 @@ class _Step:
         self._context.log.info(f"{path}: written in {time.monotonic() - began:.1f} s")
         return {
             "dagster/partition_row_count": len(of.ranking),
+            "calls": 0,
             "path": dg.MetadataValue.path(str(path)),
             "bytes": path.stat().st_size,
             "sheets": as_markdown(Preview(["sheet", "rows"], list(rows.items()))),

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 # Of a cell, in UTF-16 units, as Excel counts: https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3
 LONGEST_TEXT = 32_767
 CUT = " [cut]"
+LONGEST_NAME = 34
 # Of a link; a workbook with a longer one is repaired by Excel when it is opened, and loses its links.
 LONGEST_LINK = 2_079
 # XML 1.0 cannot write these: a sheet that holds one is no XML, and openpyxl raises.
@@ -25,6 +26,12 @@ def plain_text(text: str) -> str:
     if len(units) <= LONGEST_TEXT * 2:
         return clean
     return units[: (LONGEST_TEXT - len(CUT)) * 2].decode("utf-16-le", errors="ignore") + CUT
+
+
+def short(name: str) -> str:
+    """A name as a sentence or a legend has room for."""
+    line = " ".join(name[:LONGEST_NAME].split())
+    return line if len(name) <= LONGEST_NAME else f"{line}…"
 
 
 def web_link(url: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
+from soundcharts_pipeline.reports.cells import short
 from soundcharts_pipeline.reports.sheets import Column, Kind, Sheet
 from soundcharts_pipeline.storage.chart_day import ChartDay, Series
 
@@ -146,4 +147,4 @@ def _of_the_archive(of: ChartDay) -> Iterator[tuple[str, str, str]]:
 
 def _some(names: Sequence[str]) -> str:
     more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(short(name) for name in names[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -144,9 +144,10 @@ def fill_cell(cell: Any, value: object) -> None:
             cell.hyperlink = url
         value = value.text
     if isinstance(value, str):
-        cell.value = plain_text(value)
-        # openpyxl makes a formula of a leading =, and an error of a text such as #N/A.
-        cell.data_type = "s"
+        cell.value = plain_text(value) or None
+        if cell.value is not None:
+            # openpyxl makes a formula of a leading =, and an error of a text such as #N/A.
+            cell.data_type = "s"
     else:
         cell.value = value
 

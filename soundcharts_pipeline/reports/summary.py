@@ -12,6 +12,7 @@ from openpyxl.styles import Alignment
 from openpyxl.worksheet.worksheet import Worksheet
 from sqlalchemy import Connection, Row
 
+from soundcharts_pipeline.reports.cells import short
 from soundcharts_pipeline.reports.chart_sheets import BAD, GOOD, NEW, RE_ENTRY, state_of
 from soundcharts_pipeline.reports.native_charts import change_chart, colour_bars, line_chart, place_chart, rank_chart
 from soundcharts_pipeline.reports.sheets import (
@@ -38,7 +39,6 @@ FIRST_ROW, LAST_ROW = 5, 14
 # Cells that the charts cover, 0-based: two beside each other, two rows of them.
 CHARTS_BEGIN, CHART_ROWS, LAST_CHART_ROW = 16, 19, 54
 CHART_COLUMNS = ((0, 5), (5, 12))
-LONGEST_NAME = 34
 LISTENERS = ("spotify", "monthly_listeners")
 
 
@@ -82,7 +82,7 @@ def movers_of(of: ChartDay) -> list[Row[Any]]:
 
 def chart_data(of: ChartDay, audiences: Sequence[Lines]) -> tuple[Sheet, list[Lines]]:
     """The sheet that the line charts are drawn from, and what its columns after the first hold, in their order."""
-    ranks = [(_short(f"{e.position} {e.name}"), of.positions[e.track_uuid]) for e in _each_once(of.ranking)[:RANKED]]
+    ranks = [(short(f"{e.position} {e.name}"), of.positions[e.track_uuid]) for e in _each_once(of.ranking)[:RANKED]]
     charts = [
         lines
         for lines in (Lines(f"Positions of today's top {len(ranks)}", "", ranks), *audiences)
@@ -109,7 +109,7 @@ def audience_lines(conn: Connection, of: ChartDay) -> list[Lines]:
         metric = next(s.metric for s in of.series if s.entity == "track" and s.platform == platform)
         best = of.tracks[:LINES]
         gains = daily_gains(conn, [track.uuid for track in best], platform, of.days[0], of.day)
-        lines = [(_short(track.name), gains.get(track.uuid, {})) for track in best]
+        lines = [(short(track.name), gains.get(track.uuid, {})) for track in best]
         made.append(Lines(f"Top {len(best)} tracks: {platform} {metric} per day", metric, lines))
     artists = Counter((s.platform, s.metric) for s in of.series if s.entity == "artist")
     if artists:
@@ -119,7 +119,7 @@ def audience_lines(conn: Connection, of: ChartDay) -> list[Lines]:
         }
         leading = [artist for artist in of.artists if artist.uuid in known][:LINES]
         words = metric.replace("_", " ")
-        values = [(_short(artist.name), known[artist.uuid]) for artist in leading]
+        values = [(short(artist.name), known[artist.uuid]) for artist in leading]
         made.append(Lines(f"Top {len(leading)} artists: {platform} {words}", words, values))
     return made
 
@@ -234,7 +234,3 @@ def _each_once(ranking: Sequence[Row[Any]]) -> list[Row[Any]]:
 
 def _share(ranking: Sequence[Row[Any]], total: int) -> float | None:
     return sum(entry.metric or 0 for entry in ranking[:RANKED]) / total if total else None
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
