@@ -1,40 +1,25 @@
-"""How a view comes about on either database: its SELECT in the database's own date arithmetic, and its comments."""
+"""How a view comes about on either database, with comments where the database keeps them."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Table, text
 
-DATE_ARITHMETIC = {
-    "sqlite": {
-        r"DAYS\(([\w.]+), ([\w.]+)\)": r"CAST(julianday(\1) - julianday(\2) AS INTEGER)",
-        r"NEXT\(([\w.]+)\)": r"date(\1, '+1 day')",
-        r"BEFORE\(([\w.]+)\)": r"date(\1, '-1 day')",
-    },
-    "postgresql": {
-        r"DAYS\(([\w.]+), ([\w.]+)\)": r"(\1 - \2)",
-        r"NEXT\(([\w.]+)\)": r"(\1 + 1)",
-        r"BEFORE\(([\w.]+)\)": r"(\1 - 1)",
-    },
-}
-
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`table` has the columns as the view gives them. In `sql`, DAYS(a, b) are the days from b to a; NEXT(a) and
-    BEFORE(a) are the days beside a."""
+    """`table` has the columns as the view gives them; `postgresql` is a SELECT of its own where that of SQLite is not
+    served well."""
 
     table: Table
     sql: str
+    postgresql: str | None = None
 
     def statement(self, dialect: str) -> str:
         """CREATE VIEW, for `sqlite` or `postgresql`."""
         columns = ", ".join(column.name for column in self.table.columns)
-        sql = self.sql.strip()
-        for pattern, replacement in DATE_ARITHMETIC[dialect].items():
-            sql = re.sub(pattern, replacement, sql)
-        return f"CREATE VIEW {self.table.name} ({columns}) AS\n{sql}"
+        sql = self.postgresql if dialect == "postgresql" and self.postgresql else self.sql
+        return f"CREATE VIEW {self.table.name} ({columns}) AS\n{sql.strip()}"
 
 
 def create(connection: Connection, views: Iterable[View]) -> None:

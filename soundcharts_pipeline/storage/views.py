@@ -1,8 +1,9 @@
 """Every view of the warehouse once: columns with their comments, and the SELECT behind them, for both databases.
 
-A look-up in the key says what stood before and what is the newest; nothing numbers or groups the rows of a whole
-table. So whatever a query asks for (a track, the tracks of another query, a day) reaches the keys below. Through
-window functions a list of constants does and the tracks of another query do not: every point was read.
+Whatever a query asks for (a track, the tracks of another query) must reach the keys of the tables: with ten million
+points a view that is computed whole takes a minute. SQLite gets there through look-ups in the key, and through a UNION
+ALL only when the columns of its parts have the same type, hence the CASTs. PostgreSQL may answer such look-ups by
+hashing the whole table, so it is told to go entity by entity, which LATERAL does.
 """
 
 from typing import Any
@@ -38,7 +39,7 @@ track_audience_daily = View(
     ),
     """
 SELECT a.track_uuid, a.platform, a.metric, a.identifier, a.date, a.value,
-       CASE WHEN a.metric = 'spins' THEN 1 ELSE DAYS(a.date, p.date) END,
+       CASE WHEN a.metric = 'spins' THEN 1 ELSE CAST(julianday(a.date) - julianday(p.date) AS INTEGER) END,
        CASE WHEN a.metric = 'spins' THEN a.value WHEN a.value >= p.value THEN a.value - p.value END
 FROM track_audience a
 LEFT JOIN track_audience p
@@ -47,6 +48,16 @@ LEFT JOIN track_audience p
       AND p.date = (SELECT max(b.date) FROM track_audience b
                     WHERE b.track_uuid = a.track_uuid AND b.platform = a.platform AND b.metric = a.metric
                       AND b.identifier = a.identifier AND b.date < a.date)
+""",
+    postgresql="""
+SELECT t.uuid, a.platform, a.metric, a.identifier, a.date, a.value,
+       CASE WHEN a.metric = 'spins' THEN 1 ELSE a.date - a.previous_date END,
+       CASE WHEN a.metric = 'spins' THEN a.value WHEN a.value >= a.previous_value THEN a.value - a.previous_value END
+FROM tracks t
+CROSS JOIN LATERAL (SELECT p.platform, p.metric, p.identifier, p.date, p.value,
+                           lag(p.date) OVER series AS previous_date, lag(p.value) OVER series AS previous_value
+                    FROM track_audience p WHERE p.track_uuid = t.uuid
+                    WINDOW series AS (PARTITION BY p.platform, p.metric, p.identifier ORDER BY p.date)) a
 """,
 )
 
@@ -68,7 +79,7 @@ artist_audience_daily = View(
     ),
     """
 SELECT a.artist_uuid, a.platform, a.metric, a.date, a.value,
-       CASE WHEN a.metric = 'views' THEN 1 ELSE DAYS(a.date, p.date) END,
+       CASE WHEN a.metric = 'views' THEN 1 ELSE CAST(julianday(a.date) - julianday(p.date) AS INTEGER) END,
        CASE WHEN a.metric = 'views' THEN a.value ELSE a.value - p.value END
 FROM artist_audience a
 LEFT JOIN artist_audience p
@@ -76,6 +87,16 @@ LEFT JOIN artist_audience p
       AND p.date = (SELECT max(b.date) FROM artist_audience b
                     WHERE b.artist_uuid = a.artist_uuid AND b.platform = a.platform AND b.metric = a.metric
                       AND b.date < a.date)
+""",
+    postgresql="""
+SELECT t.uuid, a.platform, a.metric, a.date, a.value,
+       CASE WHEN a.metric = 'views' THEN 1 ELSE a.date - a.previous_date END,
+       CASE WHEN a.metric = 'views' THEN a.value ELSE a.value - a.previous_value END
+FROM artists t
+CROSS JOIN LATERAL (SELECT p.platform, p.metric, p.date, p.value,
+                           lag(p.date) OVER series AS previous_date, lag(p.value) OVER series AS previous_value
+                    FROM artist_audience p WHERE p.artist_uuid = t.uuid
+                    WINDOW series AS (PARTITION BY p.platform, p.metric ORDER BY p.date)) a
 """,
 )
 
@@ -97,10 +118,22 @@ WHERE a.date = (SELECT max(b.date) FROM track_audience b
                 WHERE b.track_uuid = a.track_uuid AND b.platform = a.platform AND b.metric = a.metric
                   AND b.identifier = a.identifier)
 UNION ALL
-SELECT 'artist', a.artist_uuid, a.platform, a.metric, '', a.date, a.value
+SELECT 'artist', a.artist_uuid, a.platform, a.metric, CAST('' AS VARCHAR), a.date, a.value
 FROM artist_audience a
 WHERE a.date = (SELECT max(b.date) FROM artist_audience b
                 WHERE b.artist_uuid = a.artist_uuid AND b.platform = a.platform AND b.metric = a.metric)
+""",
+    postgresql="""
+SELECT e.entity, e.uuid, a.platform, a.metric, a.identifier, a.date, a.value
+FROM (SELECT 'track' AS entity, uuid FROM tracks UNION ALL SELECT 'artist', uuid FROM artists) e
+CROSS JOIN LATERAL (
+    (SELECT DISTINCT ON (p.platform, p.metric, p.identifier) p.platform, p.metric, p.identifier, p.date, p.value
+     FROM track_audience p WHERE e.entity = 'track' AND p.track_uuid = e.uuid
+     ORDER BY p.platform, p.metric, p.identifier, p.date DESC)
+    UNION ALL
+    (SELECT DISTINCT ON (p.platform, p.metric) p.platform, p.metric, '', p.date, p.value
+     FROM artist_audience p WHERE e.entity = 'artist' AND p.artist_uuid = e.uuid
+     ORDER BY p.platform, p.metric, p.date DESC)) a
 """,
 )
 
@@ -121,6 +154,13 @@ FROM artist_audience_geo a
 WHERE a.date = (SELECT max(b.date) FROM artist_audience_geo b
                 WHERE b.artist_uuid = a.artist_uuid AND b.platform = a.platform AND b.metric = a.metric)
 """,
+    postgresql="""
+SELECT t.uuid, a.platform, a.metric, a.date, a.country_code, a.region, a.city_name, a.value
+FROM artists t
+CROSS JOIN LATERAL (SELECT p.*, max(p.date) OVER (PARTITION BY p.platform, p.metric) AS newest
+                    FROM artist_audience_geo p WHERE p.artist_uuid = t.uuid) a
+WHERE a.date = a.newest
+""",
 )
 
 coverage_gaps = View(
@@ -139,28 +179,50 @@ coverage_gaps = View(
         " not stored",
     ),
     """
-SELECT 'track', d.track_uuid, d.platform, d.metric, d.identifier, NEXT(p.date), BEFORE(d.date), DAYS(d.date, p.date) - 1
+SELECT 'track', d.track_uuid, d.platform, d.metric, d.identifier, date(p.date, '+1 day'), date(d.date, '-1 day'),
+       CAST(julianday(d.date) - julianday(p.date) - 1 AS INTEGER)
 FROM track_audience d
 JOIN track_audience p
   ON p.track_uuid = d.track_uuid AND p.platform = d.platform AND p.metric = d.metric AND p.identifier = d.identifier
  AND p.date = (SELECT max(b.date) FROM track_audience b
                WHERE b.track_uuid = d.track_uuid AND b.platform = d.platform AND b.metric = d.metric
                  AND b.identifier = d.identifier AND b.date < d.date)
-WHERE d.metric <> 'spins' AND DAYS(d.date, p.date) > 1
+WHERE d.metric <> 'spins' AND julianday(d.date) - julianday(p.date) > 1
 UNION ALL
-SELECT 'artist', d.artist_uuid, d.platform, d.metric, '', NEXT(p.date), BEFORE(d.date), DAYS(d.date, p.date) - 1
+SELECT 'artist', d.artist_uuid, d.platform, d.metric, CAST('' AS VARCHAR),
+       date(p.date, '+1 day'), date(d.date, '-1 day'), CAST(julianday(d.date) - julianday(p.date) - 1 AS INTEGER)
 FROM artist_audience d
 JOIN artist_audience p
   ON p.artist_uuid = d.artist_uuid AND p.platform = d.platform AND p.metric = d.metric
  AND p.date = (SELECT max(b.date) FROM artist_audience b
                WHERE b.artist_uuid = d.artist_uuid AND b.platform = d.platform AND b.metric = d.metric
                  AND b.date < d.date)
-WHERE DAYS(d.date, p.date) > 1
+WHERE julianday(d.date) - julianday(p.date) > 1
 UNION ALL
-SELECT 'chart', d.chart_slug, c.platform, 'ranking', '', d.rank_date, d.rank_date, 1
+SELECT 'chart', d.chart_slug, c.platform, CAST('ranking' AS VARCHAR), CAST('' AS VARCHAR),
+       date(d.rank_date), date(d.rank_date), CAST(1 AS INTEGER)
 FROM ranking_days d
 JOIN charts c ON c.slug = d.chart_slug
 WHERE d.published_at IS NOT NULL AND d.saved_at IS NULL
+""",
+    postgresql="""
+SELECT e.entity, e.id, a.platform, a.metric, a.identifier, a.first_day, a.last_day, a.last_day - a.first_day + 1
+FROM (SELECT 'track' AS entity, uuid AS id FROM tracks
+      UNION ALL SELECT 'artist', uuid FROM artists
+      UNION ALL SELECT 'chart', slug FROM charts) e
+CROSS JOIN LATERAL (
+    SELECT p.platform, p.metric, p.identifier, p.date - 1 AS last_day, 1 + lag(p.date) OVER
+           (PARTITION BY p.platform, p.metric, p.identifier ORDER BY p.date) AS first_day
+    FROM track_audience p WHERE e.entity = 'track' AND p.track_uuid = e.id AND p.metric <> 'spins'
+    UNION ALL
+    SELECT p.platform, p.metric, '', p.date - 1, 1 + lag(p.date) OVER
+           (PARTITION BY p.platform, p.metric ORDER BY p.date)
+    FROM artist_audience p WHERE e.entity = 'artist' AND p.artist_uuid = e.id
+    UNION ALL
+    SELECT c.platform, 'ranking', '', p.rank_date, p.rank_date
+    FROM ranking_days p JOIN charts c ON c.slug = p.chart_slug
+    WHERE e.entity = 'chart' AND p.chart_slug = e.id AND p.published_at IS NOT NULL AND p.saved_at IS NULL) a
+WHERE a.first_day <= a.last_day
 """,
 )
 
