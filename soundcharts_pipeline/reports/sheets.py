@@ -118,7 +118,7 @@ def add_sheet(workbook: Workbook, sheet: Sheet, *, about: str) -> Worksheet:
     ws.auto_filter.ref = f"A1:{get_column_letter(len(sheet.columns))}{sheet.last_row}"
     ws.print_title_rows = f"1:{HEADER_ROWS}"
     ws.print_area = f"A1:{printed}{sheet.last_row}"
-    for cells_of_rule, rule in sheet.rules(sheet.last_row):
+    for cells_of_rule, rule in sheet.rules(sheet.last_row) if sheet.rows else ():
         ws.conditional_formatting.add(cells_of_rule, rule)
     return ws
 

@@ -38,23 +38,30 @@ class Report:
 
 def write_workbook(path: Path, report: Report) -> dict[str, int]:
     """Write the file, or leave what was there as it is. Returns the rows of each data sheet."""
-    of, about = report.of, f"{report.name}, {report.of.day}"
-    workbook = Workbook(write_only=True)
-    workbook.properties.title, workbook.properties.subject = plain_text(about), f"Soundcharts chart {of.slug}"
-    workbook.properties.creator = workbook.properties.lastModifiedBy = "soundcharts-pipeline"
-    workbook.properties.created = workbook.properties.modified = report.made.replace(tzinfo=None)
-    first = summary.add_summary(workbook, of, name=report.name, about=about)
-    data, charts = summary.chart_data(of, report.audiences)
-    made = f"{report.made:%Y-%m-%d %H:%M}"
-    sheets = [
-        *(ranking_sheet(of), tracks_sheet(of), artists_sheet(of), audience_sheet(of), trends_sheet(of)),
-        *(notes_sheet(of, expected=report.expected, left_out=report.left_out, made=made), data),
-    ]
-    written = [add_sheet(workbook, sheet, about=about) for sheet in sheets]
-    summary.add_charts(first, written[-1], of, data, charts)
+    of = report.of
     with whole_file(path) as temporary:
+        about = f"{report.name}, {of.day}"
+        workbook = _new_workbook(report, about)
+        first = summary.add_summary(workbook, of, name=report.name, about=about)
+        data, charts = summary.chart_data(of, report.audiences)
+        made = f"{report.made:%Y-%m-%d %H:%M}"
+        sheets = [
+            *(ranking_sheet(of), tracks_sheet(of), artists_sheet(of), audience_sheet(of), trends_sheet(of)),
+            *(notes_sheet(of, expected=report.expected, left_out=report.left_out, made=made), data),
+        ]
+        written = [add_sheet(workbook, sheet, about=about) for sheet in sheets]
+        summary.add_charts(first, written[-1], of, data, charts)
         workbook.save(temporary)
     return {sheet.name: len(sheet.rows) for sheet in sheets}
+
+
+def _new_workbook(report: Report, about: str) -> Workbook:
+    workbook = Workbook(write_only=True)
+    properties = workbook.properties
+    properties.title, properties.subject = plain_text(about), f"Soundcharts chart {report.of.slug}"
+    properties.creator = properties.lastModifiedBy = "soundcharts-pipeline"
+    properties.created = properties.modified = report.made.replace(tzinfo=None)
+    return workbook
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ SHOWN = {
 }
 
 
-def oddly_named(path: str, status: int, body: Any) -> tuple[int, Any]:
+def oddly_named(_path: str, status: int, body: Any) -> tuple[int, Any]:
     """A true answer whose tracks and artists have such names; every second of them leads to no page of the web."""
     return status, _renamed(body)
 
