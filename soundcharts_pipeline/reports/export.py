@@ -40,7 +40,7 @@ def export_rows(
         if first is None:
             raise NothingToExport
         with whole_file(path) as temporary:
-            file = _open(temporary, columns, kind, raw=raw, bom=bom)
+            file = open_file(temporary, columns, kind, raw=raw, bom=bom)
             for batch in _chained(first, found):
                 file.write(batch)
                 rows += len(batch)
@@ -49,7 +49,8 @@ def export_rows(
     return rows
 
 
-def _open(path: Path, columns: Columns, kind: str, *, raw: bool, bom: bool) -> ExportFile:
+def open_file(path: Path, columns: Columns, kind: str, *, raw: bool = False, bom: bool = False) -> ExportFile:
+    """A file of this kind to write to."""
     if kind == "csv":
         return CsvFile(path, columns, raw=raw, bom=bom)
     return XlsxFile(path, columns) if kind == "xlsx" else ParquetFile(path, columns)

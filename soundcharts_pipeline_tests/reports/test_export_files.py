@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 from openpyxl import load_workbook
 from sqlalchemy import BigInteger, Boolean, Date, Float, Integer, String
+from sqlalchemy.types import TypeEngine
 
 from soundcharts_pipeline.reports.export_files import CsvFile, ExportFile, ParquetFile, XlsxFile, disarmed
 from soundcharts_pipeline.storage.columns import Document, UtcDateTime
 from soundcharts_pipeline_tests.reports.odd_names import ODD_NAMES, SHOWN
 
-COLUMNS = {
+COLUMNS: dict[str, TypeEngine[Any]] = {
     "name": String(),
     "count": BigInteger(),
     "place": Integer(),

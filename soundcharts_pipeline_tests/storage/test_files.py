@@ -32,9 +32,14 @@ def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:
 def test_an_interrupted_one_leaves_what_was_there(tmp_path: Path, reason: type[BaseException]) -> None:
     path = tmp_path / "made.txt"
     path.write_text("before")
-    with pytest.raises(reason), whole_file(path) as temporary:
-        temporary.write_text("half")
-        raise reason
+
+    def write() -> None:
+        with whole_file(path) as temporary:
+            temporary.write_text("half")
+            raise reason
+
+    with pytest.raises(reason):
+        write()
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
 
