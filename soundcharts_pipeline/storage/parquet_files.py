@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import BigInteger, Column, Date, Integer, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Date, Float, Integer, String, Table
 
 from soundcharts_pipeline.storage import rendering
 from soundcharts_pipeline.storage.columns import UtcDateTime
@@ -25,6 +25,8 @@ ARROW_TYPES = (
     (BigInteger, pa.int64()),
     (Integer, pa.int32()),
     (Date, pa.date32()),
+    (Float, pa.float64()),
+    (Boolean, pa.bool_()),
 )
 
 
