@@ -62,6 +62,18 @@ def cron_schedule(text: str) -> str:
     return words
 
 
+def in_words(cron: str) -> str:
+    """The phrase that stands for a cron string, where there is one; else the string itself."""
+    if cron == "0 * * * *":
+        return "hourly"
+    if match := re.fullmatch(r"0 \*/(\d+) \* \* \*", cron):
+        return f"every {match[1]} hours"
+    if match := re.fullmatch(r"(\d+) (\d+) \* \* (\*|[0-7])", cron):
+        at = f"{int(match[2]):02}:{int(match[1]):02}"
+        return f"daily at {at}" if match[3] == "*" else f"weekly on {_WEEKDAYS[int(match[3]) % 7]} at {at}"
+    return cron
+
+
 def longest_gap(cron: str) -> timedelta:
     """The longest time between two ticks of a cron string, roughly: a month, a week or a day."""
     _, _, day_of_month, _, day_of_week = cron.split()

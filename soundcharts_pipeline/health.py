@@ -219,10 +219,14 @@ def _status(
     if chart.newest_saved_at is not None and now - chart.newest_saved_at > chart.freshness:
         return "degraded", f"no new ranking was saved since {chart.newest_saved_at:%Y-%m-%d %H:%M} UTC"
     since = now.date() - timedelta(days=chart.heal_days)
-    lost = [day for day, state in strip if day >= since and state in ("missing", "partial") and day in chart.published]
-    if lost and all(run.is_over for run in runs):
-        return "degraded", f"{len(lost)} published days are not complete, the newest is {lost[-1]}"
-    return "healthy", "every published day is here"
+    ever_lost = [day for day, state in strip if state in ("missing", "partial") and day in chart.published]
+    lost = [day for day in ever_lost if day >= since]
+    if not lost:
+        return "healthy", f"nothing published since {since} is missing" if ever_lost else "every published day is here"
+    days = "1 published day is" if len(lost) == 1 else f"{len(lost)} published days are"
+    if all(run.is_over for run in runs):
+        return "degraded", f"{days} not complete, the newest is {lost[-1]}"
+    return "healthy", f"{days} not complete, a run is at work"
 
 
 def _ended(runs: Iterable[RunFacts]) -> list[RunFacts]:

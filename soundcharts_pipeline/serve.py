@@ -52,7 +52,7 @@ def serve_all(host: str, port: int, ui_port: int, console: Console) -> None:
 
         def ready() -> None:
             _say(console, f"Dagster UI:   {ui}  (state in {home})")
-            _say(console, f"Internal API: {api}/admin/soundcharts/  (Ctrl-C ends all)")
+            _say(console, f"Dashboard:    {api}/admin/soundcharts/  (the internal API too; Ctrl-C ends all)")
             if environment.admin_token is None:
                 _say(console, NO_TOKEN)
 

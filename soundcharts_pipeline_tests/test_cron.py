@@ -5,7 +5,7 @@ from dagster import ScheduleDefinition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundcharts_pipeline.cron import ScheduleError, cron_schedule
+from soundcharts_pipeline.cron import ScheduleError, cron_schedule, in_words
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,26 @@ from soundcharts_pipeline.cron import ScheduleError, cron_schedule
 )
 def test_a_schedule_becomes_a_cron_string(phrase: str, cron: str) -> None:
     assert cron_schedule(phrase) == cron
+
+
+@pytest.mark.parametrize(
+    ("cron", "words"),
+    [
+        ("0 * * * *", "hourly"),
+        ("0 */6 * * *", "every 6 hours"),
+        ("30 6 * * *", "daily at 06:30"),
+        ("0 6 * * 1", "weekly on monday at 06:00"),
+        ("59 23 * * 7", "weekly on sunday at 23:59"),
+    ],
+)
+def test_a_cron_string_that_is_a_phrase_reads_as_one(cron: str, words: str) -> None:
+    assert in_words(cron) == words
+    assert cron_schedule(words).replace("* * 0", "* * 7") == cron
+
+
+@pytest.mark.parametrize("cron", ["*/15 * * * *", "0 2 1 * *", "0 2 * * 1-5", "0 0,12 * * *"])
+def test_any_other_cron_string_is_told_as_it_is(cron: str) -> None:
+    assert in_words(cron) == cron
 
 
 BAD_CRON_STRINGS = (

@@ -118,6 +118,16 @@ def test_a_missing_day_degrades_until_something_runs() -> None:
     assert health(run("complete"), chart=older).status == "healthy"
 
 
+def test_a_healthy_chart_claims_no_day_that_is_missing() -> None:
+    lost = replace(CHART, published=frozenset({TODAY, *(TODAY - timedelta(days=ago) for ago in (3, 4))}))
+    older = replace(CHART, published=frozenset({TODAY, TODAY - timedelta(days=15)}))
+
+    assert health(run("complete")).reason == "every published day is here"
+    at_work = health(run("complete"), run("pending", ago=4), chart=lost)
+    assert at_work.reason == "1 published day is not complete, a run is at work"
+    assert health(run("complete"), chart=older).reason == "nothing published since 2026-11-06 is missing"
+
+
 def test_the_last_error_comes_with_its_remedy() -> None:
     found = health(run("failed", hours=2), run("complete", hours=1))
 

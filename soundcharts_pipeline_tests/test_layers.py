@@ -42,6 +42,8 @@ ALLOWED = {
     "task_progress": {"health"},
     "chart_facts": {"cascade", "cron", "health", "settings", "storage"},
     "supervisor": {"settings"},
+    "sparklines": set(),
+    "figures": {"sparklines"},
 }
 KNOW_DAGSTER = {
     *("assets", "checks", "definitions", "failures", "freshness", "jobs", "launch", "partitions", "resources"),

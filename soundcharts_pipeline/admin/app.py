@@ -1,6 +1,6 @@
-"""The ASGI app: the internal API, and the pages when they are given."""
+"""The ASGI app: the internal API and the pages."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date
 
@@ -15,29 +15,40 @@ from soundcharts_pipeline.admin.answers import Refused
 from soundcharts_pipeline.admin.api import TRIGGERS_PER_MINUTE, Api
 from soundcharts_pipeline.admin.auth import Guard
 from soundcharts_pipeline.admin.live import Live
+from soundcharts_pipeline.admin.login import SignInNeeded
 from soundcharts_pipeline.admin.middleware import Guarded
+from soundcharts_pipeline.admin.pages import build_pages
 from soundcharts_pipeline.admin.rate_limit import RateLimit
+from soundcharts_pipeline.admin.rendering import Renderer, wants_page
 from soundcharts_pipeline.admin.trigger import Trigger
 from soundcharts_pipeline.settings import ChartSettings
 
-Pages = Callable[[Live, Guard, Trigger, RateLimit], Sequence[BaseRoute]]
 
-
-def build_app(
-    live: Live,
-    *,
-    token: str | None,
-    newest_published: Callable[[ChartSettings], date],
-    pages: Pages | None = None,
-) -> Starlette:
+def build_app(live: Live, *, token: str | None, newest_published: Callable[[ChartSettings], date]) -> Starlette:
     """The app over the live state, which it keeps up to date while it runs. `newest_published` asks Soundcharts for
-    the newest day of a chart; `pages` gives the routes of the dashboard, which share the state, the token, the
-    trigger and its limit with the API."""
-    guard, limit = Guard(token), RateLimit(TRIGGERS_PER_MINUTE)
+    the newest day of a chart. API and pages share the state, the token, the trigger and its limit."""
+    guard, renderer = Guard(token), Renderer(live.dagster.url)
+    limit = RateLimit(
+        TRIGGERS_PER_MINUTE,
+        "cascades were triggered",
+        "days of one chart are better requested as one range, in Dagster's UI or with `soundcharts-pipeline backfill`",
+    )
     trigger = Trigger(live, newest_published)
-    routes: list[BaseRoute] = [*Api(live, guard, trigger, limit).routes()]
-    if pages is not None:
-        routes += pages(live, guard, trigger, limit)
+    routes: list[BaseRoute] = [
+        *Api(live, guard, trigger, limit).routes(),
+        *build_pages(live, guard, trigger, limit, renderer),
+    ]
+
+    def refuse(request: Request, refused: Refused) -> Response:
+        return renderer.refusal(request, refused) if wants_page(request) else refused.answer()
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)  # noqa: S101  # the handler is registered for it
+        return refuse(request, error)
+
+    async def no_route(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101  # the handler is registered for it
+        return refuse(request, _refused_route(error))
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -46,21 +57,19 @@ def build_app(
 
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Guarded)],
-        exception_handlers={HTTPException: _no_route, Refused: _refused},
+        middleware=[Middleware(Guarded, refuse=refuse)],
+        exception_handlers={HTTPException: no_route, Refused: refused, SignInNeeded: _sign_in},
         lifespan=lifespan,
     )
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)  # noqa: S101  # the handler is registered for it
+async def _sign_in(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, SignInNeeded)  # noqa: S101  # the handler is registered for it
     return error.answer()
 
 
-async def _no_route(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101  # the handler is registered for it
+def _refused_route(error: HTTPException) -> Refused:
+    remedy = "go to the dashboard, or see openapi.json for all routes"
     if error.status_code == 405:
-        return Refused(
-            405, "this address takes another method", "see openapi.json for the methods", headers=error.headers
-        ).answer()
-    return Refused(error.status_code, "there is nothing at this address", "see openapi.json for all routes").answer()
+        return Refused(405, "this address takes another method", remedy, headers=error.headers)
+    return Refused(error.status_code, "there is nothing at this address", remedy)

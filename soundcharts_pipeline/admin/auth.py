@@ -34,16 +34,20 @@ class Guard:
                 headers=_CHALLENGE,
             )
 
-    def require_bearer(self, request: HTTPConnection) -> None:
-        """Let the request pass, or raise the refusal."""
-        self.require_token()
+    def require_clean_address(self, request: HTTPConnection) -> None:
+        """Refuse a token in the address, whatever else is sent."""
         if any(name.lower() in _IN_ADDRESS for name in request.query_params):
             raise Refused(
                 401,
                 "a token in the address is refused: addresses end up in logs",
-                "send it as the header 'Authorization: Bearer ...', and replace the token that was sent",
+                "send it as the header 'Authorization: Bearer ...' or sign in, and replace the token that was sent",
                 headers=_CHALLENGE,
             )
+
+    def require_bearer(self, request: HTTPConnection) -> None:
+        """Let the request pass, or raise the refusal."""
+        self.require_token()
+        self.require_clean_address(request)
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not self.accepts(given.strip()):
             problem = "the token is not the right one" if given else "no token was sent"

@@ -5,6 +5,7 @@ A thread looks every two seconds at what changed. What cannot be reached is a se
 
 import logging
 import threading
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ from soundcharts_pipeline.run_facts import MOST_RUNS, facts_of, to_explain
 from soundcharts_pipeline.settings import SettingsError, load_settings
 from soundcharts_pipeline.storage.chart_states import ChartState, Usage, chart_states, progress_of_runs, usage_of
 from soundcharts_pipeline.storage.errors import StorageError
+from soundcharts_pipeline.storage.rate_gate import Minute, minute_of
+from soundcharts_pipeline.storage.totals import Totals, totals
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.context import utc_now
 from soundcharts_pipeline.task_progress import Counts, Meter, task_of
@@ -38,6 +41,9 @@ from soundcharts_pipeline.troubleshooting import trouble_of
 LOOK_SECONDS = 2.0
 # Daemons beat every 30 s, charts change with their runs: less often than runs.
 SLOW_LOOK = timedelta(seconds=5)
+# Totals read every point of an SQLite file: once a minute, and never more than a hundredth of the time.
+TOTALS_LOOK = timedelta(minutes=1)
+TOTALS_SHARE = 0.01
 # Dagster's times of change are those of its database's clock, some of them in whole seconds.
 OVERLAP_SECONDS = 10.0
 # Failures looked into at once; the rest waits for the next look.
@@ -55,13 +61,18 @@ class Snapshot:
     bodies: Mapping[str, bytes] = field(default_factory=dict)
     problems: tuple[str, ...] = ("the first look at Dagster and the database is under way",)
     usage: Usage | None = None
+    minute: Minute | None = None
+    totals: Totals | None = None
 
 
 class Live:
-    """The state of all charts of a charts file. `look` is for one thread; all else for any."""
+    """The state of all charts of a charts file. `look` is for one thread; all else for any. `calls_per_minute` is our
+    own cap, None where it is not known."""
 
-    def __init__(self, charts_file: Path, dagster: Dagster, warehouse: Warehouse) -> None:
-        self.dagster, self.warehouse = dagster, warehouse
+    def __init__(
+        self, charts_file: Path, dagster: Dagster, warehouse: Warehouse, *, calls_per_minute: int | None = None
+    ) -> None:
+        self.dagster, self.warehouse, self.calls_per_minute = dagster, warehouse, calls_per_minute
         self.settings = load_settings(charts_file)
         self.snapshot = Snapshot()
         self.deployment: Deployment | None = None
@@ -72,6 +83,9 @@ class Live:
         self._meters: dict[str, Meter] = {}
         self._counts: dict[str, Counts] = {}
         self._usage: Usage | None = None
+        self._minute: Minute | None = None
+        self._totals: Totals | None = None
+        self._totals_due: datetime | None = None
         self._problems: dict[str, tuple[str, ...]] = {"look": Snapshot().problems}
         self._newest_update = 0.0
         self._slow_look_at: datetime | None = None
@@ -153,6 +167,13 @@ class Live:
             with self.warehouse.read() as conn:
                 self.states = chart_states(conn, now.date() - timedelta(days=STRIP_DAYS))
                 self._usage = usage_of(conn, now.date())
+            self._minute = minute_of(self.warehouse, now)
+            if self._totals_due is None or now >= self._totals_due:
+                began = time.monotonic()
+                with self.warehouse.read() as conn:
+                    self._totals = totals(conn)
+                took = timedelta(seconds=(time.monotonic() - began) / TOTALS_SHARE)
+                self._totals_due = now + max(TOTALS_LOOK, took)
 
     def _look_at_runs(self) -> None:
         filters = {"updatedAfter": self._newest_update - OVERLAP_SECONDS} if self._newest_update else {}
@@ -228,7 +249,7 @@ class Live:
                 slug: as_json(status_of(charts[slug], problems)) if slug in again else before.bodies[slug]
                 for slug in slugs
             }
-            self.snapshot = Snapshot(now, charts, bodies, problems, self._usage)
+            self.snapshot = Snapshot(now, charts, bodies, problems, self._usage, self._minute, self._totals)
 
     def _health(self, slug: str, now: datetime) -> ChartHealth:
         ticks = self.deployment.next_ticks if self.deployment else {}

@@ -1,10 +1,11 @@
-"""What every answer has and no request may have: security headers, errors as JSON, a bound on bodies."""
+"""What every answer has and no request may have: security headers, errors in words, a bound on bodies."""
 
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
-from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from soundcharts_pipeline.admin.answers import Refused
@@ -16,7 +17,8 @@ SECURITY_HEADERS = {
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": with that, browsers send our own forms without the origin that tells them from others.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
@@ -30,27 +32,28 @@ _log = logging.getLogger(__name__)
 
 
 class Guarded:
-    """Wraps the whole app: the headers are there on every answer, also on those that the framework makes itself."""
+    """Wraps the whole app: the headers are there on every answer, also on those that the framework makes itself.
+    `refuse` puts a refusal into the words of whoever asks."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, refuse: Callable[[Request, Refused], Response]) -> None:
+        self._app, self._refuse = app, refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send)
+        answer, request = _Answer(send), Request(scope)
         try:
-            if int(Headers(scope=scope).get("content-length") or 0) > MOST_BODY_BYTES:
+            if int(request.headers.get("content-length") or 0) > MOST_BODY_BYTES:
                 raise _too_long()
             await self._app(scope, _bounded(receive), answer.send)
         except Refused as refusal:
-            await answer.refuse(scope, receive, refusal)
+            await answer.refuse(self._refuse(request, refusal), scope, receive)
         except Exception:
             _log.exception("%s %s failed", scope["method"], scope["path"])
             problem = "the request could not be answered"
             remedy = "try again; the log of `soundcharts-pipeline serve` says what went wrong"
-            await answer.refuse(scope, receive, Refused(500, problem, remedy))
+            await answer.refuse(self._refuse(request, Refused(500, problem, remedy)), scope, receive)
 
 
 class _Answer:
@@ -63,9 +66,9 @@ class _Answer:
             _add_headers(message)
         await self._send(message)
 
-    async def refuse(self, scope: Scope, receive: Receive, refusal: Refused) -> None:
+    async def refuse(self, refusal: Response, scope: Scope, receive: Receive) -> None:
         if not self._begun:
-            await refusal.answer()(scope, receive, self.send)
+            await refusal(scope, receive, self.send)
 
 
 def _add_headers(message: MutableMapping[str, Any]) -> None:

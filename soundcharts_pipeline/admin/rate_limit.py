@@ -13,10 +13,11 @@ MOST_CLIENTS = 10_000
 
 
 class RateLimit:
-    """Counts the last minute of each client."""
+    """Counts the last minute of each client. `what` was done too often, and `advice`, are words of the refusal."""
 
-    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, per_minute: int, what: str, advice: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute, self._clock = per_minute, clock
+        self._what, self._advice = what, advice
         self._lock = threading.Lock()
         self._asked: dict[str, deque[float]] = {}
 
@@ -35,8 +36,7 @@ class RateLimit:
             wait = max(1, round(times[0] + MINUTE - now))
         raise Refused(
             429,
-            f"more than {self._per_minute} cascades were triggered from this address within a minute",
-            f"try again in {wait} s; days of one chart are better requested as one range, from Dagster's UI or with "
-            "`soundcharts-pipeline backfill`",
+            f"more than {self._per_minute} {self._what} from this address within a minute",
+            f"try again in {wait} s; {self._advice}",
             headers={"Retry-After": str(wait)},
         )

@@ -24,7 +24,8 @@ def run_app(environment: Environment, *, host: str, port: int, dagster_url: str)
     """Serve until SIGTERM or SIGINT. Addresses and headers of requests are not logged: they may hold a token."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=LOG_FORMAT)
     with closing(Warehouse(environment.database_url, lock_timeout=LOCK_TIMEOUT_SECONDS)) as warehouse:
-        live = Live(environment.charts_file, Dagster(dagster_url), warehouse)
+        cap = environment.calls_per_minute
+        live = Live(environment.charts_file, Dagster(dagster_url), warehouse, calls_per_minute=cap)
 
         def newest_published(chart: ChartSettings) -> date:
             with open_context(live.settings) as ctx:

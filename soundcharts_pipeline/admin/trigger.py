@@ -14,7 +14,7 @@ from soundcharts_pipeline.jobs import FULL_SYNC
 from soundcharts_pipeline.partitions import ChartSpan
 from soundcharts_pipeline.run_facts import facts_of
 from soundcharts_pipeline.run_requests import request_run
-from soundcharts_pipeline.settings import ChartSettings, SettingsError
+from soundcharts_pipeline.settings import ChartSettings, Settings, SettingsError
 from soundcharts_pipeline.storage import worklists
 from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.sync.context import utc_now
@@ -95,11 +95,7 @@ class Trigger:
 
     def chart(self, slug: str) -> ChartSettings:
         """The chart of charts.yaml."""
-        try:
-            return self._live.settings.chart(slug)
-        except SettingsError as error:
-            problem, _, remedy = str(error).partition("; ")
-            raise Refused(404, problem, remedy) from None
+        return chart_of(self._live.settings, slug)
 
     def _newest(self, chart: ChartSettings) -> date:
         """From the warehouse when the list of rankings was asked today, else by one call."""
@@ -119,6 +115,15 @@ class Trigger:
                 f"the newest published day cannot be asked: {error}",
                 'correct that, or send {"date": "YYYY-MM-DD"}',
             ) from None
+
+
+def chart_of(settings: Settings, slug: str) -> ChartSettings:
+    """The chart of charts.yaml, or the refusal that names the nearest one."""
+    try:
+        return settings.chart(slug)
+    except SettingsError as error:
+        problem, _, remedy = str(error).partition("; ")
+        raise Refused(404, problem, remedy) from None
 
 
 def _refuse_overlap(span: ChartSpan, runs: Iterable[RunFacts]) -> None:

@@ -42,7 +42,7 @@ def _sync_trends(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -
     # pandas takes half a second to import, which nobody should wait for who only loads the definitions.
     from soundcharts_pipeline.analysis.trends import chart_trends, save_trends
 
-    report = SyncReport()
+    report = SyncReport(quota_remaining=ctx.client.usage.quota_remaining)
     for done, day in enumerate(days, start=1):
         with ctx.warehouse.read() as conn:
             found = chart_trends(conn, chart.slug, day)

@@ -1,8 +1,8 @@
 """What the warehouse knows of every chart at once, for those who watch: days, progress of runs, calls."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
@@ -22,14 +22,22 @@ class ChartState:
     saved_at: datetime | None = None
 
 
+# What a quota lasts is judged by so many days; the most that was ever left is looked for in so many.
+PACE_DAYS = 7
+TERM_DAYS = 31
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Calls of one UTC day, and billed calls left of the term as last seen on any day."""
+    """Calls of one UTC day; billed calls left of the term as last seen on any day, and the most that were seen left
+    within a month; billed calls of each of the last seven days that had any, this one included."""
 
     calls: int
     errors: int
     throttled: int
     quota_left: int | None
+    quota_most: int | None = None
+    billed: Mapping[date, int] = field(default_factory=dict)
 
 
 def chart_states(conn: Connection, since: date) -> dict[str, ChartState]:
@@ -74,11 +82,20 @@ def progress_of_runs(conn: Connection, run_ids: Collection[str]) -> dict[str, di
 
 
 def usage_of(conn: Connection, day: date) -> Usage:
-    """Calls made on the day, by all processes."""
+    """Calls made on the day and in the days before, by all processes."""
     u = b.api_usage
     sums = conn.execute(
         select(func.sum(u.c.calls), func.sum(u.c.errors), func.sum(u.c.throttled)).where(u.c.day == day)
     ).one()
     left = select(func.min(u.c.quota_remaining)).where(u.c.quota_remaining.is_not(None)).group_by(u.c.day)
+    most = select(func.max(u.c.quota_remaining)).where(u.c.day > day - timedelta(days=TERM_DAYS))
+    billed = select(u.c.day, func.sum(u.c.billed)).where(u.c.day > day - timedelta(days=PACE_DAYS), u.c.day <= day)
     calls, errors, throttled = (int(value or 0) for value in sums)
-    return Usage(calls, errors, throttled, conn.scalar(left.order_by(u.c.day.desc()).limit(1)))
+    return Usage(
+        calls,
+        errors,
+        throttled,
+        quota_left=conn.scalar(left.order_by(u.c.day.desc()).limit(1)),
+        quota_most=conn.scalar(most),
+        billed={row[0]: int(row[1]) for row in conn.execute(billed.group_by(u.c.day))},
+    )

@@ -55,6 +55,16 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Minute:
+    """Calls taken in the last minute, what the server allows in one (None: it has not said), and until when all calls
+    pause because it said so."""
+
+    calls: int
+    server_limit: int | None
+    paused_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class _State:
     calls: int
     blocked_until: datetime | None
@@ -242,6 +252,16 @@ class RateGate:
         if conn.execute(_ADD, slot).rowcount == 0:
             conn.execute(_BEGIN, slot)
             conn.execute(_FORGET, {"over": now - self._window.length})
+
+
+def minute_of(warehouse: Warehouse, now: datetime) -> Minute:
+    """How busy the account is, for those who watch; takes nothing."""
+    since = now - timedelta(seconds=Window().seconds)
+    with warehouse.beside().read() as conn:
+        state = _State(*conn.execute(_ROW).one())
+        calls = conn.scalar(select(func.sum(_CALLS)).where(_OVER < _MOMENT), {"over": since})
+    paused = state.blocked_until if state.blocked_until and state.blocked_until > now else None
+    return Minute(int(calls or 0), state.server_limit, paused)
 
 
 def _later(one: datetime | None, other: datetime) -> datetime:

@@ -166,7 +166,7 @@ def test_triggers_are_limited_for_each_client(charts_file: Path) -> None:
 
 def test_a_minute_after_the_limit_the_client_is_let_in_again() -> None:
     now = [0.0]
-    limit = RateLimit(2, clock=lambda: now[0])
+    limit = RateLimit(2, "things were done", "wait", clock=lambda: now[0])
     limit.count("a")
     now[0] = 30.0
     limit.count("a")

@@ -5,27 +5,16 @@ One session shows everything, in the order in which an operator would meet it.
 
 import json
 import os
-import re
 import signal
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
-import dagster as dg
 import pytest
 
-from soundcharts_pipeline.simulator import Simulator
-from soundcharts_pipeline_tests.admin.site import (
-    TOKEN,
-    Client,
-    free_port,
-    processes_of,
-    wait_for,
-)
-from soundcharts_pipeline_tests.command_line import COMMAND, run, user_environ
+from soundcharts_pipeline_tests.admin.running import Site, running_serve
+from soundcharts_pipeline_tests.admin.site import TOKEN, processes_of, wait_for
+from soundcharts_pipeline_tests.command_line import run
 
 CHARTS = """
 defaults:
@@ -44,78 +33,10 @@ SLUG, UNKNOWN = "viral-50-global", "nowhere-28"
 SLOW_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A running `serve` in a folder of its own."""
-
-    simulator: Simulator
-    environ: Mapping[str, str]
-    client: Client
-    supervisor: "subprocess.Popen[bytes]"
-    log: Path
-    newest: date
-
-    def pids(self, words: str) -> list[int]:
-        """The processes of this site whose command line has these words."""
-        found = [pid for pid, line in processes_of(self.environ).items() if words in line]
-        assert found, (words, processes_of(self.environ))
-        return found
-
-    def pid_of_run(self, run_id: str) -> int:
-        """The process that a run is at work in, as the run itself has recorded."""
-        with dg.DagsterInstance.from_config(self.environ["DAGSTER_HOME"]) as instance:
-            said = [entry.user_message for entry in instance.all_logs(run_id)]
-        pids = [int(found[1]) for text in said if (found := re.search(r"in process \(pid: (\d+)\)", text))]
-        assert pids, said
-        return pids[-1]
-
-    def kill(self, words: str) -> None:
-        for pid in self.pids(words):
-            os.kill(pid, signal.SIGKILL)
-
-    def watch(self, task_id: str, slug: str = SLUG) -> list[int]:
-        """Every progress that is told until the task is over."""
-        told: list[int] = []
-
-        def over() -> bool:
-            task = self.client.task(slug, task_id)
-            told.append(task["progress"])
-            return task["status"] in ("complete", "failed")
-
-        wait_for(f"end of {task_id}:\n{self.log.read_text()[-3000:]}", over)
-        return told
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("serve")
-    with Simulator(latency=0.02) as simulator:
-        charts = folder / "charts.yaml"
-        charts.write_text(CHARTS.format(first_date=simulator.world.today - timedelta(days=30)))
-        environ = user_environ(simulator, folder)
-        environ |= {"SOUNDCHARTS_CHARTS": str(charts), "SOUNDCHARTS_ADMIN_TOKEN": TOKEN}
-        port, ui_port = free_port(), free_port()
-        log = folder / "serve.log"
-        with log.open("w") as out:
-            supervisor = subprocess.Popen(
-                [*COMMAND, "serve", "--port", str(port), "--ui-port", str(ui_port)],
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            wait_for(f"address in {log}", lambda: "Internal API: " in log.read_text() or supervisor.poll() is not None)
-            client = Client(f"http://127.0.0.1:{port}")
-            wait_for("health", lambda: client.get("/health/").status_code == 200)
-            newest = simulator.world.newest_day(SLUG)
-            assert newest is not None
-            yield Site(simulator, environ, client, supervisor, log, newest)
-        finally:
-            for pid in processes_of(environ):
-                os.kill(pid, signal.SIGKILL)
-            supervisor.wait()
+    with running_serve(tmp_path_factory.mktemp("serve"), CHARTS) as site:
+        yield site
 
 
 def test_a_double_click_is_one_run_of_the_newest_day(site: Site) -> None:
@@ -129,12 +50,12 @@ def test_a_double_click_is_one_run_of_the_newest_day(site: Site) -> None:
     assert task == {
         "task_id": task["task_id"],
         "chart": SLUG,
-        "partition": f"{SLUG}|{site.newest}",
+        "partition": f"{SLUG}|{site.newest(SLUG)}",
         "status": "pending",
         "status_url": f"/admin/soundcharts/chart/{SLUG}/status/",
     }
     assert {answer.json()["task_id"] for answer in refused} == {task["task_id"]}
-    told = site.watch(task["task_id"])
+    told = site.watch(SLUG, task["task_id"])
     assert told == sorted(told)
     assert told[-1] == 100
 
@@ -147,7 +68,7 @@ def test_a_synced_chart_is_told_the_same_by_api_and_terminal(site: Site) -> None
     assert (said["status"], said["success_rate"], said["error_count"]) == ("healthy", 1.0, 0)
     assert (said["last_error"], said["problems"]) == (None, [])
     assert datetime.fromisoformat(said["last_sync"]) <= datetime.now(UTC)
-    assert {one["day"]: one["state"] for one in said["strip"]}[str(site.newest)] == "complete"
+    assert {one["day"]: one["state"] for one in said["strip"]}[str(site.newest(SLUG))] == "complete"
     assert said["tasks"][0]["logs_url"].endswith(f"/runs/{said['tasks'][0]['task_id']}")
     assert done.code == 0
     for task in [*said["tasks"], *printed["tasks"]]:
@@ -156,9 +77,9 @@ def test_a_synced_chart_is_told_the_same_by_api_and_terminal(site: Site) -> None
 
 
 def test_a_failed_task_says_what_happened_and_what_to_do(site: Site) -> None:
-    task_id = site.client.trigger(UNKNOWN, site.newest).json()["task_id"]
+    task_id = site.client.trigger(UNKNOWN, site.newest(SLUG)).json()["task_id"]
 
-    told = site.watch(task_id, UNKNOWN)
+    told = site.watch(UNKNOWN, task_id)
     wait_for("reason", lambda: site.client.task(UNKNOWN, task_id)["error"])
     task, said = site.client.task(UNKNOWN, task_id), site.client.status(UNKNOWN)
     done = run(site.environ, "status", UNKNOWN)
@@ -183,7 +104,7 @@ def test_without_a_date_of_a_chart_that_soundcharts_does_not_have_nothing_is_sta
 
 def test_a_run_that_is_killed_shows_as_failed(site: Site) -> None:
     site.simulator.set(latency=SLOW_SECONDS)
-    day = site.newest - timedelta(days=1)
+    day = site.newest(SLUG) - timedelta(days=1)
     task_id = site.client.trigger(SLUG, day).json()["task_id"]
     wait_for("step", lambda: (site.client.task(SLUG, task_id)["step"] or "").startswith("track"))
     before = site.client.task(SLUG, task_id)["progress"]
@@ -208,13 +129,13 @@ def test_a_webserver_that_dies_is_said_and_started_again(site: Site) -> None:
     site.kill("child dagster_webserver")
     wait_for("sentence", lambda: "webserver" in " ".join(site.client.status(SLUG)["problems"]))
     assert site.client.get("/health/").status_code == 503
-    assert site.client.trigger(SLUG, site.newest).status_code == 503
+    assert site.client.trigger(SLUG, site.newest(SLUG)).status_code == 503
     wait_for("recovery", lambda: not site.client.status(SLUG)["problems"])
 
     assert site.client.get("/health/").status_code == 200
     assert "Dagster's webserver was ended by SIGKILL; it is started again" in site.log.read_text()
     assert site.pids("child dagster_webserver") != killed
-    assert site.watch(site.client.trigger(SLUG, site.newest).json()["task_id"])[-1] == 100
+    assert site.watch(SLUG, site.client.trigger(SLUG, site.newest(SLUG)).json()["task_id"])[-1] == 100
 
 
 def test_a_port_in_use_is_named_before_anything_starts(site: Site) -> None:

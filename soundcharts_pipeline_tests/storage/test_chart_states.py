@@ -56,7 +56,10 @@ def test_progress_is_told_of_the_asked_runs_alone(warehouse: Warehouse) -> None:
 
 
 def test_usage_is_that_of_the_day_with_the_newest_word_on_the_quota(warehouse: Warehouse) -> None:
-    rows = [(day(1), "ranking", 7, 1, 0, 900), (TODAY, "ranking", 5, 2, 1, None), (TODAY, "usage", 3, 0, 0, None)]
+    rows = [
+        *((day(1), "ranking", 7, 1, 0, 900), (TODAY, "ranking", 5, 2, 1, None), (TODAY, "usage", 3, 0, 0, None)),
+        *((day(7), "ranking", 30, 0, 0, None), (day(31), "ranking", 9, 0, 0, 4000)),
+    ]
     with warehouse.write() as conn:
         for on, endpoint, calls, errors, throttled, left in rows:
             conn.execute(
@@ -72,5 +75,9 @@ def test_usage_is_that_of_the_day_with_the_newest_word_on_the_quota(warehouse: W
             )
 
     with warehouse.read() as conn:
-        assert usage_of(conn, TODAY) == Usage(calls=8, errors=2, throttled=1, quota_left=900)
-        assert usage_of(conn, day(9)) == Usage(calls=0, errors=0, throttled=0, quota_left=900)
+        assert usage_of(conn, TODAY) == Usage(
+            calls=8, errors=2, throttled=1, quota_left=900, quota_most=900, billed={day(1): 7, TODAY: 8}
+        )
+        assert usage_of(conn, day(1)) == Usage(
+            calls=7, errors=1, throttled=0, quota_left=900, quota_most=4000, billed={day(1): 7, day(7): 30}
+        )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from soundcharts_pipeline.models import RateNews
 from soundcharts_pipeline.storage.bookkeeping import rate_gate, rate_slots
-from soundcharts_pipeline.storage.rate_gate import RateGate, Window
+from soundcharts_pipeline.storage.rate_gate import Minute, RateGate, Window, minute_of
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 from .gate_users import LIMIT, SHORT, take_calls
@@ -222,3 +222,18 @@ def test_processes_that_are_killed_leave_the_others_the_whole_minute(database_ur
     assert [process.exitcode for process in processes] == [-signal.SIGKILL if dies else 0 for dies in ends]
     assert len({number for number, _ in calls}) == len(calls) >= 3 * 40
     assert most_in(SHORT.seconds + SHORT.margin, [at for _, at in calls]) <= LIMIT
+
+
+def test_whoever_watches_sees_the_minute_and_takes_nothing(warehouse: Warehouse, time: Time) -> None:
+    gate = RateGate(warehouse, per_minute=1000, clock=time)
+    assert minute_of(warehouse, time.now) == Minute(calls=0, server_limit=None, paused_until=None)
+
+    gate.take(4, None)
+    time.passes(40)
+    gate.take(3, RateNews(call=4, let_in=True, limit=500))
+    assert minute_of(warehouse, time.now) == minute_of(warehouse, time.now) == Minute(7, 500, None)
+    time.passes(40)
+    gate.block(30)
+    assert minute_of(warehouse, time.now) == Minute(3, 500, time.now + timedelta(seconds=30))
+    time.passes(30)
+    assert minute_of(warehouse, time.now) == Minute(0, 500, None)

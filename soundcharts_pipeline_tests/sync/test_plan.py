@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from soundcharts_pipeline.cascade import allowed_keys
+from soundcharts_pipeline.cascade import ANALYTICS, allowed_keys
 from soundcharts_pipeline.plan import Plan, plan_cascade
 from soundcharts_pipeline.settings import ChartSettings, Settings
 from soundcharts_pipeline.simulator import Simulator
@@ -44,7 +44,7 @@ def spent(simulator: Simulator, ctx: SyncContext, chart: ChartSettings, days: Se
             sync_track_audience(ctx, chart, days, platform)
         elif room == "artist_audience":
             sync_artist_audience(ctx, chart, days, platform)
-        else:
+        elif key not in ANALYTICS:
             {
                 "chart_rankings": sync_rankings,
                 "track_metadata": sync_track_metadata,

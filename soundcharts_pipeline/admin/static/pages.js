@@ -1,0 +1,94 @@
+"use strict";
+
+// What is live on a page is fetched again and again, and the page made equal to it, node by node: focus, selection and
+// the place on the page stay as they are. Without this script the page reloads itself.
+const EVERY_MS = 2000;
+const live = document.getElementById("live");
+const connection = document.getElementById("connection");
+let goneSince = null;
+let timer = null;
+let turn = 0;
+
+function become(old, fresh) {
+  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
+    old.replaceWith(fresh);
+    return;
+  }
+  if (old.nodeType === Node.TEXT_NODE) {
+    if (old.data !== fresh.data) old.data = fresh.data;
+    return;
+  }
+  if (old.nodeType !== Node.ELEMENT_NODE) return;
+  for (const { name, value } of [...fresh.attributes]) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name) && name !== "aria-busy" && name !== "open") old.removeAttribute(name);
+  }
+  makeEqual(old, fresh);
+}
+
+function makeEqual(old, fresh) {
+  const before = [...old.childNodes];
+  const after = [...fresh.childNodes];
+  after.forEach((node, place) => (place < before.length ? become(before[place], node) : old.append(node)));
+  before.slice(after.length).forEach((node) => node.remove());
+}
+
+function say(text) {
+  if (connection && connection.textContent !== text) connection.textContent = text;
+}
+
+async function refresh() {
+  clearTimeout(timer);
+  const mine = ++turn;
+  if (!document.hidden) {
+    try {
+      const answer = await fetch(live.dataset.refresh, { headers: { Accept: "text/html" } });
+      if (answer.redirected) return location.reload(); // the session is over
+      if (!answer.ok) throw new Error(answer.status);
+      const text = await answer.text();
+      if (mine !== turn) return;
+      const fresh = document.createElement("div");
+      fresh.innerHTML = text;
+      makeEqual(live, fresh);
+      goneSince = null;
+      say("Live");
+    } catch (_) {
+      if (mine !== turn) return;
+      goneSince ??= new Date();
+      say(`The server does not answer since ${goneSince.toLocaleTimeString()}; what you see is from then. Trying again.`);
+    }
+    connection?.classList.toggle("gone", goneSince !== null);
+  }
+  timer = setTimeout(refresh, EVERY_MS);
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("form[data-trigger]");
+  if (!form) return;
+  event.preventDefault();
+  const button = form.querySelector("button");
+  if (button.getAttribute("aria-busy") === "true") return;
+  button.setAttribute("aria-busy", "true");
+  const said = document.getElementById("said");
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      headers: { Accept: "text/html", "X-Fragment": "1" },
+      body: new URLSearchParams(new FormData(form)),
+    });
+    if (answer.redirected) return location.reload();
+    said.innerHTML = await answer.text();
+  } catch (_) {
+    said.textContent = "The server does not answer, so nothing is known of the cascade; look at the list before trying again.";
+  } finally {
+    button.removeAttribute("aria-busy");
+  }
+  if (live) refresh();
+});
+
+if (live?.dataset.refresh) {
+  document.addEventListener("visibilitychange", () => !document.hidden && refresh());
+  timer = setTimeout(refresh, EVERY_MS);
+}
