@@ -118,12 +118,8 @@ def _lists(conn: Connection, entity: str, first: date, last: date, uuids: Sequen
     ).where(t.c.date.between(first, last))
     query = query if uuids is None else query.where(key[0].in_(uuids))
     query = query.group_by(*key, *([t.c.identifier] if entity == "track" else [])).order_by(*key)
-<<<<<<< HEAD
-    yield from conn.execution_options(yield_per=BATCH).execute(query)
-=======
     rows: Any = conn.execute(query, execution_options={"yield_per": BATCH})
     yield from rows
->>>>>>> 8c247d5958f7ff74ebe8fa6b9fd8c4a1cfd4b0b7
 
 
 def _batches(

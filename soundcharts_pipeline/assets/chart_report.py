@@ -45,7 +45,7 @@ def build_chart_report(settings: Settings, partitions_def: dg.PartitionsDefiniti
         kinds={"excel"},
         owners=["team:music-data"],
         description=(
-            "One .xlsx workbook of a chart-day, to forward: summary with charts, ranking, tracks, artists, "
+            "One row is one workbook (.xlsx), to forward: summary with charts, ranking, tracks, artists, "
             "audience per platform, trends, and notes on sources, definitions and what is missing. In "
             f"`{FOLDER}/SLUG/SLUG_DAY.xlsx` under the data directory.\n\n"
             "From what is stored. **Makes no call.** A run that fetches too writes the workbooks of its newest "
