@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Select, select
 
 from soundcharts_pipeline.analysis.charts import newest_day
 from soundcharts_pipeline.analysis.frames import frame
+from soundcharts_pipeline.storage import audience_views as v
 from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage import views as v
 from soundcharts_pipeline.storage.worklists import ChartDays, entities
 
 Among = Sequence[str] | Select[Any] | None

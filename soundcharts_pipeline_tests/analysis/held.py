@@ -34,14 +34,21 @@ def save_names(warehouse: Warehouse, tracks: str, artists: str = "", charts: str
         save(warehouse, s.artists, *made)
 
 
-def save_ranking(warehouse: Warehouse, day: date, tracks: str, slug: str = CHART, **fields: Mapping[str, Any]) -> None:
+def save_ranking(
+    warehouse: Warehouse,
+    day: date,
+    tracks: str,
+    slug: str = CHART,
+    *,
+    fields: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
     """The tracks from the top down; `fields` are further columns by track."""
     blank = {"old_position": None, "position_change": None, "metric": None}
     blank |= {"time_on_chart": None, "time_on_chart_unit": None}
     rows = [
         {"chart_slug": slug, "rank_date": day, "position": place, "track_uuid": track, "fetched_at": NOW}
         | blank
-        | dict(fields.get(track, {}))
+        | dict((fields or {}).get(track, {}))
         for place, track in enumerate(tracks.split(), start=1)
     ]
     save(warehouse, s.chart_rankings, *rows)

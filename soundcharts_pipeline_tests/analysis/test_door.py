@@ -80,7 +80,7 @@ def test_movers_tell_who_came_who_came_back_and_who_left(warehouse: Warehouse, m
         "a": {"old_position": 1, "position_change": -1, "time_on_chart": 15, "time_on_chart_unit": "DOC"},
         "b": {"old_position": 2, "position_change": 1, "time_on_chart": 3, "time_on_chart_unit": "WOC"},
     }
-    save_ranking(warehouse, DAY, "b a c d", **fields)
+    save_ranking(warehouse, DAY, "b a c d", fields=fields)
     found = music.movers(CHART)
     columns = ("position", "track", "movement", "change", "peak_position", "days_ranked", "first_ranked")
     assert listed(found, *columns, "weeks_on_chart") == [

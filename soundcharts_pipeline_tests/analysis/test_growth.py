@@ -1,6 +1,7 @@
 """The formulas of a trend: figures worked out by hand, and what must hold whatever the values are."""
 
 from collections.abc import Sequence
+from random import Random
 
 import numpy as np
 import pytest
@@ -180,7 +181,7 @@ def test_what_stands_still_neither_changes_nor_grows(value: int, days: set[int],
 
 @given(st.lists(VALUES, min_size=2, max_size=6), st.randoms(use_true_random=False))
 def test_groups_do_not_touch_each_other_and_the_order_of_identifiers_is_nothing(
-    series: list[list[int | None]], random: "np.random.Generator"
+    series: list[list[int | None]], random: Random
 ) -> None:
     alone = [developed(series_of(one)) for one in series]
     values = np.full((len(series), DAYS), np.nan)
@@ -193,10 +194,10 @@ def test_groups_do_not_touch_each_other_and_the_order_of_identifiers_is_nothing(
         assert columns["value"][place] == alone[row]["value"]
         assert float(columns["velocity"][place]) == pytest.approx(alone[row]["velocity"], nan_ok=True)
     shuffled = list(series)
-    random.shuffle(shuffled)  # type: ignore[arg-type]
-    one, other = (developed(*map(series_of, given)) for given in (series, shuffled))
-    assert one.keys() == other.keys()
-    assert all(other[name] == pytest.approx(one[name], nan_ok=True) for name in one)
+    random.shuffle(shuffled)
+    first, second = (developed(*map(series_of, given)) for given in (series, shuffled))
+    assert first.keys() == second.keys()
+    assert all(second[name] == pytest.approx(first[name], nan_ok=True) for name in first)
 
 
 @given(VALUES, KINDS, st.integers(0, LAST))

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import inspect, select, text
 
+from soundcharts_pipeline.storage import audience_views as a
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage import views as v
 from soundcharts_pipeline.storage.view_sql import View
@@ -49,7 +50,7 @@ def test_a_day_brings_what_the_total_grew_by_and_says_how_many_days_that_took(wa
     save_track_points(warehouse, "a", {8: 100, 7: 130, 5: 190, 4: 190, 3: 20, 2: 25})
     save_track_points(warehouse, "a", {8: 5, 7: 6}, identifier="other")
     save_track_points(warehouse, "a", {3: 7, 1: 4}, platform="airplay", metric="spins", identifier="")
-    found = rows_of(warehouse, v.track_audience_daily, "platform", "identifier", "date", "value", "days", "daily")
+    found = rows_of(warehouse, a.track_audience_daily, "platform", "identifier", "date", "value", "days", "daily")
     assert found == [
         ("airplay", "", ago(3), 7, 1, 7),
         ("airplay", "", ago(1), 4, 1, 4),
@@ -68,7 +69,7 @@ def test_an_artists_level_may_fall_and_views_are_counts_of_a_day(warehouse: Ware
     save_names(warehouse, "a", "x")
     save_artist_points(warehouse, "x", {9: 50, 7: 40, 6: 45})
     save_artist_points(warehouse, "x", {9: 50, 7: 40}, platform="youtube", metric="views")
-    assert rows_of(warehouse, v.artist_audience_daily, "platform", "date", "value", "days", "daily") == [
+    assert rows_of(warehouse, a.artist_audience_daily, "platform", "date", "value", "days", "daily") == [
         ("spotify", ago(9), 50, None, None),
         ("spotify", ago(7), 40, 2, -10),
         ("spotify", ago(6), 45, 1, 5),
@@ -82,7 +83,7 @@ def test_the_latest_value_is_that_of_each_series(warehouse: Warehouse) -> None:
     save_track_points(warehouse, "a", {3: 10, 1: 12})
     save_track_points(warehouse, "a", {3: 1}, identifier="other")
     save_artist_points(warehouse, "x", {5: 7, 4: 6})
-    assert rows_of(warehouse, v.audience_latest, "entity", "uuid", "identifier", "date", "value") == [
+    assert rows_of(warehouse, a.audience_latest, "entity", "uuid", "identifier", "date", "value") == [
         ("artist", "x", "", ago(4), 6),
         ("track", "a", "id", ago(1), 12),
         ("track", "a", "other", ago(3), 1),
@@ -103,7 +104,7 @@ def test_gaps_are_missing_days_between_points_and_published_rankings_that_are_no
         {**day, "rank_date": ago(1), "published_at": None, "saved_at": None},
     )
     columns = ("entity", "id", "platform", "metric", "first_day", "last_day", "days")
-    assert rows_of(warehouse, v.coverage_gaps, *columns) == [
+    assert rows_of(warehouse, a.coverage_gaps, *columns) == [
         ("artist", "x", "spotify", "followers", ago(3), ago(3), 1),
         ("chart", CHART, "spotify", "ranking", ago(3), ago(3), 1),
         ("track", "a", "spotify", "streams", ago(8), ago(7), 2),
@@ -164,7 +165,7 @@ def test_places_are_those_of_the_newest_located_day_of_each_series(warehouse: Wa
         {**place, "date": ago(9), "country_code": "DE", "city_name": "", "value": 4, "platform": "tiktok"},
     )
     assert rows_of(
-        warehouse, v.artist_audience_geo_latest, "platform", "date", "country_code", "city_name", "value"
+        warehouse, a.artist_audience_geo_latest, "platform", "date", "country_code", "city_name", "value"
     ) == [
         ("spotify", ago(2), "FR", "", 5),
         ("spotify", ago(2), "FR", "Paris", 5),
@@ -187,5 +188,5 @@ def test_a_question_for_the_tracks_of_a_chart_reads_no_table_whole(sqlite_wareho
 def test_a_day_is_a_date_in_every_view(sqlite_warehouse: Warehouse) -> None:
     save_names(sqlite_warehouse, "a")
     save_track_points(sqlite_warehouse, "a", {3: 1, 1: 2})
-    assert rows_of(sqlite_warehouse, v.coverage_gaps, "first_day") == [(DAY - timedelta(days=2),)]
-    assert isinstance(rows_of(sqlite_warehouse, v.audience_latest, "date")[0][0], date)
+    assert rows_of(sqlite_warehouse, a.coverage_gaps, "first_day") == [(DAY - timedelta(days=2),)]
+    assert isinstance(rows_of(sqlite_warehouse, a.audience_latest, "date")[0][0], date)
