@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, func, select
 
+from soundcharts_pipeline.storage import audience_views as v
 from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage import views as v
 from soundcharts_pipeline.storage.worklists import ChartDays, entities
 
 # A chart-day has some hundred thousand points; so many are in memory twice.
