@@ -1,6 +1,7 @@
 """Exports as a user types them, after a real sync."""
 
 import csv
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +16,7 @@ from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.exports import EXPORTS
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.command_line import run, run_in_terminal, user_environ, with_charts
+from soundcharts_pipeline_tests.command_line import run, run_in_terminal, run_program, user_environ, with_charts
 from soundcharts_pipeline_tests.helpers import SLUG
 
 User = dict[str, str]
@@ -139,6 +140,17 @@ def test_a_folder_that_cannot_be_written_is_one_message(user: User, tmp_path: Pa
     done = run(user, "export", SLUG, "--output", tmp_path / "file" / "made.csv")
     assert done.code == 1
     assert done.says("cannot be written", "--output")
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "csv", "parquet"])
+def test_a_disk_without_room_leaves_no_file_behind(user: User, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"made.{kind}"
+    # No file of this process may be longer than two kilobytes.
+    command = f'ulimit -f 2; exec "{sys.executable}" -m soundcharts_pipeline export {SLUG} --output "{path}"'
+    done = run_program({**user, "PYTHONDONTWRITEBYTECODE": "1"}, "bash", "-c", command)
+    assert done.code == 1, done.text
+    assert done.says(f"{path} cannot be written", "nothing was left there")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_terminal_sees_a_bar(user: User, tmp_path: Path) -> None:

@@ -64,8 +64,13 @@ class XlsxFile:
             self._row += 1
 
     def close(self) -> None:
+        from xlsxwriter.exceptions import FileCreateError
+
         self._finish()
-        self._book.close()
+        try:
+            self._book.close()
+        except FileCreateError as error:
+            raise OSError(str(error)) from error
 
     def _begin(self, rows: Rows) -> None:
         self._sheets += 1
