@@ -19,7 +19,7 @@ from soundcharts_pipeline.resources import SoundchartsResource, WarehouseResourc
 from soundcharts_pipeline.settings import ChartSettings, Settings
 from soundcharts_pipeline.storage.files import explained_files
 from soundcharts_pipeline.storage.saves import save_progress
-from soundcharts_pipeline.storage.summaries import Preview, archived_days
+from soundcharts_pipeline.storage.summaries import Preview, archived_days, ranking_rows
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.storage.worklists import ChartDays, rankings_missing
 from soundcharts_pipeline.sync.context import utc_now
@@ -29,10 +29,9 @@ if TYPE_CHECKING:
     from soundcharts_pipeline.reports.workbook import ReadBack
 
 FOLDER = "reports"
-# A workbook of 200 places takes some five seconds and a year of them half an hour; who wants one of an old day
-# launches this asset alone.
-WORKBOOKS_A_RUN = 7
-NOT_NOW = f"a run that fetches writes the workbooks of its newest {WORKBOOKS_A_RUN} days; launch {CHART_REPORT} alone"
+# A workbook of 200 places takes some eight seconds of a core, and a year of them the better part of an hour. Who wants
+# that of an older day launches this asset alone.
+NOT_NOW = f"a run that fetches writes the workbook of its newest day alone; for this one launch {CHART_REPORT} alone"
 CHECK = "workbook_reads_back"
 
 
@@ -48,8 +47,8 @@ def build_chart_report(settings: Settings, partitions_def: dg.PartitionsDefiniti
             "One row is one workbook (.xlsx), to forward: summary with charts, ranking, tracks, artists, "
             "audience per platform, trends, and notes on sources, definitions and what is missing. In "
             f"`{FOLDER}/SLUG/SLUG_DAY.xlsx` under the data directory.\n\n"
-            "From what is stored. **Makes no call.** A run that fetches too writes the workbooks of its newest "
-            f"{WORKBOOKS_A_RUN} days; a run of the analytics alone those of all its days."
+            "From what is stored. **Makes no call.** A run that fetches too writes the workbook of its newest "
+            "day; a run of the analytics alone those of all its days."
         ),
         deps=[AUDIENCE_TRENDS],
         partitions_def=partitions_def,
@@ -135,7 +134,9 @@ class _Step:
             return {}
         if reason := exclusion(CHART_REPORT, self._settings.chart(span.slug)):
             return dict.fromkeys(span.days, reason)
-        return dict.fromkeys(span.days[:-WORKBOOKS_A_RUN], NOT_NOW)
+        with self._warehouse.read() as conn:
+            ranked = sorted(ranking_rows(conn, ChartDays(span.slug, span.first, span.last)))
+        return dict.fromkeys(ranked[:-1], NOT_NOW)
 
     def _check_rankings(self, span: ChartSpan, left_out: Collection[date]) -> None:
         with self._warehouse.read() as conn:

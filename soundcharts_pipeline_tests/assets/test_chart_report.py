@@ -1,12 +1,14 @@
 """Workbooks through Dagster: which days get one, what is recorded, and that none costs a call."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from soundcharts_pipeline.assets.chart_report import CHECK, FOLDER, NOT_NOW, WORKBOOKS_A_RUN
+from soundcharts_pipeline.assets.chart_report import CHECK, FOLDER, NOT_NOW
 from soundcharts_pipeline.cascade import ANALYTICS, AUDIENCE_TRENDS, CHART_REPORT, RANKINGS, TRACK_METADATA
+from soundcharts_pipeline.partitions import ChartSpan
 from soundcharts_pipeline.reports.workbook import read_back
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline_tests.assets.recorded import checks_of, facts_of, failures_of
@@ -48,19 +50,34 @@ def test_a_chart_day_ends_in_a_workbook_that_reads_back(project: Project) -> Non
     assert project.simulator.counters.total == 0
 
 
-def test_a_long_run_that_fetches_writes_the_newest_days_and_one_of_analytics_writes_all(project: Project) -> None:
-    span = project.span(WORKBOOKS_A_RUN + 2)
+def test_a_range_that_fetches_writes_the_newest_day_and_one_of_analytics_writes_all(project: Project) -> None:
+    span = project.span(3)
     result = project.run(span, FETCHING)
     assert result.success, failures_of(result)
     facts = facts_of(project, result)
     old, new = span.days[:2], span.days[2:]
     assert [facts[CHART_REPORT, str(day)].get("left_out") for day in old] == [NOT_NOW] * 2
-    assert all("path" in facts[CHART_REPORT, str(day)] for day in new)
+    assert "path" in facts[CHART_REPORT, str(new[0])]
     assert {path.name for path in folder_of(project).iterdir()} == {f"{SLUG}_{day}.xlsx" for day in new}
 
     alone = project.run(span, sorted(ANALYTICS))
     assert alone.success, failures_of(alone)
     assert {path.name for path in folder_of(project).iterdir()} == {f"{SLUG}_{day}.xlsx" for day in span.days}
+
+
+def test_a_range_that_ends_without_a_ranking_writes_the_newest_there_is(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weekly = chart("tiktok-weekly-songs", report=True)
+    with open_project(simulator, environ, monkeypatch, weekly) as project:
+        newest = project.newest(weekly.slug)
+        span = ChartSpan(weekly.slug, newest - timedelta(days=9), newest - timedelta(days=2))
+        result = project.run(span, FETCHING)
+        assert result.success, failures_of(result)
+        facts = facts_of(project, result)
+        [with_path] = [day for day in span.days if "path" in facts[CHART_REPORT, str(day)]]
+        assert with_path == newest - timedelta(days=7)
+        assert "empty" in facts[CHART_REPORT, str(span.last)]
 
 
 def test_a_chart_without_reports_gets_one_only_when_it_is_launched_alone(
