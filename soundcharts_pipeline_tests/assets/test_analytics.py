@@ -3,14 +3,15 @@
 import base64
 from xml.etree import ElementTree
 
-import dagster as dg
 from sqlalchemy import select
 
 from soundcharts_pipeline.analysis import connect
 from soundcharts_pipeline.chart_facts import chart_facts
+from soundcharts_pipeline.storage import quality
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.chart_states import ChartState
-from soundcharts_pipeline_tests.assets.recorded import facts_of
+from soundcharts_pipeline.storage.worklists import ChartDays
+from soundcharts_pipeline_tests.assets.recorded import checks_of, facts_of
 from soundcharts_pipeline_tests.helpers import SLUG
 from soundcharts_pipeline_tests.project import Project
 
@@ -61,24 +62,28 @@ def test_trends_are_stored_as_the_door_tells_them_and_cost_nothing(project: Proj
     assert project.simulator.counters.total == spent
 
 
-def test_trends_of_tracks_that_left_the_ranking_are_found_by_the_check(project: Project) -> None:
+def test_trends_that_are_not_of_the_ranking_are_counted_until_they_are_made_again(project: Project) -> None:
     span = project.span(1)
     assert project.run(span).success
+    day = ChartDays(SLUG, span.first, span.last)
     with project.warehouse.write() as conn:
-        top = conn.scalar(select(s.chart_rankings.c.track_uuid).where(s.chart_rankings.c.position == 1))
-        conn.execute(s.chart_rankings.update().where(s.chart_rankings.c.position == 1).values(track_uuid="another"))
+        of_top = s.chart_rankings.c.position == 1
+        top = conn.scalar(select(s.chart_rankings.c.track_uuid).where(of_top))
+        conn.execute(s.chart_rankings.update().where(of_top).values(track_uuid="another"))
         points = s.track_audience
         conn.execute(points.update().where(points.c.track_uuid == top).values(track_uuid="another"))
-    checks = project.definitions.resolve_assets_def(dg.AssetKey("audience_trends")).check_specs
-    assert {check.name for check in checks} == {"every_series_has_a_trend", "no_orphan_trends"}
+    with project.warehouse.read() as conn:
+        assert quality.without_trend(conn, day) == 1
+        assert quality.unranked_trends(conn, day) > 0
+
     result = project.run(span, ["audience_trends"])
-    assert {c.check_name: c.passed for c in result.get_asset_check_evaluations()} == {
-        check.name: True for check in checks
+
+    assert checks_of(result) == {
+        "audience_trends: every_series_has_a_trend": True,
+        "audience_trends: no_orphan_trends": True,
     }
     with project.warehouse.read() as conn:
-        told = set(conn.scalars(select(s.audience_trends.c.uuid).where(s.audience_trends.c.entity == "track")))
-    assert "another" in told
-    assert top not in told
+        assert (quality.without_trend(conn, day), quality.unranked_trends(conn, day)) == (0, 0)
 
 
 def test_a_day_whose_data_is_all_there_is_complete_without_its_analysis(project: Project) -> None:
