@@ -39,14 +39,15 @@ SERIES = TRACKS * sum(count for *_, count in TRACK_SERIES) + ARTISTS * len(ARTIS
 CHART, TRACK, ARTIST = "chart-3", "track-000700", "artist-000700"
 OF_CHART = f"(SELECT track_uuid FROM current_charts WHERE chart_slug = '{CHART}')"  # noqa: S608
 ARTISTS_OF_CHART = f"(SELECT artist_uuid FROM track_artists WHERE track_uuid IN {OF_CHART})"  # noqa: S608
-# View: what it is asked of one entity, and of a chart.
+LATELY = f"date > '{LAST - timedelta(days=90)}'"
+# View: what it is asked of one entity (all days), and of a chart (90 days).
 VIEWS = {
-    "track_audience_daily": (f"track_uuid = '{TRACK}'", f"track_uuid IN {OF_CHART}"),
-    "artist_audience_daily": (f"artist_uuid = '{ARTIST}'", f"artist_uuid IN {ARTISTS_OF_CHART}"),
+    "track_audience_daily": (f"track_uuid = '{TRACK}'", f"track_uuid IN {OF_CHART} AND {LATELY}"),
+    "artist_audience_daily": (f"artist_uuid = '{ARTIST}'", f"artist_uuid IN {ARTISTS_OF_CHART} AND {LATELY}"),
     "audience_latest": (f"uuid = '{TRACK}'", f"entity = 'track' AND uuid IN {OF_CHART}"),
     "artist_audience_geo_latest": (f"artist_uuid = '{ARTIST}'", f"artist_uuid IN {ARTISTS_OF_CHART}"),
     "coverage_gaps": (f"id = '{TRACK}'", f"entity = 'track' AND id IN {OF_CHART}"),
-    "chart_history": (f"track_uuid = '{TRACK}'", f"chart_slug = '{CHART}'"),
+    "chart_history": (f"track_uuid = '{TRACK}'", f"chart_slug = '{CHART}' AND rank_{LATELY}"),
     "current_charts": (f"track_uuid = '{TRACK}'", f"chart_slug = '{CHART}'"),
     "track_overview": (f"uuid = '{TRACK}'", f"uuid IN {OF_CHART}"),
     "artist_overview": (f"uuid = '{ARTIST}'", f"uuid IN {ARTISTS_OF_CHART}"),

@@ -45,11 +45,10 @@ def chart_trends(conn: Connection, slug: str, day: date, *, days: int = RANGE_DA
     parts = []
     for entity, table in (("track", s.tracks), ("artist", s.artists)):
         among = entities(ChartDays(slug, day, day), entity)
-        names = {
-            row[0]: row[1] for row in conn.execute(select(table.c.uuid, table.c.name).where(table.c.uuid.in_(among)))
-        }
-        for part in _trends(conn, entity, day, sorted(names), days):
-            part.insert(len(KEY), "name", part["uuid"].map(names))
+        known = select(table.c.uuid, table.c.name).where(table.c.uuid.in_(among))
+        names = {row[0]: row[1] for row in conn.execute(known)}
+        for part in _trends(conn, entity, day, list(conn.scalars(among)), days):
+            part.insert(len(KEY), "name", part["uuid"].map(names).astype("str"))
             parts.append(part)
     found = pd.concat(parts, ignore_index=True)
     found.insert(0, "chart_slug", pd.Series([slug] * len(found), dtype="str"))

@@ -13,6 +13,9 @@ NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 DAY = date(2026, 11, 22)
 CHART = "chart-1"
 
+# Further columns by track.
+Fields = Mapping[str, Mapping[str, Any]]
+
 
 def ago(days: int) -> date:
     """So many days before the day in question."""
@@ -40,7 +43,7 @@ def save_ranking(
     tracks: str,
     slug: str = CHART,
     *,
-    fields: Mapping[str, Mapping[str, Any]] | None = None,
+    fields: Fields | None = None,
 ) -> None:
     """The tracks from the top down; `fields` are further columns by track."""
     blank = {"old_position": None, "position_change": None, "metric": None}
