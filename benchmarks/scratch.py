@@ -28,10 +28,12 @@ from soundcharts_pipeline_tests.truth import expected, stored
 
 MAX_IN_FLIGHT = 32
 UNLIMITED = 10_000_000
-# Every default of charts.yaml, back to the oldest day that any benchmark asks for.
+# Every default of charts.yaml, back to the oldest day that any benchmark asks for. Workbooks have a benchmark of their
+# own, `exports`: the others are about fetching and storing.
 CHARTS = """\
 defaults:
   first_date: {first}
+  report: false
 charts:
 {charts}
 """

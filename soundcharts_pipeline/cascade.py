@@ -10,6 +10,11 @@ TRACK_METADATA = "track_metadata"
 ARTIST_METADATA = "artist_metadata"
 TRACK_AUDIENCE = "track_audience"
 ARTIST_AUDIENCE = "artist_audience"
+AUDIENCE_TRENDS = "audience_trends"
+CHART_REPORT = "chart_report"
+
+# Computed from what is stored, without a call: a chart-day whose data is all there is complete without them.
+ANALYTICS = frozenset({AUDIENCE_TRENDS, CHART_REPORT})
 
 # Beside the cascade, without partitions.
 RANKING_ARCHIVE = "ranking_archive"
@@ -34,6 +39,8 @@ def all_keys(settings: Settings) -> list[str]:
         *map(track_audience_key, settings.track_platforms),
         ARTIST_METADATA,
         *map(artist_audience_key, settings.artist_platforms),
+        AUDIENCE_TRENDS,
+        CHART_REPORT,
     ]
 
 
@@ -58,6 +65,14 @@ def exclusion(key: str, chart: ChartSettings) -> str | None:
             (chart.trigger_audience_fetch, "trigger_audience_fetch is false"),
             (platform in chart.artist_audience_platforms, f"{platform} is not in artist_audience_platforms"),
         ],
+        AUDIENCE_TRENDS: [
+            (chart.trigger_audience_fetch, "trigger_audience_fetch is false"),
+            (
+                bool(chart.track_audience_platforms or chart.artist_audience_platforms),
+                "the chart has no audience platform",
+            ),
+        ],
+        CHART_REPORT: [(chart.report, "report is false")],
     }
     return next((reason for allowed, reason in rules[room] if not allowed), None)
 

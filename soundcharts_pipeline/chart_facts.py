@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from soundcharts_pipeline.cascade import scheduled_keys
+from soundcharts_pipeline.cascade import ANALYTICS, scheduled_keys
 from soundcharts_pipeline.cron import WARN_AFTER_GAPS, longest_gap
 from soundcharts_pipeline.health import ChartFacts
 from soundcharts_pipeline.settings import ChartSettings, Settings
@@ -20,7 +20,7 @@ def chart_facts(settings: Settings, chart: ChartSettings, state: ChartState, nex
         platform=state.platform,
         schedule=chart.schedule,
         active=chart.active,
-        keys=frozenset(scheduled_keys(settings, chart)),
+        keys=frozenset(scheduled_keys(settings, chart)) - ANALYTICS,
         heal_days=chart.heal_days,
         freshness=WARN_AFTER_GAPS * _gap(chart, state),
         next_run=next_run,

@@ -87,6 +87,19 @@ ARTIST_CHECKS = (
     ),
 )
 
+TREND_CHECKS = (
+    Check(
+        "every_series_has_a_trend",
+        "Every ranked track and artist with a recent point has a trend.",
+        _none_of("tracks and artists without a trend", quality.without_trend),
+    ),
+    Check(
+        "no_orphan_trends",
+        "Every trend is of a track or artist of the ranking.",
+        _none_of("trends of others", quality.unranked_trends),
+    ),
+)
+
 
 def audience_checks(entity: str, platform: str) -> tuple[Check, ...]:
     """Checks of one platform's series."""

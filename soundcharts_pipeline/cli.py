@@ -17,6 +17,7 @@ from soundcharts_pipeline.api.errors import SoundchartsError
 from soundcharts_pipeline.cascade import CHART_CATALOG, DATABASE_BACKUP, RANKING_ARCHIVE, STORAGE_REPORT
 from soundcharts_pipeline.cli_charts import charts
 from soundcharts_pipeline.cli_ends import FAILED, INTERRUPTED, LIMITS, OK, advise, code_of, complain, end
+from soundcharts_pipeline.cli_export import EXAMPLE, export
 from soundcharts_pipeline.cli_notify import notify_test
 from soundcharts_pipeline.cli_operations import launch, upkeep
 from soundcharts_pipeline.environment import read_environment
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 app.add_typer(charts, name="charts")
 app.add_typer(upkeep)
+app.command(epilog=EXAMPLE)(export)
 app.command("notify-test", epilog="Example: soundcharts-pipeline notify-test")(notify_test)
 
 

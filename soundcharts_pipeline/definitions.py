@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import dagster as dg
 
 from soundcharts_pipeline.alerts import build_alert_sensor
+from soundcharts_pipeline.assets.analytics import trends_stage
 from soundcharts_pipeline.assets.artists import artist_audience_stage, artist_metadata_stage
+from soundcharts_pipeline.assets.chart_report import build_chart_report
 from soundcharts_pipeline.assets.operations import build_operations
 from soundcharts_pipeline.assets.rankings import ranking_stage
 from soundcharts_pipeline.assets.step import build_asset
@@ -34,11 +36,13 @@ def build_definitions(
         *map(track_audience_stage, settings.track_platforms),
         artist_metadata_stage(),
         *map(artist_audience_stage, settings.artist_platforms),
+        trends_stage(settings),
     ]
     with warnings.catch_warnings():
         # Single-run backfills are the reason a range costs one call per 90 days; their beta label is known.
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = [build_asset(stage, settings, partitions) for stage in stages]
+        assets.append(build_chart_report(settings, partitions))
     return dg.Definitions(
         assets=[*assets, *build_operations(settings.operations), *freshness_specs(settings)],
         jobs=build_jobs(),

@@ -28,7 +28,7 @@ OPERATIONS = {
 
 def build_jobs() -> list["UnresolvedAssetJobDefinition"]:
     """The jobs of the cascade take a partition (one chart on one day) or a range of days of one chart."""
-    below = dg.AssetSelection.groups("tracks", "artists")
+    below = dg.AssetSelection.groups("tracks", "artists", "analytics")
     return [
         dg.define_asset_job(
             CHART_SYNC,
@@ -38,12 +38,12 @@ def build_jobs() -> list["UnresolvedAssetJobDefinition"]:
         dg.define_asset_job(
             CASCADE,
             selection=below,
-            description="Everything below a ranking that is already there: tracks, artists, audience.",
+            description="Everything below a ranking that is there: tracks, artists, audience, trends, workbook.",
         ),
         dg.define_asset_job(
             FULL_SYNC,
             selection=dg.AssetSelection.assets(RANKINGS) | below,
-            description="A chart-day from its ranking to complete audience series.",
+            description="A chart-day from its ranking to complete audience series, trends and a workbook.",
         ),
         *(
             dg.define_asset_job(job, selection=dg.AssetSelection.assets(asset), description=f"`{asset}`, once.")

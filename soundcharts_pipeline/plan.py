@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from soundcharts_pipeline.api.errors import SoundchartsError
-from soundcharts_pipeline.cascade import ARTIST_AUDIENCE, ARTIST_METADATA, RANKINGS, TRACK_AUDIENCE, TRACK_METADATA
+from soundcharts_pipeline.cascade import (
+    ANALYTICS,
+    ARTIST_AUDIENCE,
+    ARTIST_METADATA,
+    RANKINGS,
+    TRACK_AUDIENCE,
+    TRACK_METADATA,
+)
 from soundcharts_pipeline.environment import Environment
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.storage import forecasts
@@ -86,6 +93,8 @@ def allowance_of(ctx: SyncContext, environment: Environment) -> Allowance:
 
 def _count(forecast: Forecast, key: str) -> Count:
     room, _, platform = key.partition("/")
+    if key in ANALYTICS:
+        return Count(0, estimate=False, basis="what is stored")
     if room == TRACK_AUDIENCE:
         return forecast.track_audience(platform)
     if room == ARTIST_AUDIENCE:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from soundcharts_pipeline.cascade import RANKINGS
+from soundcharts_pipeline.cascade import ANALYTICS, RANKINGS
 from soundcharts_pipeline.storage import worklists
 from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.storage.warehouse import Warehouse
@@ -162,4 +162,6 @@ def _state(key: str, done: int, total: int) -> str:
 def _unit(key: str) -> str:
     if key == RANKINGS:
         return "rankings"
+    if key in ANALYTICS:
+        return "days"
     return "batches of ten" if key.endswith("_metadata") else "series windows"

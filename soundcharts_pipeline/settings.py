@@ -73,6 +73,7 @@ class ChartSettings:
     metadata_refresh_days: int = 30
     heal_days: int = 14
     airplay_source: AirplaySource = "broadcasts"
+    report: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +263,7 @@ _KEYS: Mapping[str, Reader] = {
     "metadata_refresh_days": _days(least=1, example=30),
     "heal_days": _days(least=0, example=14),
     "airplay_source": partial(yaml_nodes.as_choice, choices=get_args(AirplaySource)),
+    "report": yaml_nodes.as_flag,
 }
 _CHART_KEYS: Mapping[str, Reader] = {"slug": _slug, "name": yaml_nodes.as_text, **_KEYS}
 _TOP_READERS: Mapping[str, Reader] = dict.fromkeys(

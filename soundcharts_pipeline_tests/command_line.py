@@ -26,6 +26,7 @@ defaults:
   track_audience_platforms: [spotify]
   artist_audience_platforms: [instagram]
   history_days: 7
+  report: false
 charts:
   - slug: viral-50-global   # fifty places
     name: Viral 50

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 import soundcharts_pipeline
+from soundcharts_pipeline.cascade import CHART_REPORT
 from soundcharts_pipeline.definitions import build_definitions
 from soundcharts_pipeline.settings import Settings
 from soundcharts_pipeline_tests.helpers import small_chart
@@ -155,7 +156,7 @@ def test_every_asset_says_what_one_row_is_and_which_team_owns_it(definitions: dg
         node = graph.get(key)
         assert (node.description or "").startswith("One row is one "), key
         assert node.owners, key
-        if node.is_partitioned:
+        if node.is_partitioned and key != dg.AssetKey(CHART_REPORT):
             assert {"dagster/table_name", "dagster/column_schema", "dagster/column_lineage"} <= node.metadata.keys()
 
 

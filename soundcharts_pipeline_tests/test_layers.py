@@ -27,6 +27,7 @@ ALLOWED = {
     "storage": {"storage", "models", "processes"},
     "sync": {"sync", "api", "storage", "models", "settings"},
     "simulator": {"simulator", "models"},
+    "analysis": {"analysis", "storage", "models", "environment"},
     "reports": {"reports", "storage", "models"},
     "cascade": {"settings"},
     "partitions": {"settings"},

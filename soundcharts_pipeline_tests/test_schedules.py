@@ -126,8 +126,8 @@ def test_a_run_of_another_chart_holds_nothing_back(
 @pytest.mark.parametrize(
     ("changes", "left_out"),
     [
-        ({"auto_trigger_cascade": False}, {"track_audience", "artist_metadata", "artist_audience"}),
-        ({"trigger_audience_fetch": False}, {"track_audience", "artist_audience"}),
+        ({"auto_trigger_cascade": False}, {"track_audience", "artist_metadata", "artist_audience", "audience_trends"}),
+        ({"trigger_audience_fetch": False}, {"track_audience", "artist_audience", "audience_trends"}),
         ({"trigger_artist_metadata": False}, {"artist_metadata"}),
         ({"auto_extract_artists": False}, {"artist_metadata", "artist_audience"}),
         ({"fetch_track_metadata": False}, {"track_metadata", "artist_metadata", "artist_audience"}),
@@ -155,7 +155,8 @@ def test_a_platform_of_another_chart_is_not_requested(
     with _open(simulator, environ, monkeypatch, _chart(simulator), other) as project:
         assert "track_audience/shazam" not in asset_names(_only_request(project.tick(SCHEDULE)))
         names = asset_names(_only_request(project.tick("sync_viral_50_in")))
-        assert names == ["chart_rankings", "track_metadata", "track_audience/shazam", "artist_metadata"]
+        below = ["track_metadata", "track_audience/shazam", "artist_metadata", "audience_trends"]
+        assert names == ["chart_rankings", *below]
 
 
 def test_without_history_only_the_newest_day_is_requested(

@@ -192,7 +192,8 @@ def test_a_healed_span_is_complete(project: Project) -> None:
     project.publish(span)
     assert project.run(span, METADATA).success
     tick = project.evaluate(HEALING_SENSOR)
-    assert [asset_names(request) for request in tick.requests] == [["track_audience/airplay", "artist_metadata"]]
+    missing = ["track_audience/airplay", "artist_metadata", "audience_trends"]
+    assert [asset_names(request) for request in tick.requests] == [missing]
     assert project.perform(tick.requests[0]).success
     assert stored(project.warehouse) == expected(project.simulator.world, project.settings.chart(SLUG), span.days)
     assert project.evaluate(HEALING_SENSOR).requests == []

@@ -59,6 +59,7 @@ class Stage:
     rows: Callable[[Connection, ChartDays, ChartSettings], Mapping[date, int]]
     preview: Callable[[Connection, str, date], Preview]
     checks: Sequence[Check]
+    picture: Callable[[Connection, str, date], dg.MarkdownMetadataValue | None] | None = None
     announce: Callable[[SyncContext, str, datetime], dg.AssetMaterialization | None] | None = None
 
 
@@ -74,7 +75,7 @@ def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsD
         kinds=set(stage.kinds),
         owners=["team:music-data"],
         partitions_def=partitions_def,
-        backfill_policy=_backfill_policy(settings.max_partitions_per_run),
+        backfill_policy=backfill_policy(settings.max_partitions_per_run),
         check_specs=[check.spec(key) for check in stage.checks],
         # A dry run yields no output, and Dagster skips what is below.
         output_required=False,
@@ -103,7 +104,8 @@ def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsD
     return materialize
 
 
-def _backfill_policy(most: int | None) -> dg.BackfillPolicy:
+def backfill_policy(most: int | None) -> dg.BackfillPolicy:
+    """A range is one run, or runs of so many days."""
     return dg.BackfillPolicy.multi_run(most) if most else dg.BackfillPolicy.single_run()
 
 
@@ -179,15 +181,22 @@ class _Step:
             archived = archived_days(conn, ChartDays(span.slug, span.first, span.last))
             rows = self._stage.rows(conn, ChartDays(span.slug, span.first, span.last), chart)
             previews = {day: as_markdown(self._stage.preview(conn, span.slug, day)) for day in days[-PREVIEWED_DAYS:]}
+            pictures = {} if report is None else self._picture(conn, span.slug, [day for day in days if rows.get(day)])
             return {
                 partition_key(span.slug, day): {
                     "dagster/partition_row_count": rows.get(day, 0),
                     **spent,
                     **({} if rows.get(day) else {"empty": ARCHIVED if day in archived else NOTHING}),
                     **({"preview": previews[day]} if day in previews else {}),
+                    **pictures.get(day, {}),
                 }
                 for day in days
             }
+
+    def _picture(self, conn: Connection, slug: str, days: Sequence[date]) -> dict[date, Metadata]:
+        """Of the newest day alone: a picture is as large as all the other facts of a day."""
+        drawn = self._stage.picture(conn, slug, days[-1]) if self._stage.picture and days else None
+        return {days[-1]: {"picture": drawn}} if drawn else {}
 
     def _record(self, span: ChartSpan, days: Sequence[date]) -> None:
         """Record days that are complete although their step is not. A single day is complete with its step alone."""

@@ -34,6 +34,7 @@ ARCHIVED: dict[str, tuple[Table, Column[Any]]] = {
         (s.track_audience, s.track_audience.c.date),
         (s.artist_audience, s.artist_audience.c.date),
         (s.artist_audience_geo, s.artist_audience_geo.c.date),
+        (s.audience_trends, s.audience_trends.c.rank_date),
     )
 }
 

@@ -71,6 +71,23 @@ def open_engine(url: URL, *, lock_timeout: float) -> Engine:
     return engine
 
 
+def open_existing(url: URL) -> Engine:
+    """An engine for a database that is there already: it creates no file and no folder, and changes no setting."""
+    if url.get_backend_name() != "sqlite":
+        return open_engine(url, lock_timeout=LOCK_TIMEOUT_SECONDS)
+    path = Path(url.database or "").absolute()
+    if not path.is_file():
+        raise StorageUnavailable(
+            f"there is no SQLite database {path}; correct SOUNDCHARTS_DATABASE_URL or SOUNDCHARTS_DATA_DIR, or fill it"
+            " first with `soundcharts-pipeline sync`"
+        )
+    existing = URL.create("sqlite", database=path.as_uri(), query={"mode": "rw", "uri": "true"})
+    engine = create_engine(existing, connect_args={"timeout": LOCK_TIMEOUT_SECONDS}, hide_parameters=True)
+    event.listen(engine, "connect", _leave_transactions_to_us)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
 def reader(engine: Engine) -> Engine:
     """The same engine, for transactions that only read, all from one state of the data."""
     if engine.dialect.name == "sqlite":
@@ -106,8 +123,7 @@ def _set_lock_timeout(milliseconds: int, connection: DBAPIConnection, _record: C
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-    # The driver would begin late and commit around DDL; BEGIN is ours instead (SQLAlchemy's advice up to Python 3.11).
-    connection.isolation_level = None
+    _leave_transactions_to_us(connection, _record)
     cursor = connection.cursor()
     _use_wal(cursor)
     cursor.execute("PRAGMA synchronous = NORMAL")
@@ -116,6 +132,11 @@ def _set_up_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) ->
     cursor.execute("PRAGMA wal_autocheckpoint = 8000")
     cursor.execute("PRAGMA cache_size = -16384")
     cursor.close()
+
+
+def _leave_transactions_to_us(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    # The driver would begin late and commit around DDL; BEGIN is ours instead (SQLAlchemy's advice up to Python 3.11).
+    connection.isolation_level = None
 
 
 def _use_wal(cursor: Any) -> None:

@@ -5,12 +5,14 @@ What a disk refuses is raised as an error of `storage.errors` that says which fo
 
 import errno
 import fcntl
+import glob
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from soundcharts_pipeline.processes import host_name, is_alive
 from soundcharts_pipeline.storage.errors import StorageBusy, StorageFull, StorageUnavailable
 
 TEMPORARY = ".tmp"
@@ -63,6 +65,26 @@ def settle(path: Path) -> None:
     _force(temporary)
     temporary.replace(path)
     _force(path.parent)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Where to write, for this process alone; when the block ends the file has its own name, durable and in one step.
+    A block that raises leaves nothing behind; what a process that was killed left is removed by the next one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    of_this_host = f".{path.name}.{host_name()}-"
+    temporary = path.with_name(f"{of_this_host}{os.getpid()}{TEMPORARY}")
+    for left in path.parent.glob(f"{glob.escape(of_this_host)}*{TEMPORARY}"):
+        owner = left.name.removeprefix(of_this_host).removesuffix(TEMPORARY)
+        if not (owner.isdecimal() and is_alive(int(owner))):
+            left.unlink(missing_ok=True)
+    try:
+        yield temporary
+        _force(temporary)
+        temporary.replace(path)
+        _force(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

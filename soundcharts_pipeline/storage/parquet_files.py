@@ -10,7 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import BigInteger, Column, Date, Integer, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Float, Integer, String, Table
+from sqlalchemy.types import TypeEngine
 
 from soundcharts_pipeline.storage import rendering
 from soundcharts_pipeline.storage.columns import UtcDateTime
@@ -18,13 +19,16 @@ from soundcharts_pipeline.storage.files import FileDamaged
 
 Rows = Sequence[Sequence[Any]]
 
-# Of the column types of the tables that are archived. A subclass comes after none of its parents.
+# Of the column types of our tables. A subclass comes after none of its parents. A document is its JSON text.
 ARROW_TYPES = (
     (UtcDateTime, pa.timestamp("us", tz="UTC")),
     (String, pa.string()),
     (BigInteger, pa.int64()),
     (Integer, pa.int32()),
     (Date, pa.date32()),
+    (Boolean, pa.bool_()),
+    (Float, pa.float64()),
+    (JSON, pa.string()),
 )
 
 
@@ -87,5 +91,9 @@ def fingerprint(path: Path, table: Table) -> Fingerprint:
 
 
 def _field(column: Column[Any]) -> "pa.Field[Any]":
-    kind = next(arrow for sql, arrow in ARROW_TYPES if isinstance(column.type, sql))
-    return pa.field(column.name, kind, nullable=bool(column.nullable))
+    return pa.field(column.name, arrow_type(column.type), nullable=bool(column.nullable))
+
+
+def arrow_type(kind: TypeEngine[Any]) -> pa.DataType:
+    """The type of a column in a file."""
+    return next(arrow for sql, arrow in ARROW_TYPES if isinstance(kind, sql))

@@ -19,6 +19,7 @@ from soundcharts_pipeline.storage import engine, migrations
 from soundcharts_pipeline.storage.errors import StorageFull, StorageUnavailable, explained, place
 from soundcharts_pipeline.storage.files import FileDamaged
 from soundcharts_pipeline.storage.schema import metadata
+from soundcharts_pipeline.storage.views import VIEWS
 
 SERVICE = "warehouse"
 # How long a restore waits for transactions that use the tables.
@@ -35,9 +36,11 @@ class ProgramMissing(StorageUnavailable):
 
 
 def dump(url: URL, path: Path) -> int:
-    """Our tables in a new file of pg_dump's custom format, compressed; returns how many have their rows in it."""
+    """Our tables and views in a new file of pg_dump's custom format, compressed; returns how many tables have their
+    rows in it."""
     program = find_program("pg_dump", server_version(url))
-    tables = [argument for name in _tables() for argument in ("--table", name)]
+    names = [*_tables(), *(view.table.name for view in VIEWS)]
+    tables = [argument for name in names for argument in ("--table", name)]
     with _environment(url) as environ:
         _run([program, "--format=custom", "--no-password", f"--file={path}", *tables, _database()], environ, url)
         listed = _list(path)

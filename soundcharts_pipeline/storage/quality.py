@@ -1,6 +1,6 @@
 """What must hold of the data: each query counts, or names, what breaks one promise on a chart's days."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, exists, func, or_, select
@@ -104,3 +104,37 @@ def _points(entity: str) -> Any:
 
 def _count(conn: Connection, query: Any) -> int:
     return int(conn.scalar(query) or 0)
+
+
+def without_trend(conn: Connection, days: ChartDays) -> int:
+    """Tracks and artists that are ranked on a day, have a point of the four weeks before, and no trend of that day."""
+    t = s.audience_trends
+    missing, recently = 0, timedelta(days=s.LATEST_WITHIN_DAYS)
+    for day in conn.scalars(
+        select(s.chart_rankings.c.rank_date)
+        .distinct()
+        .where(s.chart_rankings.c.chart_slug == days.slug, s.chart_rankings.c.rank_date.between(days.first, days.last))
+    ).all():
+        for entity, points in (("track", s.track_audience), ("artist", s.artist_audience)):
+            of_day = entities(ChartDays(days.slug, day, day), entity).subquery()
+            uuid = of_day.c[0]
+            recent = exists().where(points.c[f"{entity}_uuid"] == uuid, points.c.date.between(day - recently, day))
+            told = exists().where(
+                t.c.chart_slug == days.slug, t.c.rank_date == day, t.c.entity == entity, t.c.uuid == uuid
+            )
+            missing += _count(conn, select(func.count()).select_from(of_day).where(recent, ~told))
+    return missing
+
+
+def unranked_trends(conn: Connection, days: ChartDays) -> int:
+    """Trends of tracks and artists that the ranking of their day does not have."""
+    t, r, k = s.audience_trends, s.chart_rankings, s.track_artists
+    same_day = and_(r.c.chart_slug == t.c.chart_slug, r.c.rank_date == t.c.rank_date)
+    track = exists().where(same_day, r.c.track_uuid == t.c.uuid)
+    artist = exists().where(same_day, k.c.track_uuid == r.c.track_uuid, k.c.artist_uuid == t.c.uuid)
+    query = select(func.count()).where(
+        t.c.chart_slug == days.slug,
+        t.c.rank_date.between(days.first, days.last),
+        or_(and_(t.c.entity == "track", ~track), and_(t.c.entity == "artist", ~artist)),
+    )
+    return _count(conn, query)

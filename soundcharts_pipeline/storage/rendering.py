@@ -12,7 +12,7 @@ from operator import itemgetter
 from types import NoneType
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Integer, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Float, Integer, String, Table
 from sqlalchemy.types import TypeEngine
 
 from soundcharts_pipeline.storage.columns import UtcDateTime
@@ -29,6 +29,7 @@ ACCEPTED: tuple[tuple[type[TypeEngine[Any]], frozenset[type]], ...] = (
     (String, frozenset({str})),
     (BigInteger, frozenset({int})),
     (Integer, frozenset({int})),
+    (Float, frozenset({float})),
     (Boolean, frozenset({bool})),
     (Date, frozenset({date})),
     (JSON, frozenset({dict, list})),
@@ -130,7 +131,7 @@ def _accepted(column: Column[Any]) -> frozenset[type]:
 
 def _as_sqlite(column: Column[Any], values: list[Any]) -> list[Any]:
     kind = column.type
-    if isinstance(kind, Integer):
+    if isinstance(kind, Integer | Float):
         return values
     if isinstance(kind, JSON):
         return [None if value is None else _json(value) for value in values]
@@ -146,7 +147,7 @@ def _as_sqlite(column: Column[Any], values: list[Any]) -> list[Any]:
 
 def _as_copy_text(column: Column[Any], values: list[Any]) -> list[str]:
     kind = column.type
-    if isinstance(kind, Integer):
+    if isinstance(kind, Integer | Float):
         return (
             [NULL if value is None else str(value) for value in values] if column.nullable else list(map(str, values))
         )

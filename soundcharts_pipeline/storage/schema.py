@@ -4,7 +4,9 @@ Times are UTC; days are DATE. The same definitions serve SQLite and PostgreSQL; 
 looks like is decided by the migrations, and a test keeps the two equal.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, String, Table
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Date, Float, Index, Integer, String, Table
 
 from soundcharts_pipeline.storage import bookkeeping
 from soundcharts_pipeline.storage.columns import Document, UtcDateTime, key
@@ -196,4 +198,51 @@ artist_audience_geo = Table(
     Column("value", BigInteger, nullable=False),
     comment="One artist, platform, metric, day and place; city_name '' is a whole country (a partial sum)",
     sqlite_with_rowid=False,
+)
+
+
+# The spans, in days, over which a trend is told.
+TREND_DAYS = (1, 7, 28, 90)
+# A series whose newest value is older than this says nothing of the day.
+LATEST_WITHIN_DAYS = 28
+
+
+def _compared(days: int) -> list[Column[Any]]:
+    """How a value moved over so many days; all null when there is nothing to compare with."""
+    return [
+        Column(f"difference_{days}", BigInteger, comment=f"value less the value {days} days before"),
+        Column(f"change_{days}", Float, comment=f"difference_{days} as a share of the value before"),
+        Column(f"growth_{days}", Float, comment=f"the same as a compound rate per day, over span_{days} days"),
+        Column(f"span_{days}", Integer, comment="days that really lie between the two values"),
+    ]
+
+
+audience_trends = Table(
+    "audience_trends",
+    metadata,
+    key("chart_slug"),
+    key("rank_date", Date),
+    key("entity"),
+    key("uuid"),
+    key("platform"),
+    key("metric"),
+    Column("date", Date, nullable=False, comment="the newest day up to rank_date that has a value"),
+    Column("value", BigInteger, nullable=False, comment="on that day, over the identifiers that have one"),
+    Column("identifiers", Integer, nullable=False, comment="so many; 1 for artists"),
+    Column(
+        "points", Integer, nullable=False, comment="days of the 90 up to rank_date that have a value of all of them"
+    ),
+    Column("average", Float, comment="of those values"),
+    Column("peak", BigInteger, comment="the highest of them"),
+    Column("peak_date", Date),
+    Column("daily", BigInteger, comment="gained on `date` alone; null without a value of the day before"),
+    Column("daily_points", Integer, nullable=False, comment="days of the 90 whose gain is known"),
+    Column("daily_average", Float, comment="of those gains"),
+    Column("daily_peak", BigInteger),
+    Column("daily_peak_date", Date),
+    *(column for days in TREND_DAYS for column in _compared(days)),
+    Column("streak", Integer, nullable=False, comment="days in a row, up to `date`, that beat the day before"),
+    Column("velocity", Float, comment="slope of the last 7 days, in units of the metric per day"),
+    Column("anomaly", Boolean, comment="the last gain is far from those of the 28 days before; null: too few of them"),
+    comment="One track or artist of a chart-day, platform and metric (entity: track or artist): how it develops",
 )

@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, String, Table, and_, cast, exists, func, literal, select
+from sqlalchemy import Connection, Integer, Select, String, Table, and_, cast, exists, func, literal, select
 from sqlalchemy import case as sql_case
 
 from soundcharts_pipeline.storage import bookkeeping as b
@@ -75,6 +75,15 @@ def audience_rows(conn: Connection, days: ChartDays, entity: str, platform: str,
         for day in ranked[uuid]:
             counts[day] += bisect_right(found, day) - bisect_left(found, day - longest)
     return counts
+
+
+def trend_rows(conn: Connection, days: ChartDays) -> dict[date, int]:
+    """Trends by day."""
+    t = s.audience_trends
+    query = select(t.c.rank_date, func.count()).where(
+        t.c.chart_slug == days.slug, t.c.rank_date.between(days.first, days.last)
+    )
+    return _by_day(conn, query.group_by(t.c.rank_date))
 
 
 def archived_days(conn: Connection, days: ChartDays) -> set[date]:
@@ -157,6 +166,22 @@ def audience_preview(conn: Connection, slug: str, day: date, entity: str, platfo
         .order_by(top.c.position, names.c.name, points.c.metric)
     )
     return _preview(conn, ["position", entity, "metric", "latest day", "value"], query)
+
+
+def trend_preview(conn: Connection, slug: str, day: date) -> Preview:
+    """Where the last week brought most, beside what was there before."""
+    t = s.audience_trends
+    name = func.coalesce(s.tracks.c.name, s.artists.c.name)
+    joined = t.outerjoin(s.tracks, and_(t.c.entity == "track", s.tracks.c.uuid == t.c.uuid))
+    joined = joined.outerjoin(s.artists, and_(t.c.entity == "artist", s.artists.c.uuid == t.c.uuid))
+    percent = cast(func.round(t.c.change_7 * 100), Integer)
+    query = (
+        select(t.c.entity, name, t.c.platform, t.c.metric, t.c.value, t.c.difference_7, percent, t.c.points)
+        .select_from(joined)
+        .where(t.c.chart_slug == slug, t.c.rank_date == day, t.c.change_7.is_not(None))
+        .order_by(t.c.change_7.desc(), name, t.c.platform, t.c.metric)
+    )
+    return _preview(conn, ["entity", "name", "platform", "metric", "value", "in 7 days", "%", "days known"], query)
 
 
 def _entity_days(days: ChartDays, entity: str) -> Select[Any]:

@@ -12,14 +12,14 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 FIRST = date(2024, 1, 15)
 DAYS = 60
 NOW = datetime(2026, 3, 9, 4, 0, tzinfo=UTC)
-TABLES = (s.chart_rankings, s.track_audience, s.artist_audience, s.artist_audience_geo)
+TABLES = (s.chart_rankings, s.track_audience, s.artist_audience, s.artist_audience_geo, s.audience_trends)
 
 Row = tuple[Any, ...]
 Held = dict[str, list[Row]]
 
 
 def fill(warehouse: Warehouse) -> Held:
-    """Two places, two points and a city a day from 15 January to 14 March 2024; returns what is stored."""
+    """Two places, two points, a city and a trend a day from 15 January to 14 March 2024; returns what is stored."""
     fetched = datetime(2024, 3, 15, 1, 2, 3, 456789, tzinfo=UTC)
     days = [FIRST + timedelta(days=n) for n in range(DAYS)]
     # Every column that may be empty is so in one row, and a text in another.
@@ -35,10 +35,21 @@ def fill(warehouse: Warehouse) -> Held:
     tracks: list[Row] = [("track-1", "spotify", "streams", f"id {n}", day, n, fetched) for n, day in enumerate(days)]
     artists: list[Row] = [("artist-1", "youtube", "views", day, -n, fetched) for n, day in enumerate(days)]
     cities: list[Row] = [("artist-1", "youtube", "views", day, "FR", "", "Paris\tXI", n) for n, day in enumerate(days)]
+    trends = [trend(day, n) for n, day in enumerate(days)]
     with warehouse.write() as conn:
-        for table, rows in zip(TABLES, (places, tracks, artists, cities), strict=True):
+        for table, rows in zip(TABLES, (places, tracks, artists, cities, trends), strict=True):
             merge(conn, table, rows, columns=[column.name for column in table.columns])
     return held(warehouse)
+
+
+def trend(day: date, number: int) -> Row:
+    """A trend whose columns that may be empty are so on every second day."""
+    values = {"Date": day, "String": "é", "Integer": number, "BigInteger": number << 40}
+    values |= {"Float": number / 7, "Boolean": number % 4 == 1}
+    return tuple(
+        None if column.nullable and number % 2 == 0 else values[type(column.type).__name__]
+        for column in s.audience_trends.columns
+    )
 
 
 def held(warehouse: Warehouse, *tables: Table) -> Held:

@@ -35,7 +35,7 @@ def drop(warehouse: Warehouse) -> None:
             path.unlink()
         return
     with warehouse.write() as conn:
-        conn.execute(text(f"DROP TABLE {', '.join([*s.metadata.tables, migrations.VERSION_TABLE])}"))
+        conn.execute(text(f"DROP TABLE {', '.join([*s.metadata.tables, migrations.VERSION_TABLE])} CASCADE"))
 
 
 def backup_of(warehouse: Warehouse, folder: Path, *, hours: int = 0, keep: int = 3) -> Path:
@@ -84,7 +84,7 @@ def test_a_database_that_holds_data_is_replaced_only_when_asked(warehouse: Wareh
 def test_a_backup_of_an_older_version_is_brought_up_to_date(warehouse: Warehouse, tmp_path: Path) -> None:
     fill(warehouse)
     with warehouse.write() as conn:
-        for table in (b.archived_months, b.storage_sizes, b.alerts):
+        for table in (b.archived_months, b.storage_sizes, b.alerts, s.audience_trends):
             conn.execute(text(f"DROP TABLE {table.name}"))
         conn.execute(text(f"UPDATE {migrations.VERSION_TABLE} SET version_num = '0004'"))
     path = _dump_as_it_is(warehouse, tmp_path / "older")

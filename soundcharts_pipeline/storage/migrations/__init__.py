@@ -1,7 +1,7 @@
 """How a database gets from empty, or from an older version of this package, to the tables of `storage.schema`.
 
 A new step is a file in `versions/` that names its predecessor, plus the new `HEAD` here; a test compares the
-result with the schema on both databases and says what is missing.
+result with the schema on both databases and says what is missing. A changed view needs a step too, an empty one.
 """
 
 import threading
@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 
+from soundcharts_pipeline.storage import view_sql
 from soundcharts_pipeline.storage.errors import SchemaMismatch
 from soundcharts_pipeline.storage.schema import metadata
+from soundcharts_pipeline.storage.views import VIEWS
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 # Written down so that a database already up to date is recognised without loading Alembic (0.2 s).
-HEAD = "0006"
+HEAD = "0007"
 
 # Not Alembic's default name: Dagster keeps its own `alembic_version` and may live in the same database.
 VERSION_TABLE = "soundcharts_schema_version"
@@ -56,7 +58,10 @@ def upgrade(connection: Connection) -> None:
         raise SchemaMismatch(newer("the database", found))
     if found != HEAD:
         with _one_at_a_time:
+            # Views hold nothing, and a table below one cannot be changed freely: they are made anew by every step.
+            view_sql.drop(connection, VIEWS)
             command.upgrade(settings, "head")
+            view_sql.create(connection, VIEWS)
 
 
 def newer(what: str, revision: str) -> str:

@@ -1,0 +1,173 @@
+"""Workbook and exports against time, memory and their writers alone: `python -m benchmarks.exports --help`.
+
+The workbook is that of a chart-day synced by the command a user types, of 200 places and 90 days. The export is a
+million points of `track_audience` in SQLite; "alone" is the same writer fed with the same rows, which are in memory
+then. Both are measured in turn, and the ratio is the median of the turns.
+"""
+
+import argparse
+import os
+import random
+import resource
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from benchmarks.scratch import heading, newest_day, row, scratch
+from soundcharts_pipeline.reports.export import export_rows, open_file
+from soundcharts_pipeline.reports.summary import audience_lines
+from soundcharts_pipeline.reports.workbook import Report, read_back, write_workbook
+from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage.bulk import merge
+from soundcharts_pipeline.storage.chart_day import read_chart_day
+from soundcharts_pipeline.storage.exports import BATCH, EXPORTS, Scope
+from soundcharts_pipeline.storage.warehouse import Warehouse
+
+SLUG = "global-28"
+DAYS = 90
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def workbook() -> None:
+    """A chart-day of 200 places, one row."""
+    day = newest_day()
+    with scratch(SLUG) as project:
+        project.sync(SLUG, day, day)
+        path = project.folder / "made.xlsx"
+        (seconds, core), back, peak_mb, rows = _apart(_write_workbook, project.database, path, day)
+        row(
+            *(f"{SLUG}, {DAYS} days", f"{rows:,} rows", f"{seconds:.1f} s ({core:.1f} s of a core)"),
+            *(f"{back:.1f} s of a core", f"{peak_mb} MB"),
+        )
+
+
+def _write_workbook(database: str, path: Path, day: date) -> tuple[tuple[float, float], float, int, int]:
+    started, core = time.perf_counter(), time.process_time()
+    with closing(Warehouse(database)) as warehouse, warehouse.read() as conn:
+        of = read_chart_day(conn, SLUG, day, history_days=DAYS)
+        lines = audience_lines(conn, of)
+    report = Report(name=SLUG, of=of, audiences=lines, expected=[], left_out={}, made=NOW)
+    rows = write_workbook(path, report)
+    spent = time.perf_counter() - started, time.process_time() - core
+    found = read_back(path)
+    if found.formulas or any(found.rows[name] != count for name, count in rows.items()):
+        raise SystemExit(f"{path} does not read back: {rows} written, {found} found")
+    return spent, time.process_time() - core - spent[1], _peak_mb(), sum(rows.values())
+
+
+def bulk(count: int, kinds: Sequence[str], repetitions: int) -> None:
+    """A row for each format."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = f"sqlite:///{Path(folder) / 'soundcharts.db'}"
+        # Apart, too: a process starts with the peak of the one that started it.
+        _apart(_fill, database, count)
+        for kind in kinds:
+            times = [
+                (_apart(_export, database, folder, kind), _apart(_alone, database, folder, kind))
+                for _ in range(repetitions)
+            ]
+            ratio = statistics.median(ours[0] / alone[0] for ours, alone in times)
+            ours, alone = (statistics.median(t[n][0] for t in times) for n in (0, 1))
+            row(
+                kind,
+                f"{count:,}",
+                f"{ours:.1f} s",
+                f"{alone:.1f} s",
+                f"{ratio:.2f}",
+                f"{max(t[0][1] for t in times)} MB",
+            )
+
+
+def _export(database: str, folder: str, kind: str) -> tuple[float, int]:
+    with closing(Warehouse(database)) as warehouse:
+        warehouse.prepare()
+        query = _query()
+        started = time.perf_counter()
+        export_rows(warehouse, query, Path(folder) / f"ours.{kind}", kind=kind)
+        return time.perf_counter() - started, _peak_mb()
+
+
+def _alone(database: str, folder: str, kind: str) -> tuple[float, int]:
+    query = _query()
+    with closing(Warehouse(database)) as warehouse, warehouse.read() as conn:
+        rows = [tuple(row) for row in conn.execute(query)]
+    columns = {column.name: column.type for column in query.selected_columns}
+    started = time.perf_counter()
+    file = open_file(Path(folder) / f"alone.{kind}", columns, kind)
+    for first in range(0, len(rows), BATCH):
+        file.write(rows[first : first + BATCH])
+    file.close()
+    return time.perf_counter() - started, _peak_mb()
+
+
+def _query() -> Any:
+    source = EXPORTS["track-audience"]
+    return source.query(Scope(slug=SLUG), ["track", "platform", "metric", "identifier", "date", "value"])
+
+
+def _fill(database: str, count: int) -> None:
+    """So many points of tracks that are all on one ranking."""
+    random.seed(28)
+    tracks = [str(uuid.UUID(int=random.getrandbits(128))) for _ in range(-(-count // DAYS))]
+    days = [date(2026, 8, 1) + timedelta(days=n) for n in range(DAYS)]
+    with closing(Warehouse(database)) as warehouse, warehouse.write() as conn:
+        ranked = [(SLUG, days[-1], n, track, NOW) for n, track in enumerate(tracks, 1)]
+        merge(
+            conn, s.chart_rankings, ranked, columns=["chart_slug", "rank_date", "position", "track_uuid", "fetched_at"]
+        )
+        named = [(track, f"Track number {n}", NOW, False, False) for n, track in enumerate(tracks)]
+        columns = ["uuid", "name", "first_seen_at", "artists_extracted", "genres_extracted"]
+        merge(conn, s.tracks, named, columns=columns)
+        points = [
+            (track, "spotify", "streams", f"id-{track[:8]}", day, random.getrandbits(36), NOW)
+            for track in tracks
+            for day in days
+        ][:count]
+        merge(conn, s.track_audience, points, columns=[column.name for column in s.track_audience.columns])
+
+
+def _apart(work: Any, *arguments: object) -> Any:
+    """In a process of its own, whose memory is that of the work alone."""
+    ours, theirs = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(target=_send, args=(theirs, work, arguments))
+    process.start()
+    theirs.close()
+    try:
+        return ours.recv()
+    finally:
+        process.join()
+
+
+def _send(pipe: Connection, work: Any, arguments: Sequence[object]) -> None:
+    pipe.send(work(*arguments))
+
+
+def _peak_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--formats", nargs="+", default=["xlsx", "csv", "parquet"])
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--no-workbook", action="store_true")
+    a = parser.parse_args()
+    os.environ.pop("SOUNDCHARTS_DATABASE_URL", None)
+    if not a.no_workbook:
+        heading("workbook", "holds", "queried and written in", "read back in", "peak memory")
+        workbook()
+    heading("export", "rows", "ours", "writer alone", "ratio", "peak memory, ours")
+    bulk(a.rows, a.formats, a.repetitions)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""What a ranking says, alone and beside the rankings before it, as frames."""
+
+from datetime import date
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, Select, and_, func, select
+
+from soundcharts_pipeline.analysis.frames import frame
+from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage import views as v
+
+DAYS_A_WEEK = 7
+MOVEMENTS = ("new", "re-entry", "up", "down", "same", "out")
+
+
+class NoRanking(Exception):
+    """The chart has no stored ranking on that day, or none at all."""
+
+
+def newest_day(conn: Connection, slug: str, last: date | None = None) -> date:
+    """The day of the chart's newest stored ranking, up to `last`."""
+    t = s.chart_rankings
+    query = select(func.max(t.c.rank_date)).where(t.c.chart_slug == slug)
+    day: date | None = conn.scalar(query if last is None else query.where(t.c.rank_date <= last))
+    if day is None:
+        raise NoRanking(_no_ranking(conn, slug, last))
+    return day
+
+
+def chosen_day(conn: Connection, slug: str, day: date | None) -> date:
+    """The day itself, once its ranking is found to be stored; the newest day for None."""
+    if day is None:
+        return newest_day(conn, slug)
+    if conn.scalar(_tracks(slug, day).limit(1)) is None:
+        raise NoRanking(_no_ranking(conn, slug, day))
+    return day
+
+
+def rankings(conn: Connection, slug: str, first: date | None, last: date | None) -> pd.DataFrame:
+    """Positions by day and place."""
+    t = v.chart_history.table
+    query = select(t).where(t.c.chart_slug == slug)
+    query = query.where(t.c.rank_date >= first) if first else query
+    query = query.where(t.c.rank_date <= last) if last else query
+    return frame(conn, query.order_by(t.c.rank_date, t.c.position))
+
+
+def movers(conn: Connection, slug: str, day: date) -> pd.DataFrame:
+    """The ranking by position, then those that the ranking before still had."""
+    before = _day_before(conn, slug, day)
+    now = _with_past(conn, slug, day, day)
+    now["movement"] = [_movement(*row) for row in zip(now["old_position"], now["change"], now["was_here"], strict=True)]
+    now["previous_day"] = pd.Series([before] * len(now), dtype="datetime64[s]")
+    if before is None:
+        return now.drop(columns="was_here")
+    last = _with_past(conn, slug, before, day)
+    out = last[~last["track_uuid"].isin(now["track_uuid"])].copy()
+    out["old_position"], out["position"], out["change"] = out["position"], pd.NA, pd.NA
+    out["movement"], out["metric"] = "out", pd.NA
+    out["rank_date"] = now["rank_date"].iloc[0]
+    out["previous_day"] = now["previous_day"].iloc[0]
+    return pd.concat([now, out.astype(now.dtypes.to_dict())], ignore_index=True).drop(columns="was_here")
+
+
+def _movement(old: Any, change: Any, was_here: Any) -> str:
+    if pd.isna(old):
+        return "re-entry" if was_here else "new"
+    if pd.isna(change):
+        return "same"
+    return "up" if change > 0 else "down" if change < 0 else "same"
+
+
+def _with_past(conn: Connection, slug: str, day: date, until: date) -> pd.DataFrame:
+    """The ranking of the day, with what the stored rankings up to `until` know of each track."""
+    h, r = v.chart_history.table, s.chart_rankings
+    past = (
+        select(
+            r.c.track_uuid,
+            func.min(r.c.position).label("peak_position"),
+            func.count().label("days_ranked"),
+            func.min(r.c.rank_date).label("first_ranked"),
+        )
+        .where(r.c.chart_slug == slug, r.c.rank_date <= until)
+        .group_by(r.c.track_uuid)
+        .subquery()
+    )
+    query = (
+        select(
+            *(h.c.chart_slug, h.c.rank_date, h.c.position, h.c.track_uuid, h.c.track, h.c.credit_name),
+            *(h.c.old_position, h.c.position_change.label("change"), h.c.metric, h.c.metric_type),
+            *(past.c.peak_position, past.c.days_ranked, past.c.first_ranked),
+            *(h.c.time_on_chart, h.c.time_on_chart_unit),
+        )
+        .join(past, past.c.track_uuid == h.c.track_uuid)
+        .where(h.c.chart_slug == slug, h.c.rank_date == day)
+    )
+    found = frame(conn, query.order_by(h.c.position))
+    weeks = found["time_on_chart"].where(found["time_on_chart_unit"] == "WOC")
+    by_days = -(-found["time_on_chart"].where(found["time_on_chart_unit"] == "DOC") // DAYS_A_WEEK)
+    found["weeks_on_chart"] = weeks.fillna(by_days)
+    # The API says it of some rankings; else the stored ones before do.
+    found["was_here"] = (found["time_on_chart"] > 1).fillna(False) | (found["first_ranked"] < found["rank_date"])
+    return found.drop(columns=["time_on_chart", "time_on_chart_unit"])
+
+
+def presence(conn: Connection, slug: str, day: date) -> pd.DataFrame:
+    """The ranking's tracks on every chart, each chart by its newest stored ranking up to the day."""
+    r, h = s.chart_rankings, v.chart_history.table
+    newest = (
+        select(r.c.chart_slug, func.max(r.c.rank_date).label("rank_date"))
+        .where(r.c.rank_date <= day)
+        .group_by(r.c.chart_slug)
+        .subquery()
+    )
+    query = (
+        select(h.c.track_uuid, h.c.track, h.c.credit_name, h.c.chart_slug, h.c.chart, h.c.platform)
+        .add_columns(h.c.rank_date, h.c.position)
+        .join(newest, and_(newest.c.chart_slug == h.c.chart_slug, newest.c.rank_date == h.c.rank_date))
+        .where(h.c.track_uuid.in_(_tracks(slug, day)))
+    )
+    return frame(conn, query.order_by(h.c.track_uuid, h.c.position, h.c.chart_slug))
+
+
+def artists(conn: Connection, slug: str, day: date) -> pd.DataFrame:
+    """Artists by best place. Whoever is credited in several roles counts once for a track."""
+    r, a = s.chart_rankings, s.artists
+    credit = select(s.track_artists.c.track_uuid, s.track_artists.c.artist_uuid).distinct().subquery()
+    query = (
+        select(
+            credit.c.artist_uuid,
+            a.c.name.label("artist"),
+            a.c.country_code,
+            func.count().label("tracks"),
+            func.min(r.c.position).label("best_position"),
+            func.sum(r.c.metric).label("metric"),
+            func.count(r.c.metric).label("tracks_with_metric"),
+        )
+        .select_from(r.join(credit, credit.c.track_uuid == r.c.track_uuid).join(a, a.c.uuid == credit.c.artist_uuid))
+        .where(r.c.chart_slug == slug, r.c.rank_date == day)
+        .group_by(credit.c.artist_uuid, a.c.name, a.c.country_code)
+    )
+    return frame(conn, query.order_by(func.min(r.c.position), a.c.name, credit.c.artist_uuid)).astype(
+        {"metric": "Int64"}
+    )
+
+
+def genre_shares(conn: Connection, slug: str, day: date) -> pd.DataFrame:
+    """Root genres, largest share first."""
+    t = _tracks(slug, day).subquery()
+    roots = (
+        select(s.track_genres.c.track_uuid, s.genres.c.root)
+        .join(s.genres, s.genres.c.id == s.track_genres.c.genre_id)
+        .distinct()
+        .subquery()
+    )
+    query = select(t.c.track_uuid, roots.c.root.label("genre")).outerjoin(roots, roots.c.track_uuid == t.c.track_uuid)
+    return _shares(frame(conn, query), "genre")
+
+
+def country_shares(conn: Connection, slug: str, day: date) -> pd.DataFrame:
+    """Countries of main artists, largest share first."""
+    t, k = _tracks(slug, day).subquery(), s.track_artists
+    countries = (
+        select(k.c.track_uuid, s.artists.c.country_code.label("country"))
+        .join(s.artists, s.artists.c.uuid == k.c.artist_uuid)
+        .where(k.c.role == "main", s.artists.c.country_code.is_not(None))
+        .distinct()
+        .subquery()
+    )
+    query = select(t.c.track_uuid, countries.c.country)
+    return _shares(frame(conn, query.outerjoin(countries, countries.c.track_uuid == t.c.track_uuid)), "country")
+
+
+def _shares(of_tracks: pd.DataFrame, name: str) -> pd.DataFrame:
+    """`tracks`: how many have it; `share` of the ranking, where a track of several counts in equal parts."""
+    of_tracks["share"] = 1 / of_tracks.groupby("track_uuid")["track_uuid"].transform("size")
+    grouped = of_tracks.groupby(name, dropna=False, sort=False)
+    found = grouped.agg(tracks=("track_uuid", "size"), share=("share", "sum")).reset_index()
+    found["share"] /= max(of_tracks["track_uuid"].nunique(), 1)
+    found = found.astype({"tracks": "Int64", "share": "Float64"})
+    return found.sort_values(["share", name], ascending=[False, True], ignore_index=True)
+
+
+def _tracks(slug: str, day: date) -> Select[Any]:
+    t = s.chart_rankings
+    return select(t.c.track_uuid).where(t.c.chart_slug == slug, t.c.rank_date == day)
+
+
+def _day_before(conn: Connection, slug: str, day: date) -> date | None:
+    t = s.chart_rankings
+    found: date | None = conn.scalar(select(func.max(t.c.rank_date)).where(t.c.chart_slug == slug, t.c.rank_date < day))
+    return found
+
+
+def _no_ranking(conn: Connection, slug: str, day: date | None) -> str:
+    t = s.chart_rankings
+    stored = list(conn.scalars(select(t.c.chart_slug).distinct().order_by(t.c.chart_slug)))
+    if slug in stored:
+        return f"{slug}: no ranking is stored on or before {day}; `soundcharts-pipeline sync {slug} --date {day}`"
+    return f"no ranking of {slug!r} is stored; stored are {', '.join(stored) or 'none'}"

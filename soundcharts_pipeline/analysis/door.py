@@ -1,0 +1,125 @@
+"""The door of the analysis: one connection, one frame per question.
+
+Days are `datetime64`, whole numbers `Int64`, shares `Float64`; what is not known is missing, never 0. Where a day may
+be left out, the chart's newest stored ranking is meant.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from types import TracebackType
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from soundcharts_pipeline.analysis import audience, charts, trends
+from soundcharts_pipeline.analysis.charts import chosen_day
+from soundcharts_pipeline.environment import read_environment
+from soundcharts_pipeline.storage.existing import ExistingWarehouse
+
+
+def connect(database_url: str | None = None) -> "Analysis":
+    """Open the warehouse of this URL, by default that of the environment, to read it.
+
+    Raises StorageUnavailable when there is none, SchemaMismatch when its tables are not those of this version.
+    """
+    return Analysis(ExistingWarehouse(database_url or read_environment(os.environ).database_url))
+
+
+class Analysis:
+    """Questions to one warehouse. Close it, or use it in a `with` block."""
+
+    def __init__(self, warehouse: ExistingWarehouse) -> None:
+        self._warehouse = warehouse
+
+    def __enter__(self) -> "Analysis":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._warehouse.close()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for SQL of one's own; it sees one state of the data and cannot write."""
+        with self._warehouse.read() as conn:
+            yield conn
+
+    def rankings(self, slug: str, first: date | None = None, last: date | None = None) -> pd.DataFrame:
+        """One row is one position of one day: the columns of the view `chart_history`, by day and position."""
+        with self.read() as conn:
+            return charts.rankings(conn, slug, first, last)
+
+    def track_audience(
+        self,
+        tracks: Sequence[str] | None = None,
+        *,
+        slug: str | None = None,
+        platform: str | None = None,
+        first: date | None = None,
+        last: date | None = None,
+    ) -> pd.DataFrame:
+        """One row is one track, platform, metric, identifier and day: `value`, and what was gained (`daily`, over
+        `days`). Of these tracks, or of those of the newest ranking of the chart `slug` up to `last`, or of all."""
+        with self.read() as conn:
+            return audience.points(conn, "track", tracks, slug=slug, platform=platform, first=first, last=last)
+
+    def artist_audience(
+        self,
+        artists: Sequence[str] | None = None,
+        *,
+        slug: str | None = None,
+        platform: str | None = None,
+        first: date | None = None,
+        last: date | None = None,
+    ) -> pd.DataFrame:
+        """One row is one artist, platform, metric and day: `value`, and its change (`daily`, over `days`)."""
+        with self.read() as conn:
+            return audience.points(conn, "artist", artists, slug=slug, platform=platform, first=first, last=last)
+
+    def trends(self, slug: str, day: date | None = None, *, days: int = trends.RANGE_DAYS) -> pd.DataFrame:
+        """One row is one track or artist of the ranking, platform and metric: the columns of `audience_trends`, and
+        names, computed now from what is stored. Average, peak and counts look back on `days` days."""
+        with self.read() as conn:
+            day = chosen_day(conn, slug, day)
+            return trends.chart_trends(conn, slug, day, days=days)
+
+    def movers(self, slug: str, day: date | None = None) -> pd.DataFrame:
+        """One row is one track of the ranking, or one that has just left it (no position): `movement` is new,
+        re-entry, up, down, same or out; with places gained, peak and time on the chart."""
+        with self.read() as conn:
+            return charts.movers(conn, slug, chosen_day(conn, slug, day))
+
+    def presence(self, slug: str, day: date | None = None) -> pd.DataFrame:
+        """One row is one track of the ranking and one chart whose ranking nearest before that day has it too."""
+        with self.read() as conn:
+            return charts.presence(conn, slug, chosen_day(conn, slug, day))
+
+    def artists(self, slug: str, day: date | None = None) -> pd.DataFrame:
+        """One row is one artist of the ranking: how many tracks, the best place, the sum of what the chart counts."""
+        with self.read() as conn:
+            return charts.artists(conn, slug, chosen_day(conn, slug, day))
+
+    def genre_shares(self, slug: str, day: date | None = None) -> pd.DataFrame:
+        """One row is one root genre: its tracks and its share of the ranking. A track of two genres counts half for
+        each; one without any is `None`."""
+        with self.read() as conn:
+            return charts.genre_shares(conn, slug, chosen_day(conn, slug, day))
+
+    def country_shares(self, slug: str, day: date | None = None) -> pd.DataFrame:
+        """One row is one country of main artists: its tracks and its share of the ranking, counted as genres are."""
+        with self.read() as conn:
+            return charts.country_shares(conn, slug, chosen_day(conn, slug, day))
+
+    def geography(
+        self, artists: Sequence[str] | None = None, *, slug: str | None = None, platform: str | None = None
+    ) -> pd.DataFrame:
+        """One row is one place of an artist's newest located day. A country is the sum of its listed cities alone."""
+        with self.read() as conn:
+            return audience.geography(conn, artists, slug=slug, platform=platform)

@@ -1,0 +1,198 @@
+"""`export`: stored rows as a file, for Excel, another program or a notebook. Makes no call."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from soundcharts_pipeline.cli_ends import FAILED, complain
+from soundcharts_pipeline.environment import Environment, read_environment
+from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline.terminal import counted, open_console
+from soundcharts_pipeline.yaml_nodes import nearest
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from sqlalchemy import Select
+
+    from soundcharts_pipeline.storage.exports import Scope, Source
+
+FOLDER = "exports"
+FORMATS = ("xlsx", "csv", "parquet")
+EXAMPLE = "Example: soundcharts-pipeline export global-28 --what track-audience --from 2026-11-01 --output streams.csv"
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no day; write it like 2026-11-20") from None
+
+
+def export(
+    slug: Annotated[str | None, typer.Argument(help="A chart; or --track or --artist.")] = None,
+    track: Annotated[str | None, typer.Option(metavar="UUID", help="One track.")] = None,
+    artist: Annotated[str | None, typer.Option(metavar="UUID", help="One artist.")] = None,
+    what: Annotated[
+        str,
+        typer.Option(help="rankings, tracks, artists, track-audience, artist-audience, trends or geography."),
+    ] = "rankings",
+    first: Annotated[date | None, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First day.")] = None,
+    last: Annotated[date | None, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last day.")] = None,
+    columns: Annotated[str | None, typer.Option(metavar="A,B,C", help="These columns, in this order.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--format", metavar="|".join(FORMATS), help="By default as --output ends, else xlsx.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The file.", show_default="exports/ in the data directory")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="CSV: texts as they are, also those that a spreadsheet would run.")
+    ] = False,
+    bom: Annotated[bool, typer.Option("--bom", help="CSV: with a mark by which Excel knows UTF-8.")] = False,
+) -> None:
+    """Write stored rows to an .xlsx, .csv or .parquet file. Makes no call."""
+    from soundcharts_pipeline.storage.exports import Scope
+
+    if sum(name is not None for name in (slug, track, artist)) != 1:
+        raise typer.BadParameter("name one chart, or one --track, or one --artist")
+    if first and last and first > last:
+        raise typer.BadParameter(f"--from {first} is after --to {last}")
+    source = _source(what)
+    chosen = _columns(source, what, columns)
+    environment = read_environment(os.environ)
+    scope = Scope(slug=slug, track=track, artist=artist, first=first or date.min, last=last or date.max)
+    kind = _kind(kind, output, raw=raw, bom=bom)
+    path = output or _default_path(environment, scope, what, kind)
+    if path.exists() and not force:
+        complain("Error", f"{path} is there already; --force replaces it, --output names another file")
+        raise typer.Exit(FAILED)
+    with closing(Warehouse(environment.database_url)) as warehouse:
+        _write(warehouse, source, scope, chosen, path, kind=kind, what=what, raw=raw, bom=bom)
+
+
+def _write(
+    warehouse: Warehouse,
+    source: "Source",
+    scope: "Scope",
+    columns: Sequence[str],
+    path: Path,
+    *,
+    kind: str,
+    what: str,
+    raw: bool,
+    bom: bool,
+) -> None:
+    from soundcharts_pipeline.reports.export import NothingToExport, export_rows
+    from soundcharts_pipeline.storage.exports import archived_months
+
+    console, query = open_console(), source.query(scope, columns)
+    with warehouse.read() as conn:
+        archived = archived_months(conn, source, scope)
+    try:
+        with _progress(warehouse, query, console) as heard:
+            rows = export_rows(warehouse, query, path, kind=kind, raw=raw, bom=bom, heard=heard)
+    except NothingToExport:
+        complain("Nothing to export", _why_nothing(warehouse, scope, what))
+        raise typer.Exit(FAILED) from None
+    except OSError as error:
+        complain(
+            "Error",
+            f"{path} cannot be written ({error.strerror or error}); nothing was left there. Free some "
+            "space, or name another place with --output",
+        )
+        raise typer.Exit(FAILED) from None
+    finally:
+        if archived:
+            note = (
+                f"rows of {', '.join(archived)} are in the archive and not exported; `restore-archive` brings them back"
+            )
+            open_console(stderr=True).print(f"[yellow]Note:[/yellow] {note}", soft_wrap=True)
+    console.print(f"{escape(str(path))}: {counted(rows, 'row')}, {path.stat().st_size:,} bytes", soft_wrap=True)
+
+
+def _source(what: str) -> "Source":
+    from soundcharts_pipeline.storage.exports import EXPORTS
+
+    if what not in EXPORTS:
+        near = nearest(what, list(EXPORTS))
+        hint = f"did you mean '{near}'? There are" if near else "there are"
+        raise typer.BadParameter(f"nothing is called '{what}'; {hint} {', '.join(EXPORTS)}", param_hint="--what")
+    return EXPORTS[what]
+
+
+def _columns(source: "Source", what: str, wanted: str | None) -> list[str]:
+    known = list(source.columns)
+    if wanted is None:
+        return known
+    names = list(dict.fromkeys(name.strip() for name in wanted.split(",") if name.strip()))
+    if not names:
+        raise typer.BadParameter("name at least one column", param_hint="--columns")
+    for name in names:
+        if name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean '{near}'? There are" if near else "there are"
+            raise typer.BadParameter(
+                f"{what} has no column '{name}'; {hint} {', '.join(known)}", param_hint="--columns"
+            )
+    return names
+
+
+def _kind(kind: str | None, output: Path | None, *, raw: bool, bom: bool) -> str:
+    ending = output.suffix.lower().removeprefix(".") if output else ""
+    made = kind or (ending or FORMATS[0])
+    if made not in FORMATS:
+        raise typer.BadParameter(f"'{made}' is no format; write one of {', '.join(FORMATS)}", param_hint="--format")
+    if ending in FORMATS and ending != made:
+        raise typer.BadParameter(f"the file is named .{ending} and --format says {made}", param_hint="--output")
+    if (raw or bom) and made != "csv":
+        raise typer.BadParameter("--raw and --bom are about csv alone")
+    return made
+
+
+def _default_path(environment: Environment, scope: "Scope", what: str, kind: str) -> Path:
+    days = [str(day) for day in (scope.first, scope.last) if day not in (date.min, date.max)]
+    return environment.data_dir / FOLDER / f"{'_'.join([_owner(scope), what, *days])}.{kind}"
+
+
+def _owner(scope: "Scope") -> str:
+    return scope.slug or scope.track or scope.artist or ""
+
+
+def _why_nothing(warehouse: Warehouse, scope: "Scope", what: str) -> str:
+    from soundcharts_pipeline.storage.exports import stored_slugs
+
+    days = f" from {scope.first}" * (scope.first > date.min) + f" to {scope.last}" * (scope.last < date.max)
+    said = f"no {what.replace('-', ' ')} of {_owner(scope)}{days} stored"
+    with warehouse.read() as conn:
+        slugs = stored_slugs(conn)
+    if scope.slug and scope.slug not in slugs:
+        near = nearest(scope.slug, slugs)
+        said += f"; did you mean '{near}'?" if near else f"; charts stored are {', '.join(slugs) or 'none'}"
+    return said
+
+
+@contextmanager
+def _progress(
+    warehouse: Warehouse, query: "Select[tuple[object, ...]]", console: "Console"
+) -> Iterator[Callable[[int], object]]:
+    """A bar in a terminal; elsewhere nothing, and no row is counted beforehand."""
+    if not console.is_terminal:
+        yield lambda _rows: None
+        return
+    from soundcharts_pipeline.storage.exports import count_rows
+
+    with warehouse.read() as conn:
+        total = count_rows(conn, query)
+    with Progress(
+        TextColumn("rows"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+    ) as progress:
+        task = progress.add_task("rows", total=total)
+        yield lambda rows: progress.advance(task, rows)

@@ -1,0 +1,61 @@
+"""An export from its query to a file that is whole or not there."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Select
+
+from soundcharts_pipeline.reports.export_files import Columns, CsvFile, ExportFile, ParquetFile, XlsxFile
+from soundcharts_pipeline.storage.exports import batches
+from soundcharts_pipeline.storage.files import whole_file
+from soundcharts_pipeline.storage.warehouse import Warehouse
+
+Batch = Sequence[Sequence[Any]]
+
+
+class NothingToExport(Exception):
+    """The query has no row."""
+
+
+def export_rows(
+    warehouse: Warehouse,
+    query: Select[Any],
+    path: Path,
+    *,
+    kind: str,
+    raw: bool = False,
+    bom: bool = False,
+    heard: Callable[[int], object] = lambda _rows: None,
+) -> int:
+    """Write the query's rows to a file of this kind; `heard` is told of the rows of every batch. Returns their number.
+
+    Raises NothingToExport, and then writes no file.
+    """
+    columns = {column.name: column.type for column in query.selected_columns}
+    rows = 0
+    with warehouse.read() as conn:
+        found = batches(conn, query)
+        first = next(found, None)
+        if first is None:
+            raise NothingToExport
+        with whole_file(path) as temporary:
+            file = open_file(temporary, columns, kind, raw=raw, bom=bom)
+            for batch in _chained(first, found):
+                file.write(batch)
+                rows += len(batch)
+                heard(len(batch))
+            file.close()
+    return rows
+
+
+def open_file(path: Path, columns: Columns, kind: str, *, raw: bool = False, bom: bool = False) -> ExportFile:
+    """A file of this kind to write to."""
+    if kind == "csv":
+        return CsvFile(path, columns, raw=raw, bom=bom)
+    return XlsxFile(path, columns) if kind == "xlsx" else ParquetFile(path, columns)
+
+
+def _chained(first: Batch, rest: Iterator[Batch]) -> Iterator[Batch]:
+    yield first
+    yield from rest

@@ -1,0 +1,233 @@
+"""What the warehouse knows of one chart on one day, for a report: ranking, tracks, artists, their series and trends.
+
+Every query is one chart-day.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, and_, func, select
+
+from soundcharts_pipeline.storage import audience_views as v
+from soundcharts_pipeline.storage import bookkeeping as b
+from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage.worklists import ChartDays, entities
+
+# A chart-day has some hundred thousand points; so many are in memory twice.
+ROWS_AT_ONCE = 10_000
+
+
+class Series(NamedTuple):
+    """One series of the days that end on the chart's day; `identifier` is '' where the platform gives none."""
+
+    entity: str
+    uuid: str
+    platform: str
+    metric: str
+    identifier: str
+    values: Mapping[date, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartDay:
+    """One chart on one day, with the series of the `days` that end on it, oldest first.
+
+    `genres` and `credits` are by entity: genre names, and (role, artist's uuid, artist's name) in the order of the
+    credit. `positions` are those of every ranking of the window, by track and day. `trends` are the rows of
+    `audience_trends`. `archived` are months of the window whose rows are in the archive and not here.
+    """
+
+    slug: str
+    day: date
+    days: Sequence[date]
+    chart: Row[Any] | None
+    ranking: Sequence[Row[Any]]
+    tracks: Sequence[Row[Any]]
+    artists: Sequence[Row[Any]]
+    genres: Mapping[str, Sequence[str]]
+    credits: Mapping[str, Sequence[tuple[str, str, str]]]
+    positions: Mapping[str, Mapping[date, int]]
+    series: Sequence[Series]
+    trends: Sequence[Row[Any]]
+    archived: Sequence[str] = field(default=())
+
+
+def read_chart_day(conn: Connection, slug: str, day: date, *, history_days: int) -> ChartDay:
+    """Everything, from one state of the data."""
+    days = [day - timedelta(days=ago) for ago in reversed(range(history_days))]
+    of_day, window = ChartDays(slug, day, day), ChartDays(slug, days[0], day)
+    return ChartDay(
+        slug=slug,
+        day=day,
+        days=days,
+        chart=conn.execute(select(s.charts).where(s.charts.c.slug == slug)).one_or_none(),
+        ranking=_ranking(conn, of_day),
+        tracks=_tracks(conn, of_day),
+        artists=_artists(conn, of_day),
+        genres={**_genres(conn, of_day, "track"), **_genres(conn, of_day, "artist")},
+        credits=_credits(conn, of_day),
+        positions=_positions(conn, window),
+        series=[*_series(conn, of_day, "track", days[0]), *_series(conn, of_day, "artist", days[0])],
+        trends=_trends(conn, slug, day),
+        archived=_archived(conn, days[0], day),
+    )
+
+
+def _ranking(conn: Connection, day: ChartDays) -> Sequence[Row[Any]]:
+    """Each position with its track, and what the stored rankings of this chart say of the track until then."""
+    r, t = s.chart_rankings, s.tracks
+    earlier = r.alias()
+    known = (
+        select(
+            earlier.c.track_uuid,
+            func.min(earlier.c.position).label("peak"),
+            func.min(earlier.c.rank_date).label("first_ranked"),
+        )
+        .where(earlier.c.chart_slug == day.slug, earlier.c.rank_date <= day.last)
+        .where(earlier.c.track_uuid.in_(entities(day, "track")))
+        .group_by(earlier.c.track_uuid)
+        .subquery()
+    )
+    query = (
+        select(
+            r, t.c.name, t.c.credit_name, t.c.isrc, t.c.release_date, t.c.app_url, known.c.peak, known.c.first_ranked
+        )
+        .select_from(r.outerjoin(t, t.c.uuid == r.c.track_uuid).join(known, known.c.track_uuid == r.c.track_uuid))
+        .where(r.c.chart_slug == day.slug, r.c.rank_date == day.last)
+        .order_by(r.c.position)
+    )
+    return conn.execute(query).all()
+
+
+def _tracks(conn: Connection, day: ChartDays) -> Sequence[Row[Any]]:
+    """Each ranked track once, by its best position."""
+    r, t = s.chart_rankings, s.tracks
+    best = (
+        select(r.c.track_uuid, func.min(r.c.position).label("position"))
+        .where(r.c.chart_slug == day.slug, r.c.rank_date == day.last)
+        .group_by(r.c.track_uuid)
+        .subquery()
+    )
+    query = select(best.c.position, t).select_from(best.join(t, t.c.uuid == best.c.track_uuid))
+    return conn.execute(query.order_by(best.c.position)).all()
+
+
+def _artists(conn: Connection, day: ChartDays) -> Sequence[Row[Any]]:
+    """Each artist of a ranked track once, by the best position, with the number of ranked tracks."""
+    r, ta, a = s.chart_rankings, s.track_artists, s.artists
+    best = (
+        select(
+            ta.c.artist_uuid,
+            func.min(r.c.position).label("position"),
+            func.count(r.c.track_uuid.distinct()).label("tracks"),
+        )
+        .select_from(r.join(ta, ta.c.track_uuid == r.c.track_uuid))
+        .where(r.c.chart_slug == day.slug, r.c.rank_date == day.last)
+        .group_by(ta.c.artist_uuid)
+        .subquery()
+    )
+    query = select(best.c.position, best.c.tracks, a).select_from(best.join(a, a.c.uuid == best.c.artist_uuid))
+    return conn.execute(query.order_by(best.c.position, a.c.name, a.c.uuid)).all()
+
+
+def _genres(conn: Connection, day: ChartDays, entity: str) -> dict[str, list[str]]:
+    """Sub-genres, and roots of which no sub-genre is named."""
+    links, g = s.track_genres if entity == "track" else s.artist_genres, s.genres
+    owner = links.c[f"{entity}_uuid"]
+    query = (
+        select(owner, g.c.root, g.c.name)
+        .select_from(links.join(g, g.c.id == links.c.genre_id))
+        .where(owner.in_(entities(day, entity)))
+        .order_by(owner, g.c.root, g.c.name)
+    )
+    found: dict[str, list[str]] = {}
+    for uuid, rows in groupby(conn.execute(query), key=lambda row: str(row[0])):
+        names = [(row.root, row.name) for row in rows]
+        detailed = {root for root, name in names if name}
+        found[uuid] = [name or root for root, name in names if name or root not in detailed]
+    return found
+
+
+def _credits(conn: Connection, day: ChartDays) -> dict[str, list[tuple[str, str, str]]]:
+    ta, a = s.track_artists, s.artists
+    query = (
+        select(ta.c.track_uuid, ta.c.role, a.c.uuid, a.c.name)
+        .select_from(ta.join(a, a.c.uuid == ta.c.artist_uuid))
+        .where(ta.c.track_uuid.in_(entities(day, "track")))
+        .order_by(ta.c.track_uuid, ta.c.role, ta.c.position)
+    )
+    found: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for row in conn.execute(query):
+        found[row.track_uuid].append((row.role, row.uuid, row.name))
+    return found
+
+
+def _positions(conn: Connection, window: ChartDays) -> dict[str, dict[date, int]]:
+    """Of the tracks ranked on the last day; where a track stands twice, its better place."""
+    r = s.chart_rankings
+    query = (
+        select(r.c.track_uuid, r.c.rank_date, func.min(r.c.position))
+        .where(r.c.chart_slug == window.slug, r.c.rank_date.between(window.first, window.last))
+        .where(r.c.track_uuid.in_(entities(ChartDays(window.slug, window.last, window.last), "track")))
+        .group_by(r.c.track_uuid, r.c.rank_date)
+    )
+    found: dict[str, dict[date, int]] = defaultdict(dict)
+    for uuid, day, position in conn.execute(query):
+        found[uuid][day] = position
+    return found
+
+
+def _series(conn: Connection, day: ChartDays, entity: str, since: date) -> Iterator[Series]:
+    points = s.track_audience if entity == "track" else s.artist_audience
+    owner = points.c[f"{entity}_uuid"]
+    kinds = [owner, points.c.platform, points.c.metric, *([points.c.identifier] if entity == "track" else [])]
+    query = (
+        select(*kinds, points.c.date, points.c.value)
+        .where(owner.in_(entities(day, entity)), points.c.date.between(since, day.last))
+        .order_by(*kinds, points.c.date)
+    )
+    streamed = conn.execution_options(yield_per=ROWS_AT_ONCE).execute(query)
+    for of, rows in groupby(streamed, key=lambda row: tuple(row[: len(kinds)])):
+        uuid, platform, metric, *identifier = of
+        values = {row.date: row.value for row in rows}
+        yield Series(entity, uuid, platform, metric, identifier[0] if identifier else "", values)
+
+
+def _trends(conn: Connection, slug: str, day: date) -> Sequence[Row[Any]]:
+    t = s.audience_trends
+    query = select(t).where(t.c.chart_slug == slug, t.c.rank_date == day)
+    return conn.execute(query.order_by(t.c.platform, t.c.entity.desc(), t.c.metric, t.c.uuid)).all()
+
+
+def daily_gains(
+    conn: Connection, tracks: Sequence[str], platform: str, first: date, last: date
+) -> dict[str, dict[date, int]]:
+    """What the tracks gained on each day, over all their identifiers; a day of which one is not known is left out."""
+    t = v.track_audience_daily.table
+    query = select(t.c.track_uuid, t.c.identifier, t.c.date, t.c.daily, t.c.days).where(
+        t.c.track_uuid.in_(tracks), t.c.platform == platform, t.c.date.between(first, last)
+    )
+    gains: dict[str, dict[str, dict[date, int | None]]] = defaultdict(lambda: defaultdict(dict))
+    for row in conn.execute(query.order_by(t.c.date)):
+        gains[row.track_uuid][row.identifier][row.date] = row.daily if row.days == 1 else None
+    return {uuid: _summed(list(by_identifier.values())) for uuid, by_identifier in gains.items()}
+
+
+def _summed(gains: Sequence[Mapping[date, int | None]]) -> dict[date, int]:
+    found: dict[date, int] = {}
+    for day in sorted(set().union(*gains)):
+        of_day = [one.get(day) for one in gains if min(one) <= day <= max(one)]
+        known = [gain for gain in of_day if gain is not None]
+        if len(known) == len(of_day):
+            found[day] = sum(known)
+    return found
+
+
+def _archived(conn: Connection, first: date, last: date) -> list[str]:
+    a = b.archived_months
+    query = select(a.c.month).distinct().where(and_(a.c.month >= first.replace(day=1), a.c.month <= last))
+    return [f"{month:%Y-%m}" for month in conn.scalars(query.order_by(a.c.month))]

@@ -1,0 +1,179 @@
+"""What can be exported: tables with names beside their UUIDs, of a chart's days, of a track or of an artist.
+
+Rows come in batches, in the order of their key, so that memory stays flat whatever is asked for.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, func, select
+
+from soundcharts_pipeline.storage import bookkeeping as b
+from soundcharts_pipeline.storage import schema as s
+
+BATCH = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whose rows: those of a chart, of a track or of an artist (one of the three), on days from `first` to `last`.
+
+    Of a chart, tracks and artists are those ranked on these days; of a track its artists, of an artist his tracks.
+    """
+
+    slug: str | None = None
+    track: str | None = None
+    artist: str | None = None
+    first: date = date.min
+    last: date = date.max
+
+    def days(self, column: ColumnElement[date]) -> ColumnElement[bool]:
+        return column.between(self.first, self.last)
+
+    def tracks(self) -> Select[Any]:
+        """UUIDs."""
+        r, ta = s.chart_rankings, s.track_artists
+        if self.track:
+            return select(s.tracks.c.uuid).where(s.tracks.c.uuid == self.track)
+        if self.artist:
+            return select(ta.c.track_uuid).where(ta.c.artist_uuid == self.artist)
+        return select(r.c.track_uuid).where(r.c.chart_slug == self.slug, self.days(r.c.rank_date))
+
+    def artists(self) -> Select[Any]:
+        """UUIDs."""
+        if self.artist:
+            return select(s.artists.c.uuid).where(s.artists.c.uuid == self.artist)
+        return select(s.track_artists.c.artist_uuid).where(s.track_artists.c.track_uuid.in_(self.tracks()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One kind of export: its columns by name, and the rows of a scope. `table` is where the rows are stored."""
+
+    table: Table
+    columns: Mapping[str, ColumnElement[Any]]
+    source: FromClause
+    where: Callable[[Scope], ColumnElement[bool]]
+    order: Sequence[ColumnElement[Any]]
+
+    def query(self, scope: Scope, columns: Sequence[str]) -> Select[Any]:
+        """These columns of the scope's rows."""
+        chosen = [self.columns[name].label(name) for name in columns]
+        return select(*chosen).select_from(self.source).where(self.where(scope)).order_by(*self.order)
+
+
+def _with_names(table: Table, entity: str, names: Table, where: Callable[[Scope], ColumnElement[bool]]) -> Source:
+    """A table of series, the name of the entity after its UUID."""
+    uuid = table.c[f"{entity}_uuid"]
+    rest = {column.name: column for column in table.c if column is not uuid}
+    return Source(
+        table=table,
+        columns={uuid.name: uuid, entity: names.c.name, **rest},
+        source=table.join(names, names.c.uuid == uuid),
+        where=where,
+        order=list(table.primary_key),
+    )
+
+
+def _rankings() -> Source:
+    r, t = s.chart_rankings, s.tracks
+    columns = {c.name: c for c in r.c}
+    return Source(
+        table=r,
+        columns={
+            **{name: columns.pop(name) for name in ("chart_slug", "rank_date", "position", "track_uuid")},
+            "track": t.c.name,
+            "credit_name": t.c.credit_name,
+            "isrc": t.c.isrc,
+            **columns,
+        },
+        source=r.join(t, t.c.uuid == r.c.track_uuid),
+        where=lambda scope: and_(
+            r.c.chart_slug == scope.slug if scope.slug else r.c.track_uuid.in_(scope.tracks()),
+            scope.days(r.c.rank_date),
+        ),
+        order=list(r.primary_key),
+    )
+
+
+def _trends() -> Source:
+    a, t, names = s.audience_trends, s.tracks, s.artists
+    columns = {c.name: c for c in a.c}
+    name = func.coalesce(t.c.name, names.c.name)
+    return Source(
+        table=a,
+        columns={
+            **{key: columns.pop(key) for key in ("chart_slug", "rank_date", "entity", "uuid")},
+            "name": name,
+            **columns,
+        },
+        source=a.outerjoin(t, and_(a.c.entity == "track", t.c.uuid == a.c.uuid)).outerjoin(
+            names, and_(a.c.entity == "artist", names.c.uuid == a.c.uuid)
+        ),
+        where=lambda scope: and_(
+            a.c.chart_slug == scope.slug if scope.slug else a.c.uuid == (scope.track or scope.artist),
+            scope.days(a.c.rank_date),
+        ),
+        order=list(a.primary_key),
+    )
+
+
+def _entities(table: Table, where: Callable[[Scope], ColumnElement[bool]]) -> Source:
+    columns = {column.name: column for column in table.c}
+    return Source(table=table, columns=columns, source=table, where=where, order=[table.c.uuid])
+
+
+EXPORTS: Mapping[str, Source] = {
+    "rankings": _rankings(),
+    "tracks": _entities(s.tracks, lambda scope: s.tracks.c.uuid.in_(scope.tracks())),
+    "artists": _entities(s.artists, lambda scope: s.artists.c.uuid.in_(scope.artists())),
+    "track-audience": _with_names(
+        s.track_audience,
+        "track",
+        s.tracks,
+        lambda scope: and_(s.track_audience.c.track_uuid.in_(scope.tracks()), scope.days(s.track_audience.c.date)),
+    ),
+    "artist-audience": _with_names(
+        s.artist_audience,
+        "artist",
+        s.artists,
+        lambda scope: and_(s.artist_audience.c.artist_uuid.in_(scope.artists()), scope.days(s.artist_audience.c.date)),
+    ),
+    "geography": _with_names(
+        s.artist_audience_geo,
+        "artist",
+        s.artists,
+        lambda scope: and_(
+            s.artist_audience_geo.c.artist_uuid.in_(scope.artists()), scope.days(s.artist_audience_geo.c.date)
+        ),
+    ),
+    "trends": _trends(),
+}
+
+
+def count_rows(conn: Connection, query: Select[Any]) -> int:
+    """How many rows the query has."""
+    return int(conn.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0)
+
+
+def batches(conn: Connection, query: Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+    """Its rows, so many at a time, through a cursor of the server's."""
+    yield from conn.execution_options(yield_per=BATCH).execute(query).partitions()
+
+
+def stored_slugs(conn: Connection) -> list[str]:
+    """Charts with a ranking here."""
+    slug = s.chart_rankings.c.chart_slug
+    return list(conn.scalars(select(slug).distinct().order_by(slug)))
+
+
+def archived_months(conn: Connection, source: Source, scope: Scope) -> list[str]:
+    """Months of the scope of which rows that the export asks for are in the archive, and so not in it."""
+    a = b.archived_months
+    tables = {source.table.name, *([s.chart_rankings.name] if scope.slug else [])}
+    query = select(a.c.month).distinct().where(a.c.table_name.in_(tables), a.c.month <= scope.last)
+    return [
+        f"{month:%Y-%m}" for month in conn.scalars(query.order_by(a.c.month)) if month >= scope.first.replace(day=1)
+    ]

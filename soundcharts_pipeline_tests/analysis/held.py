@@ -1,0 +1,79 @@
+"""A small warehouse whose every figure can be worked out by hand."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert
+
+from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage.warehouse import Warehouse
+
+NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+DAY = date(2026, 11, 22)
+CHART = "chart-1"
+
+# Further columns by track.
+Fields = Mapping[str, Mapping[str, Any]]
+
+
+def ago(days: int) -> date:
+    """So many days before the day in question."""
+    return DAY - timedelta(days=days)
+
+
+def save(warehouse: Warehouse, table: Any, *rows: Mapping[str, Any]) -> None:
+    with warehouse.write() as conn:
+        conn.execute(insert(table), list(rows))
+
+
+def save_names(warehouse: Warehouse, tracks: str, artists: str = "", charts: str = CHART) -> None:
+    """Tracks `a b` are named `Track a`, `Track b`; likewise the others."""
+    extracted = {"artists_extracted": True, "genres_extracted": True, "first_seen_at": NOW}
+    save(warehouse, s.charts, *({"slug": x, "name": f"Chart {x}", "platform": "spotify"} for x in charts.split()))
+    save(warehouse, s.tracks, *({"uuid": x, "name": f"Track {x}", **extracted} for x in tracks.split()))
+    if artists:
+        made = [{"uuid": x, "name": f"Artist {x}", "first_seen_at": NOW} for x in artists.split()]
+        save(warehouse, s.artists, *made)
+
+
+def save_ranking(
+    warehouse: Warehouse,
+    day: date,
+    tracks: str,
+    slug: str = CHART,
+    *,
+    fields: Fields | None = None,
+) -> None:
+    """The tracks from the top down; `fields` are further columns by track."""
+    blank = {"old_position": None, "position_change": None, "metric": None}
+    blank |= {"time_on_chart": None, "time_on_chart_unit": None}
+    rows = [
+        {"chart_slug": slug, "rank_date": day, "position": place, "track_uuid": track, "fetched_at": NOW}
+        | blank
+        | dict((fields or {}).get(track, {}))
+        for place, track in enumerate(tracks.split(), start=1)
+    ]
+    save(warehouse, s.chart_rankings, *rows)
+
+
+def save_track_points(
+    warehouse: Warehouse, track: str, values: Mapping[int, int], *, identifier: str = "id", **key: str
+) -> None:
+    """Values by how many days ago; spotify streams unless said otherwise."""
+    whole = {"platform": "spotify", "metric": "streams", **key}
+    rows = [
+        {"track_uuid": track, "identifier": identifier, "date": ago(n), "value": value, "fetched_at": NOW, **whole}
+        for n, value in values.items()
+    ]
+    save(warehouse, s.track_audience, *rows)
+
+
+def save_artist_points(warehouse: Warehouse, artist: str, values: Mapping[int, int], **key: str) -> None:
+    """Values by how many days ago; spotify followers unless said otherwise."""
+    whole = {"platform": "spotify", "metric": "followers", **key}
+    rows = [
+        {"artist_uuid": artist, "date": ago(n), "value": value, "fetched_at": NOW, **whole}
+        for n, value in values.items()
+    ]
+    save(warehouse, s.artist_audience, *rows)

@@ -1,0 +1,55 @@
+"""Files that are whole or not there."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from soundcharts_pipeline.storage.files import TEMPORARY, whole_file
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from soundcharts_pipeline.storage.files import whole_file
+with whole_file(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "made.txt"
+    with whole_file(path) as temporary:
+        temporary.write_text("half")
+        assert not path.exists()
+        temporary.write_text("whole")
+    assert path.read_text() == "whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("reason", [RuntimeError, KeyboardInterrupt])
+def test_an_interrupted_one_leaves_what_was_there(tmp_path: Path, reason: type[BaseException]) -> None:
+    path = tmp_path / "made.txt"
+    path.write_text("before")
+
+    def write() -> None:
+        with whole_file(path) as temporary:
+            temporary.write_text("half")
+            raise reason
+
+    with pytest.raises(reason):
+        write()
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_one_and_nothing_else_is(tmp_path: Path) -> None:
+    path, other = tmp_path / "made.txt", tmp_path / f".made.txt.another-host-1{TEMPORARY}"
+    other.touch()
+    subprocess.run([sys.executable, "-c", KILLED, path], check=False)
+    assert not path.exists()
+    assert len(list(tmp_path.iterdir())) == 2
+    with whole_file(path) as temporary:
+        temporary.write_text("whole")
+    assert set(tmp_path.iterdir()) == {path, other}
