@@ -33,6 +33,7 @@ bench: .venv-bench/installed
 	$(BENCH)/python -m benchmarks.memory
 	$(BENCH)/python -m benchmarks.growth
 	$(BENCH)/python -m benchmarks.admin
+	$(BENCH)/python -m benchmarks.analysis
 
 # `python -m venv` and a hashed lock: everything for the pipeline, or that and what the benchmarks compare with.
 .venv/installed: requirements.lock pyproject.toml
