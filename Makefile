@@ -35,6 +35,7 @@ bench: .venv-bench/installed
 	$(BENCH)/python -m benchmarks.growth
 	$(BENCH)/python -m benchmarks.admin
 	$(BENCH)/python -m benchmarks.exports
+	$(BENCH)/python -m benchmarks.analysis
 
 # `python -m venv` and a hashed lock: everything for the pipeline, or that and what the benchmarks compare with.
 .venv/installed: requirements.lock pyproject.toml
