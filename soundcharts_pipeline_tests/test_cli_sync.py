@@ -117,9 +117,9 @@ def test_a_log_has_one_line_per_step_with_its_units(story: Story) -> None:
 
     assert {line[0] for line in lines} == {
         *("chart_rankings", "track_metadata", "artist_metadata"),
-        *("track_audience/spotify", "artist_audience/instagram"),
+        *("track_audience/spotify", "artist_audience/instagram", "audience_trends"),
     }
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert ["track_metadata", "5/5", "batches", "of", "ten"] in [line[:5] for line in lines]
 
 
