@@ -19,10 +19,10 @@ from soundcharts_pipeline.admin.rendering import Renderer
 from soundcharts_pipeline.admin.trigger import chart_of
 from soundcharts_pipeline.sparklines import sparkline
 from soundcharts_pipeline.storage import dashboards, profiles
-from soundcharts_pipeline.storage.dashboards import ChartRanking, ChartRun, Hit, Points
+from soundcharts_pipeline.storage.dashboards import ChartRanking, ChartRun, Hit
 from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.storage.profiles import ArtistPage, TrackPage
-from soundcharts_pipeline.storage.series import Entity, Series, audience_of, platform_audience
+from soundcharts_pipeline.storage.series import Entity, Points, Series, audience_of, platform_audience
 
 Found = TypeVar("Found")
 Handler = Callable[[Request], Awaitable[Response]]

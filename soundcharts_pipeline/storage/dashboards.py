@@ -1,7 +1,7 @@
 """What a page shows of a chart: its newest ranking, the race of its tracks; and the search for names.
 
-Each query reads one key or one index from end to end or a bounded part of it; none grows with the number of audience
-points. Days are those of the data: "the last 400 days" end on the newest stored day, not today.
+Each query of a chart reads one key or one index, and a part of it that does not grow with the chart's past; a search
+reads all names, and returns few.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, Table, case, exists, func, or_, select
 
 from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage.series import Points
 
 RACE_RANKINGS = 30
 RACE_TRACKS = 10
@@ -21,7 +22,6 @@ _ROLES = {"main": 0, "featured": 1, "credited": 2}
 _PLACE_COLUMNS = ("position", "track_uuid", "name", "credit_name", "metric", "time_on_chart", "time_on_chart_unit")
 
 Move = Literal["new", "re-entry", "up", "down", "same"]
-Points = tuple[tuple[date, int], ...]
 
 
 class Credit(NamedTuple):
