@@ -33,11 +33,8 @@ bench: .venv-bench/installed
 	$(BENCH)/python -m benchmarks.memory
 	$(BENCH)/python -m benchmarks.growth
 	$(BENCH)/python -m benchmarks.admin
-<<<<<<< HEAD
 	$(BENCH)/python -m benchmarks.exports
-=======
 	$(BENCH)/python -m benchmarks.analysis
->>>>>>> bfb6a09bd041d1a655adc0e71cddbe8ab140c76d
 
 # `python -m venv` and a hashed lock: everything for the pipeline, or that and what the benchmarks compare with.
 .venv/installed: requirements.lock pyproject.toml
