@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, timedelta
+from itertools import pairwise
 
 from sqlalchemy import Connection, func, select
 
@@ -10,6 +11,7 @@ from soundcharts_pipeline.storage import schema as s
 
 RANKED_TRACKS, RANKED_DAYS = 10, 30
 SERIES, SERIES_DAYS = 5, 90
+SPINS, LEVELS = "spins", ("followers", "monthly_listeners")
 
 Points = list[tuple[date, int]]
 
@@ -37,24 +39,30 @@ def rank_lines(conn: Connection, slug: str, day: date) -> dict[str, Points]:
 
 
 def series_lines(conn: Connection, slug: str, day: date, entity: str, platform: str) -> dict[str, dict[str, Points]]:
-    """By metric: the series of the best placed tracks or artists that have one, all identifiers together."""
+    """By what is shown: the series of the best placed tracks or artists, best first, all identifiers together. Of
+    totals it is what each day brought, for the totals themselves look like level lines."""
     points = s.track_audience if entity == "track" else s.artist_audience
     names = s.tracks if entity == "track" else s.artists
     owner = points.c[f"{entity}_uuid"]
+    best = _best(conn, slug, day, entity)
     query = (
         select(points.c.metric, owner, names.c.name, points.c.date, func.sum(points.c.value), func.count())
         .join(names, names.c.uuid == owner)
-        .where(owner.in_(_best(conn, slug, day, entity)), points.c.platform == platform)
+        .where(owner.in_(best), points.c.platform == platform)
         .where(points.c.date.between(day - timedelta(days=SERIES_DAYS - 1), day))
         .group_by(points.c.metric, owner, names.c.name, points.c.date)
     )
     of_metric: dict[str, dict[tuple[str, str], list[tuple[date, int, int]]]] = defaultdict(lambda: defaultdict(list))
     for metric, uuid, name, on, value, identifiers in conn.execute(query.order_by(points.c.date)):
         of_metric[metric][uuid, name].append((on, int(value), identifiers))
-    return {
-        metric: _named({of: _whole(found) for of, found in of_entity.items()})
-        for metric, of_entity in sorted(of_metric.items())
-    }
+    shown = {}
+    for metric, of_entity in sorted(of_metric.items()):
+        is_total = entity == "track" and metric != SPINS
+        lines = {of: _gains(_whole(found)) if is_total else _whole(found) for of, found in of_entity.items()}
+        ordered = {of: lines[of] for of in sorted(lines, key=lambda of: best.index(of[0])) if lines[of]}
+        if ordered:
+            shown[metric if metric in LEVELS else f"{metric} a day"] = _named(ordered)
+    return shown
 
 
 def _best(conn: Connection, slug: str, day: date, entity: str) -> list[str]:
@@ -69,6 +77,12 @@ def _whole(found: list[tuple[date, int, int]]) -> Points:
     """Days on which every identifier has a value: a sum that lacks one of them would look like a fall."""
     every = max(identifiers for *_, identifiers in found)
     return [(on, value) for on, value, identifiers in found if identifiers == every]
+
+
+def _gains(points: Points) -> Points:
+    """What single days brought; a day after a missing one, or on which the total fell, has no gain."""
+    pairs = pairwise(points)
+    return [(on, value - last) for (before, last), (on, value) in pairs if (on - before).days == 1 and value >= last]
 
 
 def _named(found: Mapping[tuple[str, str], Points]) -> dict[str, Points]:

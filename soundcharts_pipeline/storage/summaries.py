@@ -178,8 +178,8 @@ def trend_preview(conn: Connection, slug: str, day: date) -> Preview:
     query = (
         select(t.c.entity, name, t.c.platform, t.c.metric, t.c.value, t.c.difference_7, percent, t.c.points)
         .select_from(joined)
-        .where(t.c.chart_slug == slug, t.c.rank_date == day, t.c.change_7.is_not(None))
-        .order_by(t.c.change_7.desc(), name, t.c.platform, t.c.metric)
+        .where(t.c.chart_slug == slug, t.c.rank_date == day)
+        .order_by(t.c.change_7.desc().nulls_last(), name, t.c.platform, t.c.metric)
     )
     return _preview(conn, ["entity", "name", "platform", "metric", "value", "in 7 days", "%", "days known"], query)
 
