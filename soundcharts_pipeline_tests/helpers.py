@@ -10,7 +10,8 @@ from soundcharts_pipeline.api.auth import HeaderPair
 from soundcharts_pipeline.api.client import SoundchartsClient
 from soundcharts_pipeline.api.throttle import SlidingWindow
 from soundcharts_pipeline.api.transport import RetryPolicy, Transport, new_session
-from soundcharts_pipeline.settings import ChartSettings
+from soundcharts_pipeline.cascade import CHART_REPORT, all_keys
+from soundcharts_pipeline.settings import ChartSettings, Settings
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.schema import metadata
 from soundcharts_pipeline.storage.warehouse import Warehouse
@@ -107,3 +108,8 @@ def whole_rows(warehouse: Warehouse) -> dict[str, list[tuple[object, ...]]]:
     ]
     with warehouse.read() as conn:
         return {t.name: sorted(map(tuple, conn.execute(select(t))), key=repr) for t in tables}
+
+
+def asked_keys(settings: Settings) -> list[str]:
+    """What runs of `small_chart` consist of: all but the workbook."""
+    return [key for key in all_keys(settings) if key != CHART_REPORT]

@@ -14,7 +14,6 @@ import dagster as dg
 import pytest
 from sqlalchemy import func, select
 
-from soundcharts_pipeline.cascade import all_keys
 from soundcharts_pipeline.environment import read_environment
 from soundcharts_pipeline.run_requests import asset_key
 from soundcharts_pipeline.settings import load_settings
@@ -22,7 +21,7 @@ from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage import schema
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline_tests.command_line import Done, run, run_in_terminal, user_environ, with_charts
-from soundcharts_pipeline_tests.helpers import SLUG
+from soundcharts_pipeline_tests.helpers import SLUG, asked_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ def test_every_place_of_the_day_is_in_the_database(story: Story) -> None:
 def test_every_step_is_materialised_in_dagster(story: Story, instance: dg.DagsterInstance) -> None:
     settings = load_settings(Path(story.environ["SOUNDCHARTS_CHARTS"]))
 
-    for key in all_keys(settings):
+    for key in asked_keys(settings):
         assert set(instance.get_materialized_partitions(asset_key(key))) == {f"{SLUG}|{story.newest}"}, key
 
 

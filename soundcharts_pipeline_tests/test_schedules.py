@@ -8,11 +8,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from soundcharts_pipeline.cascade import all_keys
 from soundcharts_pipeline.jobs import FULL_SYNC
 from soundcharts_pipeline.partitions import RANGE_END_TAG, RANGE_START_TAG, ChartSpan, span_of_tags
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline_tests.helpers import asked_keys
 from soundcharts_pipeline_tests.project import Project, Tick, asset_names, chart, open_project
 from soundcharts_pipeline_tests.truth import expected, stored
 
@@ -68,7 +68,7 @@ def test_every_published_day_that_is_missing_is_requested_in_one_run_at_the_cost
     span = project.span(DAYS)
     assert _span(request) == (span.keys[0], span.keys[-1])
     assert request.job_name == "full_sync"
-    assert asset_names(request) == all_keys(project.settings)
+    assert asset_names(request) == asked_keys(project.settings)
     assert request.tags["soundcharts/chart"] == SLUG
     assert project.simulator.counters.calls == {"available_rankings": 1}
 
@@ -85,7 +85,7 @@ def test_the_requested_run_completes_the_days_and_then_nothing_is_new(project: P
     assert project.perform(_only_request(project.tick(SCHEDULE))).success
     span = project.span(DAYS)
     assert stored(project.warehouse) == expected(project.simulator.world, project.settings.chart(SLUG), span.days)
-    for key in all_keys(project.settings):
+    for key in asked_keys(project.settings):
         assert project.days(key) == span.days
     calls = project.simulator.counters.total
     tick = project.tick(SCHEDULE)
@@ -144,7 +144,7 @@ def test_only_what_the_chart_allows_is_requested(
 ) -> None:
     with _open(simulator, environ, monkeypatch, _chart(simulator, SLUG, **changes)) as project:
         names = asset_names(_only_request(project.tick(SCHEDULE)))
-        allowed = [key for key in all_keys(project.settings) if key.partition("/")[0] not in left_out]
+        allowed = [key for key in asked_keys(project.settings) if key.partition("/")[0] not in left_out]
         assert names == (["chart_rankings"] if left_out == {"*"} else allowed)
 
 

@@ -7,10 +7,10 @@ import dagster as dg
 import pytest
 from dagster._core.events import DagsterEventType
 
-from soundcharts_pipeline.cascade import all_keys
 from soundcharts_pipeline.partitions import ChartSpan, span_of_tags
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline_tests.helpers import asked_keys
 from soundcharts_pipeline_tests.project import Project, Tick, asset_names, chart, open_project
 from soundcharts_pipeline_tests.truth import expected, stored
 
@@ -43,7 +43,7 @@ def _spans(tick: Tick) -> list[ChartSpan]:
 
 
 def _below(project: Project) -> list[str]:
-    return [key for key in all_keys(project.settings) if key != "chart_rankings"]
+    return [key for key in asked_keys(project.settings) if key != "chart_rankings"]
 
 
 # The cascade sensor.
@@ -74,7 +74,7 @@ def test_a_job_of_rankings_and_metadata_is_taken_further_too(project: Project) -
 
 @pytest.mark.parametrize("keys", [None, "allowed"])
 def test_a_run_of_the_whole_cascade_is_left_alone(project: Project, keys: str | None) -> None:
-    assert project.run(project.span(2), None if keys is None else all_keys(project.settings)).success
+    assert project.run(project.span(2), None if keys is None else asked_keys(project.settings)).success
     assert project.evaluate(CASCADE_SENSOR).requests == []
 
 
@@ -168,7 +168,7 @@ def test_only_what_is_missing_is_requested_as_ranges_and_without_a_call(project:
     span = project.span(6)
     project.publish(span)
     missing = {"track_audience/airplay": span.days[:2], "artist_metadata": span.days[4:5]}
-    for key in all_keys(project.settings):
+    for key in asked_keys(project.settings):
         project.mark(key, set(span.days) - set(missing.get(key, ())))
     tick = project.evaluate(HEALING_SENSOR)
     assert _spans(tick) == [
@@ -208,7 +208,7 @@ def test_a_day_that_no_run_ever_had_is_requested_with_all_that_the_chart_allows(
             project.publish(project.span(2, slug))
         tick = project.evaluate(HEALING_SENSOR)
         assert _spans(tick) == [project.span(2), project.span(2, OTHER)]
-        assert [asset_names(request) for request in tick.requests] == [all_keys(project.settings), METADATA]
+        assert [asset_names(request) for request in tick.requests] == [asked_keys(project.settings), METADATA]
 
 
 def test_a_day_that_was_found_published_a_moment_ago_is_the_schedules(project: Project) -> None:

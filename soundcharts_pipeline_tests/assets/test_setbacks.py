@@ -5,11 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from soundcharts_pipeline.cascade import all_keys
 from soundcharts_pipeline.partitions import ChartSpan
 from soundcharts_pipeline.simulator import Fault, Simulator
 from soundcharts_pipeline_tests.assets.recorded import everything_recorded, facts_of, failures_of
-from soundcharts_pipeline_tests.helpers import SLUG
+from soundcharts_pipeline_tests.helpers import SLUG, asked_keys
 from soundcharts_pipeline_tests.project import Project, chart, open_project
 from soundcharts_pipeline_tests.truth import expected, stored
 
@@ -54,7 +53,7 @@ def test_a_platform_that_fails_leaves_the_others_and_is_all_that_a_rerun_asks_fo
         assert "audience windows are still to do" in message
         assert "the server answered 500" in message
         # Trends without one of the platforms would look complete.
-        others = set(all_keys(project.settings)) - failures.keys() - {"audience_trends"}
+        others = set(asked_keys(project.settings)) - failures.keys() - {"audience_trends"}
         assert {key for key, _ in facts_of(project, result)} == others
         before = simulator.counters
 
