@@ -14,26 +14,12 @@ from soundcharts_pipeline.admin.auth import Guard
 from soundcharts_pipeline.admin.login import ATTEMPTS_PER_MINUTE, COOKIE, SESSION_HOURS, Login, own_page
 from soundcharts_pipeline_tests.admin.site import PREFIX, TOKEN, Client, serving
 from soundcharts_pipeline_tests.admin.visitor import Visitor, visiting
-from soundcharts_pipeline_tests.command_line import CHARTS
 from soundcharts_pipeline_tests.helpers import SLUG
 
 PAGES = ["/", "/tasks/", f"/chart/{SLUG}/"]
 FORMS = ["/logout/", f"/chart/{SLUG}/trigger/"]
 REQUEST = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "server": ("localhost", 80)}
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def charts_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("login") / "charts.yaml"
-    path.write_text(CHARTS)
-    return path
-
-
-@pytest.fixture(scope="module")
-def client(charts_file: Path) -> Iterator[Client]:
-    with serving(charts_file, f"sqlite:///{charts_file.parent}/soundcharts.db") as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Who is refused, and in which words; what every answer carries. Dagster is not even there."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from soundcharts_pipeline.admin.auth import Guard
 from soundcharts_pipeline.admin.middleware import MOST_BODY_BYTES, SECURITY_HEADERS
 from soundcharts_pipeline.admin.rate_limit import RateLimit
 from soundcharts_pipeline_tests.admin.site import TOKEN, Client, serving
-from soundcharts_pipeline_tests.command_line import CHARTS
 from soundcharts_pipeline_tests.helpers import SLUG
 
 GUARDED = [
@@ -22,19 +20,6 @@ GUARDED = [
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
 ]
-
-
-@pytest.fixture(scope="module")
-def charts_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("refusals") / "charts.yaml"
-    path.write_text(CHARTS)
-    return path
-
-
-@pytest.fixture(scope="module")
-def client(charts_file: Path) -> Iterator[Client]:
-    with serving(charts_file, f"sqlite:///{charts_file.parent}/soundcharts.db") as client:
-        yield client
 
 
 def refused(answer: requests.Response, status: int, *words: str) -> dict[str, Any]:
