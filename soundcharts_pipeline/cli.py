@@ -14,12 +14,12 @@ import typer
 from rich.markup import escape
 
 from soundcharts_pipeline.api.errors import SoundchartsError
-from soundcharts_pipeline.cascade import CHART_CATALOG, DATABASE_BACKUP, RANKING_ARCHIVE, STORAGE_REPORT
 from soundcharts_pipeline.cli_charts import charts
 from soundcharts_pipeline.cli_ends import FAILED, INTERRUPTED, LIMITS, OK, advise, code_of, complain, end
 from soundcharts_pipeline.cli_export import EXAMPLE, export
+from soundcharts_pipeline.cli_help import RUN, SYNC, TRY, USE, command
 from soundcharts_pipeline.cli_notify import notify_test
-from soundcharts_pipeline.cli_operations import launch, upkeep
+from soundcharts_pipeline.cli_operations import upkeep
 from soundcharts_pipeline.environment import read_environment
 from soundcharts_pipeline.settings import SettingsError
 from soundcharts_pipeline.storage.errors import StorageError
@@ -39,10 +39,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.add_typer(charts, name="charts")
-app.add_typer(upkeep)
-app.command(epilog=EXAMPLE)(export)
-app.command("notify-test", epilog="Example: soundcharts-pipeline notify-test")(notify_test)
+app.add_typer(charts, name="charts", rich_help_panel=SYNC)
 
 
 def _day(text: str) -> date:
@@ -71,7 +68,7 @@ FirstDay = Annotated[date | None, _day_option("--from", "First day of a range.")
 LastDay = Annotated[date | None, _day_option("--to", "Last day of a range.")]
 
 
-@app.command(epilog="Example: soundcharts-pipeline demo")
+@command(app, TRY, "demo")
 def demo() -> None:
     """Sync three charts x three days from a local simulator, with the whole cascade, and show what came of it."""
     from soundcharts_pipeline.demo import run_demo
@@ -79,7 +76,7 @@ def demo() -> None:
     end(run_demo(open_console()))
 
 
-@app.command(epilog="Example: soundcharts-pipeline simulate --port 9000 --oddities all")
+@command(app, TRY, "simulate --port 9000 --oddities all")
 def simulate(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any free port.")] = 9000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 1,
@@ -112,7 +109,7 @@ def simulate(
         ) from None
 
 
-@app.command(epilog="Example: soundcharts-pipeline plan global-28 --from 2026-11-01 --to 2026-11-20")
+@command(app, SYNC, "plan global-28 --from 2026-11-01 --to 2026-11-20")
 def plan(
     slug: Slug,
     day: OneDay = None,
@@ -134,7 +131,7 @@ def plan(
     show_plan(slug, first or day, last or day, fetch=fetch, as_json=as_json)
 
 
-@app.command(epilog="Example: soundcharts-pipeline sync global-28 --from 2026-11-01 --to 2026-11-20")
+@command(app, SYNC, "sync global-28 --from 2026-11-01 --to 2026-11-20")
 def sync(
     slug: Slug,
     day: OneDay = None,
@@ -154,7 +151,7 @@ def sync(
     end([sync_chart(slug, first or day, last or day, open_console())])
 
 
-@app.command(epilog="Example: soundcharts-pipeline backfill global-28 --from 2026-01-01")
+@command(app, SYNC, "backfill global-28 --from 2026-01-01")
 def backfill(
     slug: Slug,
     first: Annotated[date, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First day.")],
@@ -177,7 +174,7 @@ def backfill(
     end(backfill_chart(slug, first, last, everything=everything, console=open_console()))
 
 
-@app.command(epilog="Example: soundcharts-pipeline dev --port 3000")
+@command(app, RUN, "dev --port 3000")
 def dev(port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the Dagster UI.")] = 3000) -> None:
     """Open the Dagster UI and daemon until Ctrl-C; without credentials a local simulator answers."""
     from soundcharts_pipeline.dev import run_dev
@@ -185,7 +182,7 @@ def dev(port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the D
     raise typer.Exit(run_dev(port, open_console()))
 
 
-@app.command(epilog="Example: soundcharts-pipeline serve --port 3001 --ui-port 3000")
+@command(app, RUN, "serve --port 3001 --ui-port 3000")
 def serve(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the internal API.")] = 3001,
     ui_port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the Dagster UI.")] = 3000,
@@ -204,7 +201,7 @@ def serve(
         serve_all(host, port, ui_port, open_console())
 
 
-@app.command(epilog="Example: soundcharts-pipeline status global-28 --json")
+@command(app, RUN, "status global-28 --json")
 def status(
     slug: Annotated[str | None, typer.Argument(help="A chart of charts.yaml; all of them when left out.")] = None,
     in_json: Annotated[bool, typer.Option("--json", help="As the internal API gives it.")] = False,
@@ -215,7 +212,7 @@ def status(
     raise typer.Exit(OK if print_status(slug, open_console(), in_json=in_json) else FAILED)
 
 
-@app.command(epilog="Example: soundcharts-pipeline doctor")
+@command(app, RUN, "doctor")
 def doctor() -> None:
     """Check charts file, data directory, database, credentials, network and quota. Makes one free call."""
     from soundcharts_pipeline.doctor import examine
@@ -230,28 +227,9 @@ def doctor() -> None:
     raise typer.Exit(code)
 
 
-@app.command(epilog="Example: soundcharts-pipeline archive")
-def archive() -> None:
-    """Move rankings and series older than `archive_after_days` (charts.yaml) to Parquet files."""
-    end([launch(RANKING_ARCHIVE)])
-
-
-@app.command(epilog="Example: soundcharts-pipeline backup")
-def backup() -> None:
-    """Back up the whole database, verified and compressed, into the data directory's `backups`."""
-    end([launch(DATABASE_BACKUP)])
-
-
-@app.command(epilog="Example: soundcharts-pipeline report")
-def report() -> None:
-    """Measure the database: size, growth, forecast, slow queries. The UI shows the tables and the plot."""
-    end([launch(STORAGE_REPORT)])
-
-
-@app.command(epilog="Example: soundcharts-pipeline catalog")
-def catalog() -> None:
-    """Save every chart that Soundcharts has. One call for the platforms, and one per 100 charts of each."""
-    end([launch(CHART_CATALOG)])
+command(app, RUN, "notify-test")(notify_test)
+command(app, USE, EXAMPLE)(export)
+app.add_typer(upkeep)
 
 
 def main() -> None:

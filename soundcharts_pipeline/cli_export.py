@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER = "exports"
 FORMATS = ("xlsx", "csv", "parquet")
-EXAMPLE = "Example: soundcharts-pipeline export global-28 --what track-audience --from 2026-11-01 --output streams.csv"
+EXAMPLE = "export global-28 --what track-audience --from 2026-11-01 --output streams.csv"
 
 
 def _day(text: str) -> date:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from soundcharts_pipeline.cascade import CHART_CATALOG, DATABASE_BACKUP, RANKING_ARCHIVE, STORAGE_REPORT
+from soundcharts_pipeline.cli_ends import end
+from soundcharts_pipeline.cli_help import KEEP, command
 from soundcharts_pipeline.environment import read_environment
 from soundcharts_pipeline.settings import load_settings
 from soundcharts_pipeline.storage.warehouse import Warehouse
@@ -43,7 +46,7 @@ def _month(text: str) -> date:
         raise typer.BadParameter(f"'{text}' is no month; write it like 2024-03") from None
 
 
-@upkeep.command(epilog="Example: soundcharts-pipeline migrate")
+@command(upkeep, KEEP, "migrate")
 def migrate() -> None:
     """Make the tables of the database and of Dagster's state, or bring them up to date. Before a new version starts."""
     from soundcharts_pipeline.launch import make_tables, prepare_home
@@ -58,7 +61,46 @@ def migrate() -> None:
     console.print(f"Dagster's state, as {escape(str(home))}/dagster.yaml names it: up to date", soft_wrap=True)
 
 
-@upkeep.command(epilog="Example: soundcharts-pipeline restore-archive --from 2024-01 --before 2024-04")
+@command(upkeep, KEEP, "catalog")
+def catalog() -> None:
+    """Save every chart that Soundcharts has. One call for the platforms, and one per 100 charts of each."""
+    end([launch(CHART_CATALOG)])
+
+
+@command(upkeep, KEEP, "report")
+def report() -> None:
+    """Measure the database: size, growth, forecast, slow queries. The UI shows the tables and the plot."""
+    end([launch(STORAGE_REPORT)])
+
+
+@command(upkeep, KEEP, "backup")
+def backup() -> None:
+    """Back up the whole database, verified and compressed, into the data directory's `backups`."""
+    end([launch(DATABASE_BACKUP)])
+
+
+@command(upkeep, KEEP, "restore data/backups/soundcharts-20261123T030000Z.db.zst --yes")
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file of the data directory's `backups`.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Replace a database that holds data.")] = False,
+) -> None:
+    """Make the database what a backup holds: all of it, or on failure nothing. End `dev` and every run before."""
+    from soundcharts_pipeline.storage.backup import restore as restore_backup
+    from soundcharts_pipeline.storage.engine import parse_url
+    from soundcharts_pipeline.storage.errors import place
+
+    url = parse_url(read_environment(os.environ).database_url)
+    restore_backup(url, file, replace=yes)
+    open_console().print(f"{escape(place(url))} is what {escape(str(file))} holds", soft_wrap=True)
+
+
+@command(upkeep, KEEP, "archive")
+def archive() -> None:
+    """Move rankings and series older than `archive_after_days` (charts.yaml) to Parquet files."""
+    end([launch(RANKING_ARCHIVE)])
+
+
+@command(upkeep, KEEP, "restore-archive --from 2024-01 --before 2024-04")
 def restore_archive(
     table: Annotated[list[str] | None, typer.Option(help="This table alone; may be given again.")] = None,
     since: Annotated[
@@ -86,18 +128,3 @@ def restore_archive(
     for name, rows in done.restored.items():
         console.print(f"{name}: {counted(rows, 'row')} brought back", soft_wrap=True)
     console.print(f"{counted(done.files, 'file')} read; they stay in the archive", soft_wrap=True)
-
-
-@upkeep.command(epilog="Example: soundcharts-pipeline restore data/backups/soundcharts-20261123T030000Z.db.zst --yes")
-def restore(
-    file: Annotated[Path, typer.Argument(help="A file of the data directory's `backups`.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Replace a database that holds data.")] = False,
-) -> None:
-    """Make the database what a backup holds: all of it, or on failure nothing. End `dev` and every run before."""
-    from soundcharts_pipeline.storage.backup import restore as restore_backup
-    from soundcharts_pipeline.storage.engine import parse_url
-    from soundcharts_pipeline.storage.errors import place
-
-    url = parse_url(read_environment(os.environ).database_url)
-    restore_backup(url, file, replace=yes)
-    open_console().print(f"{escape(place(url))} is what {escape(str(file))} holds", soft_wrap=True)

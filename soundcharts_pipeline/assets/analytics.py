@@ -43,6 +43,8 @@ def _sync_trends(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -
     from soundcharts_pipeline.analysis.trends import chart_trends, save_trends
 
     report = SyncReport(quota_remaining=ctx.client.usage.quota_remaining)
+    with ctx.warehouse.write() as conn:
+        ctx.keep_books(conn, 0, len(days))
     for done, day in enumerate(days, start=1):
         with ctx.warehouse.read() as conn:
             found = chart_trends(conn, chart.slug, day)

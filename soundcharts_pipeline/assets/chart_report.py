@@ -106,16 +106,15 @@ class _Step:
         self._done: dict[str, Metadata] = {}
 
     def run(self) -> dg.MaterializeResult[Any]:
-        total = len(self._context.partition_keys)
         try:
+            self._keep_books()
             for span in spans_of(self._context.partition_keys):
                 reasons = self._reasons(span)
                 self._check_rankings(span, reasons.keys())
                 for day in span.days:
                     done = {"left_out": reasons[day], "calls": 0} if day in reasons else self._write(span.slug, day)
                     self._done[partition_key(span.slug, day)] = done
-                    with self._warehouse.write() as conn:
-                        save_progress(conn, self._context.run.run_id, CHART_REPORT, len(self._done), total, utc_now())
+                    self._keep_books()
         except BaseException as error:
             # Dagster records no partition of a step that fails; those whose workbooks are there are recorded here.
             for key, metadata in self._done.items():
@@ -127,6 +126,11 @@ class _Step:
         for key, metadata in self._done.items():
             self._context.add_asset_metadata(metadata, partition_key=key)
         return dg.MaterializeResult(check_results=[self._checked()])
+
+    def _keep_books(self) -> None:
+        done, total = len(self._done), len(self._context.partition_keys)
+        with self._warehouse.write() as conn:
+            save_progress(conn, self._context.run.run_id, CHART_REPORT, done, total, utc_now())
 
     def _reasons(self, span: ChartSpan) -> dict[date, str]:
         """Days of which no workbook is written, and why."""

@@ -11,6 +11,7 @@ from soundcharts_pipeline.cascade import ANALYTICS, AUDIENCE_TRENDS, CHART_REPOR
 from soundcharts_pipeline.partitions import ChartSpan
 from soundcharts_pipeline.reports.workbook import read_back
 from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline.storage import worklists
 from soundcharts_pipeline_tests.assets.recorded import checks_of, facts_of, failures_of
 from soundcharts_pipeline_tests.helpers import SLUG
 from soundcharts_pipeline_tests.project import Project, chart, open_project
@@ -97,6 +98,8 @@ def test_a_day_without_its_ranking_fails_with_what_is_missing_and_writes_nothing
     result = project.run(project.span(1), [CHART_REPORT])
     assert "is not stored, so there is nothing to report" in failures_of(result)[CHART_REPORT]
     assert not folder_of(project).exists()
+    with project.warehouse.read() as conn:
+        assert worklists.progress_of(conn, result.run_id) == {CHART_REPORT: (0, 1)}
 
 
 def test_a_dry_run_writes_nothing(project: Project) -> None:
