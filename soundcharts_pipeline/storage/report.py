@@ -115,7 +115,7 @@ def forecast(totals: Sequence[tuple[datetime, int]], free_bytes: int | None) -> 
     full_on = None
     if free_bytes is not None and slope > 0 and (days := free_bytes / slope) < (date.max - now.date()).days:
         full_on = now.date() + timedelta(days=int(days))
-    return Forecast(slope, max(0, int(newest + 30 * slope)), max(0, int(newest + 90 * slope)), full_on)
+    return Forecast(slope, max(0, round(newest + 30 * slope)), max(0, round(newest + 90 * slope)), full_on)
 
 
 def _history(conn: Connection) -> tuple[datetime | None, dict[str, TableSize], list[tuple[datetime, int]]]:
