@@ -44,6 +44,10 @@ class SoundchartsClient:
         """The meter of all calls of this client."""
         return self._transport.usage
 
+    def rest(self) -> None:
+        """No call follows soon: other clients of the warehouse need not wait for any. It may be used again."""
+        self._transport.rest()
+
     # Charts
 
     def chart_platforms(self) -> list[str]:

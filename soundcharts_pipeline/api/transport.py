@@ -40,7 +40,9 @@ from soundcharts_pipeline.models import RateNews, RatePermit
 # Without any word from the server: a sixth of the minute that the limit is counted over.
 RATE_WAIT_SECONDS = 10.0
 # Near the end of the quota, until other processes' calls are back: a call takes a fifth of a second and more.
+# They may also be a killed process's, which count for a minute: whoever waits longer asks less often.
 QUOTA_WAIT_SECONDS = 0.5
+LONGEST_QUOTA_WAIT_SECONDS = 4.0
 # For so long nobody asks again what was left: threads, and the other steps of a run, meet the end one after the other.
 LAST_WORD_SECONDS = 1.0
 USAGE = "usage"
@@ -140,6 +142,10 @@ class Transport:
         body: dict[str, Any] = retrying(self._attempt, endpoint, path, params)
         return body
 
+    def rest(self) -> None:
+        """No call follows soon."""
+        self._throttle.rest()
+
     def _attempt(self, endpoint: str, path: str, params: Mapping[str, str | int]) -> dict[str, Any]:
         return self._body(self._answer(endpoint, path, params), endpoint, path)
 
@@ -210,7 +216,7 @@ class Transport:
             if permit is not None:
                 return permit
             self._settle_quota(asked, wait)
-            wait = QUOTA_WAIT_SECONDS
+            wait = min(2 * wait or QUOTA_WAIT_SECONDS, LONGEST_QUOTA_WAIT_SECONDS)
 
     def _settle_quota(self, asked: int, wait: float) -> None:
         """Ask the server what is left, in one free call for all threads that met the end since `asked`."""
