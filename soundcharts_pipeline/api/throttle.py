@@ -42,8 +42,8 @@ class Gate(Protocol):
     """Where all processes and hosts take their calls from. Asked by one thread of a process at a time."""
 
     def take(self, wanted: int, news: RateNews | None, *, back: int = 0, free: bool = False) -> RateGrant:
-        """Up to `wanted` calls (0: this is a report), or why none. `news` is what was heard since the last time, `back` how many billed
-        calls have come back or were never sent."""
+        """Up to `wanted` calls (0: this is but a report), or why none. `news` is what was heard since the last time,
+        `back` how many billed calls have come back or were never sent."""
         ...
 
     def block(self, seconds: float) -> None:
