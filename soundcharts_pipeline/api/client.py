@@ -122,7 +122,7 @@ class SoundchartsClient:
         get = partial(self._get, "track_broadcast_groups", {"uuid": uuid})
         span = {"startDate": str(day), "endDate": str(day)}
         pages = all_pages(lambda page: get({**span, **page}), "track_broadcast_groups")
-        return sum(parsing.plays(page["items"], "track_broadcast_groups") for page in pages)
+        return parsing.plays([item for page in pages for item in page["items"]], "track_broadcast_groups")
 
     # Account
 
