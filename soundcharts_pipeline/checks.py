@@ -107,7 +107,7 @@ def audience_checks(entity: str, platform: str) -> tuple[Check, ...]:
 
     def coverage(conn: Connection, spans: Sequence[ChartDays]) -> tuple[bool, dict[str, int | str]]:
         facts: dict[str, int | str] = {}
-        passed = True
+        passed, silent = True, 0
         for metric in metrics:
             found = [quality.coverage(conn, span, entity, platform, metric) for span in spans]
             total, known = sum(c.total for c in found), sum(c.answered for c in found)
@@ -115,8 +115,9 @@ def audience_checks(entity: str, platform: str) -> tuple[Check, ...]:
             share = f", {with_data / total:.0%} have data" if total else ""
             facts[metric] = f"{known} of {total} {entity}s answered{share}"
             passed &= known == total and (with_data > 0 or total == 0)
-            if known == total and total and not with_data:
-                facts[REMEDY] = trouble_of(NO_DATA).remedy
+            silent += bool(known == total and total and not with_data)
+        if silent == len(metrics):  # what another metric of the platform brings is not to be left out
+            facts[REMEDY] = trouble_of(NO_DATA).remedy
         return passed, facts
 
     def negative(conn: Connection, span: ChartDays) -> int:
