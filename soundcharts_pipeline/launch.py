@@ -15,7 +15,7 @@ from rich.console import Console
 
 from soundcharts_pipeline.api.errors import NotInPlan
 from soundcharts_pipeline.environment import Environment, project_folder
-from soundcharts_pipeline.failures import CAUSE, KIND, NOT_FOUND_MEANS, REMEDY
+from soundcharts_pipeline.failures import CAUSE, KIND, NOT_FOUND_MEANS, REMEDY, WITHOUT_DATA
 from soundcharts_pipeline.jobs import FULL_SYNC, OPERATIONS
 from soundcharts_pipeline.partitions import ChartSpan
 from soundcharts_pipeline.progress import shown_progress
@@ -184,8 +184,10 @@ def _notes(events: Sequence[dg.DagsterEvent]) -> list[str]:
                 notes[f"{asset}: {refused} refused: not in the plan. {trouble_of(NotInPlan.__name__).remedy}"] = None
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
-            if not check.passed and REMEDY in check.metadata:
+            if REMEDY in check.metadata:
                 notes[f"{asset}: no data at all. {check.metadata[REMEDY].value}"] = None
+            elif WITHOUT_DATA in check.metadata:
+                notes[f"{asset}: no {check.metadata[WITHOUT_DATA].value} at all"] = None
     return list(notes)
 
 

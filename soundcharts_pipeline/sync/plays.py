@@ -12,6 +12,7 @@ from soundcharts_pipeline.sync.answers import save_answers
 from soundcharts_pipeline.sync.claimed import claimed
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.questions import Question
+from soundcharts_pipeline.sync.report import SyncReport
 
 # The fact that the announced total of plays is the count of a day.
 TOTALS_FACT = "airplay_totals_are_counts"
@@ -24,6 +25,7 @@ class Plays:
 
     def __init__(self, ctx: SyncContext, chart: ChartSettings) -> None:
         self._ctx = ctx
+        self._refused: list[NotFound | NotInPlan] = []
         self._count = ctx.client.spins_by_station if chart.airplay_source == STATIONS else ctx.client.spins
 
     def check_totals(self, find_questions: Callable[[], Sequence[Question]]) -> None:
@@ -59,6 +61,8 @@ class Plays:
             # The sum over the stations is right whatever the total is.
             counted = stations if isinstance(stations, int) else total
             fact = ("yes" if total == stations else "no") if isinstance(stations, int) else None
+            if not isinstance(counted, int):
+                self._refused.append(counted)
             with ctx.warehouse.write() as conn:
                 answer = _spins(question, counted) if isinstance(counted, int) else counted
                 save_answers(ctx, conn, [(question, answer)])
@@ -68,6 +72,12 @@ class Plays:
             if stations is not None:
                 return fact  # also where the stations are refused: they would be for the next day
         return None
+
+    def add_refused(self, report: SyncReport) -> SyncReport:
+        """The report with what the check met."""
+        report.not_found += sum(isinstance(error, NotFound) for error in self._refused)
+        report.not_in_plan += sum(isinstance(error, NotInPlan) for error in self._refused)
+        return report
 
     def _answer(self, count: Callable[[str, date], int], question: Question) -> int | NotFound | NotInPlan:
         try:
