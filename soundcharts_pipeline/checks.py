@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 from sqlalchemy import Connection
 
-from soundcharts_pipeline.failures import REMEDY
+from soundcharts_pipeline.failures import REMEDY, WITHOUT_DATA
 from soundcharts_pipeline.models import TRACK_METRICS, artist_metrics
 from soundcharts_pipeline.storage import quality
 from soundcharts_pipeline.storage.worklists import ChartDays
@@ -107,7 +107,7 @@ def audience_checks(entity: str, platform: str) -> tuple[Check, ...]:
 
     def coverage(conn: Connection, spans: Sequence[ChartDays]) -> tuple[bool, dict[str, int | str]]:
         facts: dict[str, int | str] = {}
-        passed = True
+        passed, silent = True, list[str]()
         for metric in metrics:
             found = [quality.coverage(conn, span, entity, platform, metric) for span in spans]
             total, known = sum(c.total for c in found), sum(c.answered for c in found)
@@ -116,7 +116,11 @@ def audience_checks(entity: str, platform: str) -> tuple[Check, ...]:
             facts[metric] = f"{known} of {total} {entity}s answered{share}"
             passed &= known == total and (with_data > 0 or total == 0)
             if known == total and total and not with_data:
-                facts[REMEDY] = trouble_of(NO_DATA).remedy
+                silent.append(metric)
+        if silent:
+            facts[WITHOUT_DATA] = ", ".join(silent)
+        if len(silent) == len(metrics):  # what another metric of the platform brings is not to be left out
+            facts[REMEDY] = trouble_of(NO_DATA).remedy
         return passed, facts
 
     def negative(conn: Connection, span: ChartDays) -> int:

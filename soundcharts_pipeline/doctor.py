@@ -8,7 +8,14 @@ from tempfile import TemporaryFile
 from soundcharts_pipeline import notifications
 from soundcharts_pipeline.account import open_client, source_of
 from soundcharts_pipeline.api.endpoints import Endpoints
-from soundcharts_pipeline.api.errors import AuthenticationError, BadRequest, NetworkError, SoundchartsError
+from soundcharts_pipeline.api.errors import (
+    AuthenticationError,
+    BadRequest,
+    NetworkError,
+    NotFound,
+    NotInPlan,
+    SoundchartsError,
+)
 from soundcharts_pipeline.environment import Environment
 from soundcharts_pipeline.local_simulator import has_credentials
 from soundcharts_pipeline.settings import Settings, SettingsError, load_settings
@@ -111,10 +118,18 @@ def _credentials(environment: Environment) -> Finding:
 def _account(environment: Environment) -> Iterator[Finding]:
     if not has_credentials(environment):
         return
+    client = open_client(environment, warehouse=None, attempts=2, rate_limited_attempts=1)
     try:
-        quota = open_client(environment, warehouse=None, attempts=2, rate_limited_attempts=1).team_usage()
+        quota = client.team_usage()
     except NetworkError as error:
         yield Finding("network", False, str(error), error)
+        return
+    except (NotFound, NotInPlan) as error:
+        # The credentials were let in: it is this endpoint that the plan (or the sandbox) lacks.
+        yield Finding("network", True, f"{environment.base_url} answers")
+        left = client.usage.quota_remaining
+        unknown = Finding("quota", True, f"not known before the first billed call: {error}")
+        yield unknown if left is None else _quota(environment, left)
         return
     except SoundchartsError as error:
         yield Finding("network", True, f"{environment.base_url} answers")

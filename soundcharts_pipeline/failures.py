@@ -17,6 +17,8 @@ USER_ERRORS = (SoundchartsError, StorageError, SettingsError, SyncIncomplete, Up
 KIND, CAUSE, REMEDY, MORE, BELOW = "error", "cause", "what_to_do", "more", "not_run"
 # In the metadata of a materialisation, beside the number of what Soundcharts does not have.
 NOT_FOUND_MEANS = "not_found_means"
+# Metrics of a platform that have no data for anybody, on a check.
+WITHOUT_DATA = "without_data"
 
 
 def failure_of(error: Exception, *, below: Sequence[str] = ()) -> dg.Failure:

@@ -13,14 +13,16 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import RunFailureReason
 from rich.console import Console
 
+from soundcharts_pipeline.api.errors import NotInPlan
 from soundcharts_pipeline.environment import Environment, project_folder
-from soundcharts_pipeline.failures import CAUSE, KIND, NOT_FOUND_MEANS, REMEDY
+from soundcharts_pipeline.failures import CAUSE, KIND, NOT_FOUND_MEANS, REMEDY, WITHOUT_DATA
 from soundcharts_pipeline.jobs import FULL_SYNC, OPERATIONS
 from soundcharts_pipeline.partitions import ChartSpan
 from soundcharts_pipeline.progress import shown_progress
 from soundcharts_pipeline.run_requests import CHART_TAG, TRIGGER_TAG, asset_key
 from soundcharts_pipeline.storage.errors import StorageUnavailable
 from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline.troubleshooting import trouble_of
 
 # Dagster's own log goes to its storage, where the UI shows it; the terminal has the progress bars.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -169,19 +171,24 @@ def _calls(events: Sequence[dg.DagsterEvent]) -> dict[str, int]:
 
 
 def _notes(events: Sequence[dg.DagsterEvent]) -> list[str]:
-    """What Soundcharts does not have, by asset, each with what it means."""
-    notes: dict[str, str] = {}
+    """What Soundcharts does not have or does not give, by asset, each with what it means."""
+    notes: dict[str, None] = {}  # every day of a range tells the same
     for event in events:
+        asset = asset_of(event)
         if event.is_step_materialization:
             facts = event.step_materialization_data.materialization.metadata
+            counts = {name.partition("_of_")[0]: value.value for name, value in facts.items()}
             if NOT_FOUND_MEANS in facts:
-                gone = next(value.value for name, value in facts.items() if name.startswith("not_found"))
-                notes[asset_of(event)] = f"{gone} not found. {facts[NOT_FOUND_MEANS].value}"
+                notes[f"{asset}: {counts['not_found']} not found. {facts[NOT_FOUND_MEANS].value}"] = None
+            if refused := counts.get("not_in_plan"):
+                notes[f"{asset}: {refused} refused: not in the plan. {trouble_of(NotInPlan.__name__).remedy}"] = None
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
-            if not check.passed and REMEDY in check.metadata:
-                notes[asset_of(event)] = f"no data at all. {check.metadata[REMEDY].value}"
-    return [f"{asset}: {note}" for asset, note in notes.items()]
+            if REMEDY in check.metadata:
+                notes[f"{asset}: no data at all. {check.metadata[REMEDY].value}"] = None
+            elif WITHOUT_DATA in check.metadata:
+                notes[f"{asset}: no {check.metadata[WITHOUT_DATA].value} at all"] = None
+    return list(notes)
 
 
 def asset_of(event: dg.DagsterEvent) -> str:

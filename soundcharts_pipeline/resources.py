@@ -2,6 +2,7 @@
 time, never at load; secrets come from the environment alone, so that no run configuration shows them."""
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from soundcharts_pipeline.account import open_client, source_of
 from soundcharts_pipeline.api.client import SoundchartsClient
 from soundcharts_pipeline.dead_runs import process_tags
 from soundcharts_pipeline.environment import Environment, read_environment
+from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 
@@ -43,6 +45,9 @@ class SoundchartsResource(dg.ConfigurableResource["SoundchartsResource"]):
         return Warehouse(self.environment.database_url)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002  # Dagster's hook
+        if "client" in self.__dict__:
+            with suppress(StorageError):  # the run has ended, well or badly; a minute later it is forgotten anyway
+                self.client.rest()
         _close(self)
 
     @property

@@ -45,6 +45,7 @@ def open_context(settings: Settings | None = None) -> Iterator[SyncContext]:
         try:
             yield ctx
         finally:
+            client.rest()
             with warehouse.write() as conn:
                 note_source(ctx, conn, source)
                 ctx.keep_usage(conn)
@@ -112,6 +113,7 @@ def chart_of(settings: Settings, slug: str, path: Path) -> ChartSettings:
 def newest_day(ctx: SyncContext, chart: ChartSettings) -> date:
     """The newest published day; raises NotPublished when there is none since the chart's first date. One call."""
     newest = list_published(ctx, chart.slug, wanted=[]).newest
+    ctx.client.rest()  # what follows is the work of others: the process of a run, or its resource
     if newest is None:
         raise NotPublished(f"{chart.slug} has no ranking at all yet; try again later")
     if newest < chart.first_date:

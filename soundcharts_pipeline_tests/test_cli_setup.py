@@ -4,10 +4,12 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline_tests.altered import altered
 from soundcharts_pipeline_tests.command_line import Done, run, run_each, run_program, user_environ, with_charts
 from soundcharts_pipeline_tests.helpers import SLUG
 
@@ -228,3 +230,17 @@ def test_doctor_does_not_wait_for_a_rate_limit(ready: dict[str, str], simulator:
     assert done.code == 4
     assert done.says("FAIL account", "maximum request count")
     assert simulator.counters.total == 1
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_doctor_finds_nothing_wrong_with_a_plan_that_does_not_tell_its_usage(
+    ready: dict[str, str], simulator: Simulator, status: int
+) -> None:
+    def refusal(_path: str, _status: int, _body: Any) -> tuple[int, Any]:
+        return status, {"errors": [{"key": "access", "code": status, "message": "Not for you."}]}
+
+    with altered(simulator.url, refusal) as url:
+        done = run({**ready, "SOUNDCHARTS_BASE_URL": url}, "doctor")
+
+    assert done.code == 0
+    assert done.says("ok quota not known before the first billed call", f"{status} Not for you")

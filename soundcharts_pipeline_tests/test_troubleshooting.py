@@ -11,15 +11,18 @@ import dagster as dg
 import pytest
 from dagster._core.remote_origin import RemoteJobOrigin
 
-from soundcharts_pipeline.failures import BELOW, KIND, MORE, NOT_FOUND_MEANS, REMEDY
+from soundcharts_pipeline.checks import audience_checks
+from soundcharts_pipeline.failures import BELOW, KIND, MORE, NOT_FOUND_MEANS, REMEDY, WITHOUT_DATA
 from soundcharts_pipeline.partitions import ChartSpan
 from soundcharts_pipeline.simulator import Fault, Simulator
+from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline.storage.worklists import ChartDays
 from soundcharts_pipeline.troubleshooting import NO_DATA, QUEUED, TROUBLES, Trouble
 from soundcharts_pipeline_tests.altered import altered
 from soundcharts_pipeline_tests.assets.recorded import facts_of, failures_of
 from soundcharts_pipeline_tests.command_line import run, with_charts
 from soundcharts_pipeline_tests.full_disk import full_disk
-from soundcharts_pipeline_tests.helpers import SLUG
+from soundcharts_pipeline_tests.helpers import SLUG, last_days, new_context, run_cascade, small_chart
 from soundcharts_pipeline_tests.project import Project, chart, open_project, repository_origin
 
 RATE = {"errors": [{"code": 429, "message": "You have reached the maximum request count per minute."}]}
@@ -225,6 +228,24 @@ def test_a_platform_without_any_data_is_a_warning_with_its_remedy(
     assert coverage.metadata[REMEDY].value == TROUBLES[NO_DATA].remedy
 
 
+def test_a_platform_is_not_to_be_left_out_for_one_of_its_two_series(
+    simulator: Simulator, sqlite_warehouse: Warehouse
+) -> None:
+    def without_listeners(path: str, status: int, body: Any) -> tuple[int, Any]:
+        refusal = {"errors": [{"key": "access", "code": 403, "message": "Not in your plan."}]}
+        return (403, refusal) if "/streaming/spotify" in path else (status, body)
+
+    chart, days = small_chart(track_audience_platforms=()), last_days(simulator, SLUG, 1)
+    with altered(simulator.url, without_listeners) as url:
+        run_cascade(new_context(simulator, sqlite_warehouse, url=url), chart, days)
+    coverage = audience_checks("artist", "spotify")[0]
+    with sqlite_warehouse.read() as conn:
+        result = coverage.result(conn, [ChartDays(SLUG, *days, *days)])
+    assert not result.passed
+    assert result.metadata[WITHOUT_DATA].value == "monthly_listeners"
+    assert REMEDY not in result.metadata, "the platform has followers"
+
+
 def test_runs_that_wait_in_the_queue_are_explained_where_healing_skips(project: Project) -> None:
     span = project.span(1)
     project.publish(span)
@@ -266,3 +287,4 @@ def test_a_terminal_says_what_did_not_run_and_what_soundcharts_does_not_have(
         done = run({**ready, "SOUNDCHARTS_BASE_URL": url}, "sync", SLUG)
     assert done.says("Note: track_metadata: ", " not found. Metadata missing: ", TROUBLES["NotFound"].remedy)
     assert done.says("Note: track_audience/spotify: no data at all. ", TROUBLES[NO_DATA].remedy)
+    assert done.says("Note: track_audience/spotify: 5 refused: not in the plan. ", TROUBLES["NotInPlan"].remedy)

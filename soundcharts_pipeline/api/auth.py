@@ -10,7 +10,8 @@ import requests
 
 from soundcharts_pipeline.api.errors import AuthenticationError, NetworkError, ServerError
 
-# The token is renewed this long before it ends, as the vendor's own SDK does.
+# The token is renewed this long before it ends, as the vendor's own SDK does; one that lives shorter than twice
+# that at half its life, or every call would fetch its own.
 RENEW_EARLY_SECONDS = 45
 OAUTH_PATH = "/oauth/token"
 
@@ -122,4 +123,5 @@ class ClientCredentials:
                 status=response.status_code,
             )
         self._headers = {"Authorization": f"Bearer {body['access_token']}"}
-        self._renew_at = self._monotonic() + float(body.get("expires_in") or 3600) - RENEW_EARLY_SECONDS
+        life = float(body.get("expires_in") or 3600)
+        self._renew_at = self._monotonic() + life - min(RENEW_EARLY_SECONDS, life / 2)

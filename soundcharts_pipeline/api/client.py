@@ -44,6 +44,10 @@ class SoundchartsClient:
         """The meter of all calls of this client."""
         return self._transport.usage
 
+    def rest(self) -> None:
+        """No call follows soon: other clients of the warehouse need not wait for any. It may be used again."""
+        self._transport.rest()
+
     # Charts
 
     def chart_platforms(self) -> list[str]:
@@ -118,7 +122,7 @@ class SoundchartsClient:
         get = partial(self._get, "track_broadcast_groups", {"uuid": uuid})
         span = {"startDate": str(day), "endDate": str(day)}
         pages = all_pages(lambda page: get({**span, **page}), "track_broadcast_groups")
-        return sum(parsing.plays(page["items"], "track_broadcast_groups") for page in pages)
+        return parsing.plays([item for page in pages for item in page["items"]], "track_broadcast_groups")
 
     # Account
 

@@ -198,5 +198,7 @@ def _value(item: Any, endpoint: str, where: str) -> int | None:
 
 
 def plays(items: Iterable[Any], endpoint: str) -> int:
-    """The plays of all stations of a broadcast-groups answer."""
-    return sum(_parse(payloads.StationItem, item, endpoint).play_count for item in items)
+    """The plays of all stations of a broadcast-groups answer; a station that several pages list counts once."""
+    stations = [_parse(payloads.StationItem, item, endpoint) for item in items]
+    by_slug = {s.radio.slug: s.play_count for s in stations if s.radio and s.radio.slug}
+    return sum(by_slug.values()) + sum(s.play_count for s in stations if not s.radio or not s.radio.slug)

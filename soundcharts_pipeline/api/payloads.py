@@ -160,8 +160,13 @@ class ArtistItem(Item):
     genres: Genres = []
 
 
+class StationRefItem(Item):
+    slug: Text = None
+
+
 class StationItem(Item):
     play_count: int
+    radio: Annotated[StationRefItem | None, BeforeValidator(_none_if_empty)] = None
 
 
 class NamedPlatformItem(Item):

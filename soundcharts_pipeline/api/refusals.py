@@ -50,7 +50,9 @@ def body_of(response: requests.Response, endpoint: str, path: str) -> dict[str, 
     if not isinstance(body, dict):
         raise UnexpectedPayload(f"{path}: the answer is not a JSON object", endpoint=endpoint, status=200)
     if body.get("errors"):
-        raise ServerError(
+        # The answer is billed, so another try is made only where it may bring another one.
+        kind = BadRequest if _lasts(body["errors"]) else ServerError
+        raise kind(
             f"{path}: answered 200 with errors: {_messages(body)}; a later run asks again",
             endpoint=endpoint,
             status=200,
@@ -150,6 +152,12 @@ def _error_text(response: requests.Response) -> str:
         return _messages(json.loads(response.content)) or response.reason or ""
     except ValueError:
         return response.reason or ""
+
+
+def _lasts(errors: Any) -> bool:
+    """Errors that are all refusals: of a member of a batch, or of the question."""
+    codes = [e.get("code") if isinstance(e, dict) else None for e in errors] if isinstance(errors, list) else [None]
+    return all(isinstance(code, int) and 400 <= code < 500 and code != 429 for code in codes)
 
 
 def _messages(body: Any) -> str:

@@ -33,13 +33,17 @@ class Throttle(Protocol):
         """The call is over; its answer, if one came, told this of the account."""
         ...
 
+    def rest(self) -> None:
+        """No call of this process is under way, and none follows soon: others need not wait for any."""
+        ...
+
 
 class Gate(Protocol):
     """Where all processes and hosts take their calls from. Asked by one thread of a process at a time."""
 
     def take(self, wanted: int, news: RateNews | None, *, back: int = 0, free: bool = False) -> RateGrant:
-        """Up to `wanted` calls, or why none. `news` is what was heard since the last time, `back` how many billed
-        calls have come back or were never sent."""
+        """Up to `wanted` calls (0: this is but a report), or why none. `news` is what was heard since the last time,
+        `back` how many billed calls have come back or were never sent."""
         ...
 
     def block(self, seconds: float) -> None:
@@ -82,7 +86,7 @@ class SharedThrottle:
             try:
                 if not free and (spare := self._spare_permit()) is not None:
                     return spare
-                while not (grant := self._ask(free)).calls:
+                while not (grant := self._ask(self._wanted(free), free)).calls:
                     if grant.short and not self._under_way:
                         return None
                     # After the sleep everything is looked at again: any process may have met a pause meanwhile.
@@ -104,6 +108,12 @@ class SharedThrottle:
             if news is not None and (self._news is None or news.call > self._news[1].call):
                 self._news = (self._monotonic(), news)
 
+    def rest(self) -> None:
+        with self._turn:
+            with self._lock:
+                self._drop_spare()
+            self._ask(0)
+
     def _spare_permit(self) -> RatePermit | None:
         with self._lock:
             if not self._spare or self._monotonic() >= self._spare_until:
@@ -119,11 +129,14 @@ class SharedThrottle:
         self._back += calls
         self._under_way -= calls
 
-    def _ask(self, free: bool) -> RateGrant:
+    def _wanted(self, free: bool) -> int:
+        with self._lock:
+            return 1 if free else min(self._waiting, self._batch)
+
+    def _ask(self, wanted: int, free: bool = True) -> RateGrant:
         with self._lock:
             news, back = self._news_by_now(), self._back
             self._back = 0
-            wanted = 1 if free else min(self._waiting, self._batch)
         return self._gate.take(wanted, news, back=back, free=free)
 
     def _first_of(self, grant: RateGrant, free: bool) -> RatePermit:
@@ -180,6 +193,9 @@ class SlidingWindow:
 
     def heard(self, permit: RatePermit, news: RateNews | None) -> None:
         """Nothing to share, and the few calls of such a client come nowhere near the limit."""
+
+    def rest(self) -> None:
+        """Nobody waits for this process."""
 
     def _take(self) -> float:
         with self._lock:

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from soundcharts_pipeline.api.auth import Auth
 from soundcharts_pipeline.api.budget import RunBudget
 from soundcharts_pipeline.api.endpoints import FREE, PATHS
 from soundcharts_pipeline.api.errors import (
+    AuthenticationError,
     BadRequest,
     NetworkError,
     NotFound,
@@ -40,9 +42,13 @@ from soundcharts_pipeline.models import RateNews, RatePermit
 # Without any word from the server: a sixth of the minute that the limit is counted over.
 RATE_WAIT_SECONDS = 10.0
 # Near the end of the quota, until other processes' calls are back: a call takes a fifth of a second and more.
+# They may also be a killed process's, which count for a minute: whoever waits longer asks less often.
 QUOTA_WAIT_SECONDS = 0.5
+LONGEST_QUOTA_WAIT_SECONDS = 4.0
 # For so long nobody asks again what was left: threads, and the other steps of a run, meet the end one after the other.
 LAST_WORD_SECONDS = 1.0
+# A used up quota and refused credentials stay so for longer; a client of a run mostly ends sooner.
+REFUSAL_SECONDS = 60.0
 USAGE = "usage"
 
 
@@ -109,6 +115,7 @@ class Transport:
         self._asked_at = 0.0
         self._verdict: SoundchartsError | None = None
         self._untold = False
+        self._refused: tuple[float, SoundchartsError] | None = None
 
     def get(self, endpoint: str, path: str, params: Mapping[str, str | int]) -> dict[str, Any]:
         """The JSON object at `path`; raises one of `errors` after the last try."""
@@ -140,7 +147,13 @@ class Transport:
         body: dict[str, Any] = retrying(self._attempt, endpoint, path, params)
         return body
 
+    def rest(self) -> None:
+        """No call follows soon."""
+        self._throttle.rest()
+
     def _attempt(self, endpoint: str, path: str, params: Mapping[str, str | int]) -> dict[str, Any]:
+        if self._refused and self._monotonic() < self._refused[0] + REFUSAL_SECONDS and endpoint not in FREE:
+            raise copy(self._refused[1])
         return self._body(self._answer(endpoint, path, params), endpoint, path)
 
     def _answer(self, endpoint: str, path: str, params: Mapping[str, str | int]) -> requests.Response:
@@ -155,6 +168,9 @@ class Transport:
             return body_of(response, endpoint, path)
         except RateLimited as error:
             self._throttle.pause(RATE_WAIT_SECONDS if error.wait is None else error.wait)
+            raise
+        except (AuthenticationError, QuotaExhausted) as error:
+            self._refused = (self._monotonic(), error)
             raise
 
     def _send(
@@ -210,7 +226,7 @@ class Transport:
             if permit is not None:
                 return permit
             self._settle_quota(asked, wait)
-            wait = QUOTA_WAIT_SECONDS
+            wait = min(2 * wait or QUOTA_WAIT_SECONDS, LONGEST_QUOTA_WAIT_SECONDS)
 
     def _settle_quota(self, asked: int, wait: float) -> None:
         """Ask the server what is left, in one free call for all threads that met the end since `asked`."""

@@ -223,7 +223,7 @@ class RateGate:
         if allowed <= 0:
             return 0, NEWS_WAIT_SECONDS
         # No batch holds more than a hundredth of the minute: what a process takes and does not use is lost.
-        batch = 1 if state.probe_from is not None else min(wanted, max(1, limit // 100))
+        batch = min(wanted, 1 if state.probe_from is not None else max(1, limit // 100))
         return int(min(batch, limit - taken, allowed)), 0.0
 
     def _allowed(self, state: _State, now: datetime) -> float:

@@ -29,7 +29,7 @@ def sync_track_audience(ctx: SyncContext, chart: ChartSettings, days: Sequence[d
         except SoundchartsError as error:
             asked = len(track_questions(ctx, chart, days, platform))
             raise still_to_do(NOUN, error, SyncReport(asked=asked, remaining=asked)) from error
-        return _ask(ctx, chart, track_questions(ctx, chart, days, platform), plays.fetch)
+        return plays.add_refused(_ask(ctx, chart, track_questions(ctx, chart, days, platform), plays.fetch))
     questions = track_questions(ctx, chart, days, platform)
     return _ask(ctx, chart, questions, lambda q: ctx.client.track_audience(q.uuid, platform, q.window))
 

@@ -33,6 +33,7 @@ class Caller:
     """A transport with what it waited for: `between` its tries, and in the throttle (`time`)."""
 
     transport: Transport
+    throttle: Throttle
     auth: Auth
     time: FakeTime
     between: list[float]
@@ -58,15 +59,16 @@ def caller_of(
     if oauth_url is not None:
         auth = ClientCredentials(oauth_url, *CLIENT, session=session, monotonic=time.monotonic)
     auth = auth or HeaderPair(*APP)
+    throttle = throttle or SlidingWindow(per_minute, monotonic=time.monotonic, sleep=time.sleep)
     transport = Transport(
         base_url=url,
         auth=auth,
         session=session,
-        throttle=throttle or SlidingWindow(per_minute, monotonic=time.monotonic, sleep=time.sleep),
+        throttle=throttle,
         sleep=between.append,
         **{"retry": RetryPolicy(), **more},
     )
-    return Caller(transport, auth, time, between)
+    return Caller(transport, throttle, auth, time, between)
 
 
 def track(caller: Caller) -> dict[str, Any]:

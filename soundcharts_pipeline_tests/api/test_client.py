@@ -1,5 +1,6 @@
 """Each question as the API reference spells it, and what a client does with answers that are not plain."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -193,6 +194,20 @@ def test_what_a_batch_leaves_out_is_asked_for_alone() -> None:
 
     assert [getattr(record, "name", None) for record in found.values()] == ["bad guy", "second"]
     assert [asked.path for asked in stub.asked] == [f"/api/v2.25/song/{BAD_GUY},{SECOND}", f"/api/v2.25/song/{SECOND}"]
+
+
+def test_a_batch_that_brings_a_refusal_of_one_member_does_not_cost_the_others_their_answer() -> None:
+    def answer(asked: Asked) -> Says:
+        gone = Says.json({"errors": [{"code": 404, "message": "Not found."}]}, 404)
+        if "," in asked.path:
+            return Says.json({**payload("track_batch"), "errors": json.loads(gone.body)["errors"]})
+        return gone if SECOND in asked.path else Says.json({"object": {"uuid": BAD_GUY, "name": "bad guy"}})
+
+    with _answering_client(answer) as (client, stub):
+        found = client.tracks([BAD_GUY, SECOND])
+
+    assert [type(record) for record in found.values()] == [Track, NotFound]
+    assert len(stub.asked) == 3
 
 
 def test_a_merged_entity_keeps_the_uuid_it_was_asked_by() -> None:

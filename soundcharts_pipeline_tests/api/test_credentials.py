@@ -69,6 +69,17 @@ def test_a_token_is_renewed_45_seconds_early(simulate: Simulate) -> None:
     assert (simulator.counters.total, simulator.counters.answered) == (5, 5)
 
 
+def test_a_token_that_lives_shorter_than_that_still_serves_many_calls() -> None:
+    time = FakeTime()
+    token = Says.json({"access_token": "sesame-token", "token_type": "bearer", "expires_in": 10})
+    with answering(lambda asked: token if asked.path == "/oauth/token" else Says()) as stub:
+        caller = caller_of(stub.url, oauth_url=stub.url, time=time)
+        for time.now in (0.0, 2.0, 4.9, 5.0, 9.9, 10.0):
+            track(caller)
+
+    assert [asked.path for asked in stub.asked].count("/oauth/token") == 3
+
+
 def test_a_token_that_the_server_ended_is_renewed_once_and_the_call_repeated(simulate: Simulate) -> None:
     simulator = simulate()
     caller = caller_of(simulator.url, oauth_url=simulator.auth_url)

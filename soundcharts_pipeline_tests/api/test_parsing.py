@@ -299,3 +299,9 @@ def test_untidy_followers_keep_the_latest_of_a_day_and_no_null() -> None:
 
 def test_plays_are_summed_over_the_stations() -> None:
     assert parsing.plays(payload("track_broadcast_groups")["items"], "track_broadcast_groups") == 137
+
+
+def test_a_station_that_two_pages_list_counts_once() -> None:
+    stations = [{"playCount": 5, "radio": {"slug": "one"}}, {"playCount": 7, "radio": {"slug": "two"}}]
+    nameless = [{"playCount": 1}, {"playCount": 1, "radio": {}}]
+    assert parsing.plays([*stations, *nameless, stations[0]], "track_broadcast_groups") == 14

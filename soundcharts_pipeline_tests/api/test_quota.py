@@ -17,7 +17,7 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 from .calling import TRACK, USAGE, Says, answering, caller_of, error_of, outcome, track
 from .conftest import Simulate
 from .fake_time import FakeTime
-from .quota_users import THREADS, sharer, spend
+from .quota_users import SHORT_MINUTE, THREADS, sharer, spend
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -166,6 +166,30 @@ def test_the_calls_of_a_killed_process_are_neither_overrun_nor_lost(simulate: Si
     assert Counter(spenders.last_words()) == {refusal(50): 2 * THREADS}
     assert spenders.exit_codes() == [0, -signal.SIGKILL, 0]
     assert (simulator.counters.billed, simulator.counters.rejected_by_quota) == (200, 0)
+
+
+def test_nobody_waits_for_the_calls_of_a_client_that_rests(simulate: Simulate, warehouse: Warehouse) -> None:
+    simulator = simulate(quota=3)
+    ours, theirs = (sharer(simulator.url, warehouse, reserve=0, window=SHORT_MINUTE) for _ in range(2))
+    track(ours)
+    ours.client.rest()
+    track(theirs)
+    track(theirs)
+
+    error_of(theirs, QuotaExhausted)
+    assert simulator.counters.calls == {"track": 3, "usage": 1}
+    assert theirs.between == []
+
+
+def test_whoever_waits_long_for_the_calls_of_others_asks_less_often(simulate: Simulate, warehouse: Warehouse) -> None:
+    simulator = simulate(quota=2)
+    gone, ours = (sharer(simulator.url, warehouse, reserve=0, window=SHORT_MINUTE) for _ in range(2))
+    track(ours)
+    assert gone.throttle.acquire() is not None  # a call that is never heard of again
+
+    track(ours)
+    assert ours.between[:6] == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
+    assert simulator.counters.calls["track"] == 2
 
 
 class Spenders:

@@ -68,6 +68,26 @@ def test_an_empty_list_with_errors_beside_it_is_not_an_absence() -> None:
     assert len(stub.asked) == 5
 
 
+@pytest.mark.parametrize(
+    ("errors", "kind", "tries"),
+    [
+        ([{"code": 404, "message": "Not found."}], BadRequest, 1),
+        ([{"code": 403, "message": "No."}, {"code": 400, "message": "No."}], BadRequest, 1),
+        ([{"code": 404, "message": "Not found."}, {"code": 500, "message": "Partial data."}], ServerError, 5),
+        ([{"code": 429, "message": "Slow down."}], ServerError, 5),
+        (["Partial data."], ServerError, 5),
+        ("Partial data.", ServerError, 5),
+    ],
+)
+def test_a_refusal_in_a_billed_answer_is_not_paid_for_again(
+    errors: object, kind: type[SoundchartsError], tries: int
+) -> None:
+    with answering(lambda _: Says.json({"items": [], "page": {"total": 0}, "errors": errors})) as stub:
+        error_of(caller_of(stub.url), kind)
+
+    assert len(stub.asked) == tries
+
+
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_a_gateways_web_page_says_nothing_of_the_plan_or_the_entity(status: int) -> None:
     page = b"\n<!DOCTYPE html><html><body>Access denied</body></html>"

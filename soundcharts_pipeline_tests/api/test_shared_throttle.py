@@ -136,6 +136,17 @@ def test_every_billed_call_is_reported_as_back_once_whether_it_was_answered_or_n
     assert gate.free == 2
 
 
+def test_who_rests_reports_all_that_came_back_and_keeps_no_call() -> None:
+    gate = GenerousGate()
+    throttle = throttle_of(gate, FakeTime())
+    permit = throttle.acquire()
+    assert permit is not None
+    throttle.heard(permit, None)
+    throttle.rest()
+    assert gate.back == [0, 2]
+    assert gate.wanted == [2, 0]
+
+
 def test_where_no_call_is_left_for_certain_those_under_way_are_awaited_before_the_server_is_asked() -> None:
     gate, time = OpenGate(), FakeTime(woken=lambda: throttle.heard(under_way, None))
     throttle = throttle_of(gate, time)

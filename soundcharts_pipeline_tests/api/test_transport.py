@@ -9,6 +9,7 @@ from soundcharts_pipeline.api.errors import (
     AuthenticationError,
     BadRequest,
     NetworkError,
+    QuotaExhausted,
     RateLimited,
     ServerError,
     SoundchartsError,
@@ -59,6 +60,22 @@ def test_a_lasting_failure_is_tried_five_times_with_growing_waits_and_then_named
     assert all(low <= wait <= high for wait, (low, high) in zip(caller.between, waits, strict=True))
     assert re.search(message, str(error))
     assert error.endpoint == "track"
+
+
+@pytest.mark.parametrize(("fault", "kind"), [("429-quota", QuotaExhausted), ("401", AuthenticationError)])
+def test_after_a_refusal_that_is_of_every_call_none_is_made_for_a_minute(
+    simulate: Simulate, fault: str, kind: type[SoundchartsError]
+) -> None:
+    simulator, clock = simulate(), FakeTime()
+    caller = caller_of(simulator.url, monotonic=clock.monotonic)
+    simulator.script("track", [fault])
+
+    first, second = error_of(caller, kind), error_of(caller, kind)
+    assert (str(first), first.endpoint, first.status) == (str(second), second.endpoint, second.status)
+    assert simulator.counters.total == 1
+    caller.client.team_usage()  # the free call is how the end of it is heard of
+    clock.now += 60.0
+    track(caller)
 
 
 def test_a_slow_answer_is_given_up_and_asked_for_again(simulate: Simulate) -> None:

@@ -150,6 +150,28 @@ def test_where_the_total_was_found_wrong_the_stations_are_counted(
     assert simulator.counters.calls["track_broadcast_groups"] >= 50
 
 
+@pytest.mark.parametrize("refused", ["/broadcasts", "/broadcast-groups"])
+def test_a_plan_without_one_of_the_sources_is_not_asked_the_same_question_twice(
+    simulator: Simulator, sqlite_warehouse: Warehouse, refused: str
+) -> None:
+    chart, days = small_chart(track_audience_platforms=(), artist_audience_platforms=()), last_days(simulator, SLUG, 1)
+
+    def refusal(path: str, status: int, body: Any) -> tuple[int, Any]:
+        if path.partition("?")[0].endswith(refused):
+            return 403, {"errors": [{"key": "access", "code": 403, "message": "Not in your plan."}]}
+        return status, body
+
+    with altered(simulator.url, refusal) as url:
+        ctx = new_context(simulator, sqlite_warehouse, url=url)
+        run_cascade(ctx, chart, days)
+        report = sync_track_audience(ctx, chart, days, "airplay")
+    calls = simulator.counters.calls
+    assert simulator.counters.repeats == 0
+    assert report.not_in_plan == (50 if refused == "/broadcasts" else 0)
+    assert calls.get("track_broadcast_groups", 0) == (refused == "/broadcast-groups")
+    assert calls["track_broadcasts"] == 50
+
+
 def test_made_up_and_real_data_never_mix(simulator: Simulator, sqlite_warehouse: Warehouse) -> None:
     ctx = new_context(simulator, sqlite_warehouse)
     check_source(ctx, "local")
