@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, select
+from sqlalchemy import Connection, Table, and_, bindparam, func, select
 
 from soundcharts_pipeline.models import (
     Artist,
@@ -28,6 +28,8 @@ ENTRY_COLUMNS = [column.name for column in s.chart_rankings.columns]
 # The bookkeeping columns of tracks and artists are not part of the record.
 TRACK_FIELDS = [f.name for f in fields(Track) if f.name in s.tracks.c]
 ARTIST_FIELDS = [*(f.name for f in fields(Artist) if f.name in s.artists.c), "display_name"]
+# What references in rankings and credits say of a track or an artist.
+BROUGHT = {"credit_name", "slug", "image_url", "app_url"}
 DAY_COLUMNS = ["chart_slug", "rank_date", "published_at", "checked_at"]
 
 
@@ -174,10 +176,11 @@ def add_usage(conn: Connection, day: date, endpoint: str, counts: Mapping[str, i
 def _update(
     conn: Connection, table: Table, names: Sequence[str], records: Sequence[Any], also: Mapping[str, Any]
 ) -> None:
-    """Set the record's fields and `also` on existing rows."""
+    """Set the record's fields and `also` on existing rows. What a reference brought and metadata lacks stays."""
     if records:
         rows = [{"key": r.uuid, **{n: getattr(r, n) for n in names if n != "uuid"}, **also} for r in records]
-        conn.execute(table.update().where(table.c.uuid == bindparam("key")), rows)
+        kept: dict[str, Any] = {n: func.coalesce(bindparam(n), table.c[n]) for n in names if n in BROUGHT}
+        conn.execute(table.update().where(table.c.uuid == bindparam("key")).values(kept), rows)
 
 
 def _save_track_stubs(conn: Connection, tracks: Iterable[Track | TrackRef], now: datetime) -> None:
