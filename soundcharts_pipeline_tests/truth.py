@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from soundcharts_pipeline.models import TRACK_METRICS, Artist, Series, Track, artist_metrics
+from soundcharts_pipeline.models import TRACK_METRICS, Artist, ArtistRef, Series, Track, TrackRef, artist_metrics
 from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.simulator import World
 from soundcharts_pipeline.storage import schema as s
@@ -68,13 +68,15 @@ def expected(world: World, chart: ChartSettings, days: Sequence[date]) -> Rows:
     for track in known:
         for _, _, uuid, _ in _credits(track):
             artist_days.setdefault(uuid, set()).update(ranked[track.uuid])
+    credits = {ref.uuid: ref for track in known for ref in track.artists}
     artists = [artist for uuid in artist_days if (artist := world.artist(uuid)) is not None]
+    entries = {entry.track.uuid: entry.track for ranking in rankings for entry in ranking.entries}
     series_tracks = {uuid: ranked[uuid] for uuid, track in tracks.items() if track is not None}
     return {
         "chart_rankings": {_plain(row) for ranking in rankings for row in _ranking_rows(ranking)},
-        "tracks": {_plain(getattr(t, name) for name in [*TRACK_FIELDS, *JSON_FIELDS]) for t in known},
+        "tracks": {_filled(t, entries[t.uuid], [*TRACK_FIELDS, *JSON_FIELDS]) for t in known},
         "tracks without metadata": {(uuid,) for uuid, track in tracks.items() if track is None},
-        "artists": {_plain(getattr(a, name) for name in ARTIST_FIELDS) for a in artists},
+        "artists": {_filled(a, credits[a.uuid], ARTIST_FIELDS) for a in artists},
         "track_artists": {(track, uuid, role, place) for t in known for track, role, uuid, place in _credits(t)},
         "track_genres": {row for t in known for row in _genres(t)},
         "artist_genres": {row for a in artists for row in _genres(a)},
@@ -88,6 +90,12 @@ def expected(world: World, chart: ChartSettings, days: Sequence[date]) -> Rows:
 def _plain(values: Iterable[Any]) -> tuple[Any, ...]:
     """Hashable, JSON as text of its own."""
     return tuple(json.dumps(v, sort_keys=True) if isinstance(v, list | dict) else v for v in values)
+
+
+def _filled(entity: Track | Artist, reference: TrackRef | ArtistRef, names: Sequence[str]) -> tuple[Any, ...]:
+    """The entity's metadata, and what it lacks as the reference to it in a ranking or in credits says it."""
+    brought = {name: getattr(reference, name, None) for name in names}
+    return _plain(brought[name] if (value := getattr(entity, name)) is None else value for name in names)
 
 
 def _ranking_rows(ranking: Any) -> Iterable[tuple[Any, ...]]:
