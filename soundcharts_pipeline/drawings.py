@@ -106,9 +106,13 @@ def places(title: str, located: Sequence[Located], *, of_several: bool = False) 
         unit = f"{platform_name(one.platform)} {WORDS.get(one.metric, one.metric.replace('_', ' '))}"
         heading = f"{one.artist}: {unit}" if of_several else unit
         shown.append(geography.Located(heading, one.day, one.countries, one.cities))
-    notes = dict.fromkeys(PARTIAL[one.metric] for one in located if one.metric in PARTIAL)
-    note = " ".join([LISTED, *notes])
+    note = how_partial(one.metric for one in located)
     return Drawing(title, lambda width: geography.geography_figure(title, note, shown, width=width))
+
+
+def how_partial(metrics: Iterable[str]) -> str:
+    """What the places of these metrics are, and what not."""
+    return " ".join([LISTED, *dict.fromkeys(PARTIAL[metric] for metric in metrics if metric in PARTIAL)])
 
 
 def _groups(ranking: ChartRanking, kinds: Mapping[MoveKind, str]) -> list[movers.MoverGroup]:

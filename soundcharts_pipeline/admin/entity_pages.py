@@ -18,7 +18,7 @@ from soundcharts_pipeline.admin.login import Login
 from soundcharts_pipeline.admin.reading import read
 from soundcharts_pipeline.admin.rendering import Renderer
 from soundcharts_pipeline.admin.trigger import chart_of
-from soundcharts_pipeline.drawings import PARTIAL, TABLE_DAYS
+from soundcharts_pipeline.drawings import TABLE_DAYS, how_partial
 from soundcharts_pipeline.sparklines import sparkline
 from soundcharts_pipeline.storage import dashboards, lines, profiles
 from soundcharts_pipeline.storage.dashboards import ChartRun, Hit
@@ -139,7 +139,7 @@ class EntityPages:
             link=views.web_address(page.artist.app_url),
             platforms=views.platform_views("artist", audience),
             places=views.place_tables(places),
-            partial=list(PARTIAL.values()),
+            partial=how_partial(one.metric for one in places),
             **self._runs(page.charts),
         )
 

@@ -20,13 +20,15 @@ def test_an_artist_shows_where_the_audience_is_and_how_partial_that_is(visitor: 
         )
         places = conn.execute(query, (filled.artist,)).fetchall()
     assert f"/artist/{filled.artist}/geography.svg" in page
-    assert "at most 50 cities; a country is the sum of its listed cities" in page
+    told = "at most 50 cities; a country is the sum of its listed cities"
+    assert told in page
     assert f"all {len(places)} places of {places[0][3]}" in page
     country, _, value, _ = places[0]
     of_countries = sum(place[2] for place in places if not place[1])
     assert [country, f"{value:,}", f"{value / of_countries:.0%}".replace("%", " %")] in cells(page)
     picture = visitor.get(f"/artist/{filled.artist}/geography.svg").text
     assert f"of {places[0][3]}" in picture
+    assert "shares of them, not of the whole audience" in picture
 
 
 def test_a_chart_shows_who_moved_and_the_audience_of_its_best_places(visitor: Visitor, filled: Filled) -> None:
