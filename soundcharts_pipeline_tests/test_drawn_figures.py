@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundcharts_pipeline.drawings import CELLS, TABLE_DAYS
+from soundcharts_pipeline.drawings import CELLS, TABLE_DAYS, top_movers
 from soundcharts_pipeline.figures.canvas import (
     DRAWN_STYLE,
     NARROW,
@@ -21,6 +21,7 @@ from soundcharts_pipeline.figures.canvas import (
 from soundcharts_pipeline.figures.geography import Located, geography_figure
 from soundcharts_pipeline.figures.movers import Mover, MoverGroup, movers_figure
 from soundcharts_pipeline.figures.sparkline_table import Cell, Column, Row, sparkline_table
+from soundcharts_pipeline.storage.rankings import ChartRanking, Move, Place
 from soundcharts_pipeline_tests.test_figures import EVIL, SVG, contrast, parsed, points, texts, vertices
 
 DAY = date(2026, 11, 22)
@@ -112,6 +113,31 @@ def test_names_stay_text_and_the_largest_pictures_stay_small(width: int) -> None
         for text in root.iter(f"{SVG}text"):
             assert 0 <= float(text.get("x", "")) <= width
     assert drawn[1] == sparkline_table(name, columns, rows, width=width)
+
+
+def test_a_ranking_in_which_nobody_moved_has_no_picture_of_movers() -> None:
+    def ranking(*moves: Move) -> ChartRanking:
+        places = tuple(
+            Place(
+                position=n,
+                move=move,
+                track_uuid=str(n),
+                name=f"Song {n}",
+                credit_name=None,
+                artists=(),
+                metric=None,
+                time_on_chart=None,
+                time_on_chart_unit=None,
+            )
+            for n, move in enumerate(moves, start=1)
+        )
+        return ChartRanking(day=DAY, day_before=None, metric_type=None, places=places, left=None)
+
+    assert top_movers("Global", None) is None
+    assert top_movers("Global", ranking(Move("same", 1, 0))) is None
+    drawing = top_movers("Global", ranking(Move("same", 1, 0), Move("new", None, None)))
+    assert drawing is not None
+    assert f"Places gained or lost on {DAY} since the ranking before" in texts(parsed(drawing.draw(WIDE)))
 
 
 def test_drawn_text_is_in_the_ink_of_the_page_and_its_colours_read_on_both_grounds() -> None:

@@ -51,7 +51,7 @@ def test_totals_are_shown_as_what_days_brought_and_only_where_that_is_known(ware
     save_track_points(warehouse, "a", {6: 1, 5: 1, 3: 1, 2: 1, 1: 1, 0: 1}, identifier="other")
     save_track_points(warehouse, "b", {1: 3, 0: 9})
     save_track_points(warehouse, "b", {3: 4}, platform="airplay", metric="spins", identifier="")
-    save_artist_points(warehouse, "x", {9: 5, 4: 4})
+    save_artist_points(warehouse, "x", {9: 5, 5: 6, 4: 4})
     with warehouse.read() as conn:
         tracks = audience_lines(conn, CHART, DAY, "track", platform="spotify")
         assert tracks.series == [
@@ -68,7 +68,7 @@ def test_totals_are_shown_as_what_days_brought_and_only_where_that_is_known(ware
         assert audience_lines(conn, CHART, DAY, "track").series == [spins, *tracks.series]
         artists = audience_lines(conn, CHART, DAY, "artist", platform="spotify")
         assert artists.series == [
-            SeriesLines("spotify", "followers", "followers", {"x": [(ago(9), 5), (ago(4), 4)]}),
+            SeriesLines("spotify", "followers", "followers", {"x": [(ago(9), 5), (ago(5), 6), (ago(4), 4)]}),
         ]
         assert audience_lines(conn, CHART, DAY, "artist", days=5).series[0].points == {"x": [(ago(4), 4)]}
         assert audience_lines(conn, CHART, DAY, "track", platform="shazam").series == []

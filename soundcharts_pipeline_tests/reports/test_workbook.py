@@ -14,6 +14,7 @@ from soundcharts_pipeline.reports.summary import LINES
 from soundcharts_pipeline.reports.workbook import read_back, write_workbook
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.lines import audience_lines, rank_lines
+from soundcharts_pipeline.storage.rankings import moves_of
 from soundcharts_pipeline_tests.reports.conftest import HISTORY_DAYS, NAME, Made
 from soundcharts_pipeline_tests.reports.odd_names import WEB, has_link, shown_name_of
 
@@ -47,9 +48,12 @@ def test_sheets_hold_the_rows_of_their_queries(made: Made, book: Any) -> None:
         )
         of_artists = conn.scalar(select(func.count()).select_from(artists.distinct().subquery()))
         trends = conn.scalar(select(func.count()).select_from(s.audience_trends))
+        moves = moves_of(conn, made.report.of.slug, made.day)
     ranking = columns_of(book["Ranking"])
     assert values(ranking["Position"]) == [position for position, _ in ranked]
     assert values(ranking["Track UUID"]) == [uuid for _, uuid in ranked]
+    moved = zip(*(values(ranking[name]) for name in ("State", "Previous", "Movement")), strict=True)
+    assert list(moved) == [moves[position] for position, _ in ranked]
     assert made.rows["Artists"] == of_artists
     assert made.rows["Trends"] == trends
     assert {name: book[name].max_row - 1 for name in SHEETS[1:]} == made.rows

@@ -14,12 +14,12 @@ def test_moves_are_those_that_the_api_tells_with_the_ranking_before_for_what_it_
 ) -> None:
     rank(warehouse, 5, "e", "a")
     rank(warehouse, 2, "a", "b", "c", "d")
-    # Of b the place before is told otherwise than it is stored, of a the change alone, of c and d nothing.
+    # Of b the place before is told otherwise than it is stored, of c the change alone, of a and d nothing.
     rank(
         warehouse,
         *(1, "b", "a", "c", "e", "f", "g", "d"),
         olds=[9, None, None, None, None, None, None],
-        changes=[None, -1, None, None, None, None, None],
+        changes=[None, None, 5, None, None, None, None],
         times=[3, 3, 3, 1, 1, 4, 9],
     )
     rank(warehouse, 7, "f", chart=WEEKLY)
@@ -31,7 +31,7 @@ def test_moves_are_those_that_the_api_tells_with_the_ranking_before_for_what_it_
     assert moves == {
         1: Move("up", 9, 8),
         2: Move("down", 1, -1),
-        3: Move("same", 3, 0),
+        3: Move("up", 8, 5),
         4: Move("re-entry", None, None),
         5: Move("new", None, None),
         6: Move("re-entry", None, None),
