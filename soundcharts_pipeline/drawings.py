@@ -20,12 +20,13 @@ MOVERS = 6
 CHANGES: dict[MoveKind, str] = {"up": "Climbed most", "down": "Fell most"}
 ENTRIES: dict[MoveKind, str] = {"new": "New", "re-entry": "Back"}
 SERIES = 5
-# So many fit into the 60 kB that one entry of metadata may have, and are as old as a line of this width can show.
+# So many cells fit into the 60 kB that an entry of metadata may have, and so many days into the width of a line.
 CELLS, TABLE_DAYS = 120, 28
 WORDS = {"monthly_listeners": "monthly listeners (28 days)"}
 LISTED = "Listed places alone, and shares of them, not of the whole audience."
 PARTIAL = {
-    "monthly_listeners": "Spotify: about once a week, at most 50 cities; a country is the sum of its listed cities.",
+    "monthly_listeners": "Spotify: about once a week, at most 50 cities; 20 to 30 countries, each the sum of its listed"
+    " cities.",
     "views": "YouTube views: artists on YouTube's own charts alone.",
     "followers": "Followers: about once a month, on Instagram, TikTok and YouTube alone.",
 }

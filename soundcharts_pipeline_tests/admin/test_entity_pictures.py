@@ -20,7 +20,7 @@ def test_an_artist_shows_where_the_audience_is_and_how_partial_that_is(visitor: 
         )
         places = conn.execute(query, (filled.artist,)).fetchall()
     assert f"/artist/{filled.artist}/geography.svg" in page
-    told = "at most 50 cities; a country is the sum of its listed cities"
+    told = "at most 50 cities; 20 to 30 countries, each the sum of its listed cities"
     assert told in page
     assert f"all {len(places)} places of {places[0][3]}" in page
     country, _, value, _ = places[0]
