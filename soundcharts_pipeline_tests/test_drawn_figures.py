@@ -109,6 +109,7 @@ def test_names_stay_text_and_the_largest_pictures_stay_small(width: int) -> None
         root = parsed(svg)
         assert len(svg.encode()) * 4 / 3 < 60_000
         assert "<script" not in svg
+        assert "\u202e" not in svg
         assert [text for text in texts(root) if text.startswith("</text>")]
         for text in root.iter(f"{SVG}text"):
             assert 0 <= float(text.get("x", "")) <= width

@@ -18,7 +18,7 @@ from soundcharts_pipeline.sparklines import HEIGHT, SCALE, WIDTH, parts_of, spar
 
 FIRST = date(2026, 9, 1)
 SVG = "{http://www.w3.org/2000/svg}"
-EVIL = "</text><script>alert(1)</script> $x^2$ & \x00\x1b\ud800\n\"quoted\" 'DejaVu Sans' #010203"
+EVIL = "</text><script>alert(1)</script> $x^2$ & \x00\x1b\ud800\u202e\n\"quoted\" 'DejaVu Sans' #010203"
 LARGEST_BYTES = 60_000
 
 

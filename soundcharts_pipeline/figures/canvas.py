@@ -23,7 +23,8 @@ DRAWN_STYLE = (
 )
 MINUS = "−"  # noqa: RUF001  # as wide as a plus
 UNITS = ((1e9, "B"), (1e6, "M"), (1e3, "K"))
-_NOT_XML = re.compile(r"[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
+# What XML cannot hold, and what turns the direction of the text that follows.
+_NOT_SHOWN = re.compile(r"[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]|[\u202A-\u202E\u2066-\u2069]")
 _PLATFORMS = {"youtube": "YouTube", "tiktok": "TikTok", "soundcloud": "SoundCloud", "lastfm": "Last.fm", "awa": "AWA"}
 
 Anchor = Literal["start", "middle", "end"]
@@ -35,8 +36,8 @@ def platform_name(code: str) -> str:
 
 
 def plain_text(text: str) -> str:
-    """One line without anything that XML cannot hold."""
-    return " ".join(_NOT_XML.sub(" ", text).split())
+    """One line without anything that XML cannot hold or that reaches beyond the text."""
+    return " ".join(_NOT_SHOWN.sub(" ", text).split())
 
 
 def brief(name: str) -> str:
@@ -111,7 +112,7 @@ class Canvas:
         said softly where there is room left."""
         of = f' class="{look}"' if look else ""
         of += f' text-anchor="{anchor}"' if anchor != "start" else ""
-        em = size * (1.06 if "bold" in look else 1)
+        em = size * (1.12 if "bold" in look else 1)
         shown = fitting(text, most, em)
         rest = most - text_width(shown, em) - 6
         soft = f'<tspan dx="6" class="soft">{escape(fitting(after, rest, em))}</tspan>' if after and rest > 50 else ""
