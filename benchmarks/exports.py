@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.scratch import heading, newest_day, row, scratch
 from soundcharts_pipeline.reports.export import export_rows, open_file
-from soundcharts_pipeline.reports.summary import audience_lines
+from soundcharts_pipeline.reports.summary import chart_lines
 from soundcharts_pipeline.reports.workbook import Report, read_back, write_workbook
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.bulk import merge
@@ -53,8 +53,8 @@ def _write_workbook(database: str, path: Path, day: date) -> tuple[tuple[float, 
     started, core = time.perf_counter(), time.process_time()
     with closing(Warehouse(database)) as warehouse, warehouse.read() as conn:
         of = read_chart_day(conn, SLUG, day, history_days=DAYS)
-        lines = audience_lines(conn, of)
-    report = Report(name=SLUG, of=of, audiences=lines, expected=[], left_out={}, made=NOW)
+        lines = chart_lines(conn, of)
+    report = Report(name=SLUG, of=of, lines=lines, expected=[], left_out={}, made=NOW)
     rows = write_workbook(path, report)
     spent = time.perf_counter() - started, time.process_time() - core
     found = read_back(path)

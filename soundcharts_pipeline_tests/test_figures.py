@@ -12,23 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundcharts_pipeline.admin.entity_views import MOST_LINES
-from soundcharts_pipeline.figures import (
-    COLOURS,
-    NARROW,
-    STYLE,
-    WIDE,
-    Line,
-    Panel,
-    rank_figure,
-    series_figure,
-    short_numbers,
-    spread,
-)
-from soundcharts_pipeline.sparklines import parts_of, sparkline
+from soundcharts_pipeline.figures.canvas import COLOURS, NARROW, STYLE, WIDE
+from soundcharts_pipeline.figures.curves import Line, Panel, rank_figure, series_figure, short_numbers, spread
+from soundcharts_pipeline.sparklines import HEIGHT, SCALE, WIDTH, parts_of, sparkline
 
 FIRST = date(2026, 9, 1)
 SVG = "{http://www.w3.org/2000/svg}"
-EVIL = "</text><script>alert(1)</script> $x^2$ & \x00\x1b\ud800\n\"quoted\" 'DejaVu Sans' #010203"
+EVIL = "</text><script>alert(1)</script> $x^2$ & \x00\x1b\ud800\u202e\n\"quoted\" 'DejaVu Sans' #010203"
 LARGEST_BYTES = 60_000
 
 
@@ -52,6 +42,20 @@ def drawn(root: ElementTree.Element, name: str) -> list[list[tuple[float, float]
         if command == "M":
             found.append([])
         found[-1].append((float(x), float(y)))
+    return found
+
+
+def vertices(path: ElementTree.Element) -> list[list[tuple[float, float]]]:
+    """Places of a tiny line in pixels, one list for each stretch between gaps."""
+    found: list[list[tuple[float, float]]] = []
+    for stretch in path.get("d", "").split("M")[1:]:
+        begin, _, steps = stretch.replace("h0", "").partition("l")
+        numbers = [[int(number) for number in re.findall(r"-?\d+", part)] for part in (begin, steps)]
+        x, y = numbers[0]
+        places = [(x, y)]
+        for dx, dy in zip(numbers[1][::2], numbers[1][1::2], strict=True):
+            places.append((places[-1][0] + dx, places[-1][1] + dy))
+        found.append([(x / SCALE, y / SCALE) for x, y in places])
     return found
 
 
@@ -140,7 +144,7 @@ def test_the_ink_is_that_of_the_page_and_the_ground_is_the_page() -> None:
 
 @pytest.mark.parametrize("ground", ["#ffffff", "#161b22"])
 def test_every_colour_reads_on_light_and_dark(ground: str) -> None:
-    assert [colour for colour in COLOURS if _contrast(colour, ground) < 3] == []
+    assert [colour for colour in COLOURS if contrast(colour, ground) < 3] == []
 
 
 def test_the_same_values_are_the_same_picture_and_a_year_of_the_most_lines_is_small() -> None:
@@ -164,16 +168,16 @@ def test_any_values_can_be_drawn(values: list[int | None]) -> None:
     root = parsed(series_figure("Spotify", [Panel("streams", [Line("a", line)])]))
 
     assert sum(map(len, drawn(root, "line-0-0"))) == len(line)
-    spark = parsed(sparkline(line))
-    assert len(spark) == len(parts_of(line))
+    stretches = vertices(parsed(sparkline(line))[0])
+    assert [len(stretch) for stretch in stretches] == [len(part) for part in parts_of(line)]
+    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for stretch in stretches for x, y in stretch)
 
 
 def test_a_sparkline_of_positions_has_the_first_on_top() -> None:
-    ranks = [
-        float(pair.split(",")[1])
-        for pair in parsed(sparkline(points(5, 1, 3), first_on_top=True))[0].get("points", "").split()
-    ]
-    streams = [float(pair.split(",")[1]) for pair in parsed(sparkline(points(5, 1, 3)))[0].get("points", "").split()]
+    ranks, streams = (
+        [y for _, y in vertices(parsed(sparkline(points(5, 1, 3), first_on_top=first_on_top))[0])[0]]
+        for first_on_top in (True, False)
+    )
 
     assert ranks == [18, 2, 10]
     assert streams == [2, 18, 10]
@@ -202,7 +206,7 @@ def test_the_admin_app_and_the_definitions_load_without_matplotlib() -> None:
     assert done.returncode == 0
 
 
-def _contrast(one: str, other: str) -> float:
+def contrast(one: str, other: str) -> float:
     """WCAG's contrast ratio."""
     light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)

@@ -43,7 +43,8 @@ ALLOWED = {
     "chart_facts": {"cascade", "cron", "health", "settings", "storage"},
     "supervisor": {"settings"},
     "sparklines": set(),
-    "figures": {"sparklines"},
+    "figures": {"figures", "sparklines"},
+    "drawings": {"figures", "sparklines", "storage"},
 }
 KNOW_DAGSTER = {
     *("assets", "checks", "definitions", "failures", "freshness", "jobs", "launch", "partitions", "resources"),

@@ -1,11 +1,10 @@
-"""The pages of one chart, one track and one artist, their figures, and the search."""
+"""The pages of one chart, one track and one artist, and the search."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from markupsafe import Markup
 from sqlalchemy import Connection
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -13,30 +12,30 @@ from starlette.routing import Route
 from soundcharts_pipeline.admin import entity_views as views
 from soundcharts_pipeline.admin.answers import Refused
 from soundcharts_pipeline.admin.api import PREFIX
+from soundcharts_pipeline.admin.entity_pictures import MOST_LINES, EntityPictures
 from soundcharts_pipeline.admin.live import Live
 from soundcharts_pipeline.admin.login import Login
+from soundcharts_pipeline.admin.reading import read
 from soundcharts_pipeline.admin.rendering import Renderer
 from soundcharts_pipeline.admin.trigger import chart_of
+from soundcharts_pipeline.drawings import TABLE_DAYS, how_partial
 from soundcharts_pipeline.sparklines import sparkline
-from soundcharts_pipeline.storage import dashboards, profiles
-from soundcharts_pipeline.storage.dashboards import ChartRanking, ChartRun, Hit
-from soundcharts_pipeline.storage.errors import StorageError
+from soundcharts_pipeline.storage import dashboards, lines, profiles
+from soundcharts_pipeline.storage.dashboards import ChartRun, Hit
+from soundcharts_pipeline.storage.geography import Located, located
 from soundcharts_pipeline.storage.profiles import ArtistPage, TrackPage
-from soundcharts_pipeline.storage.series import Entity, Points, Series, audience_of, platform_audience
+from soundcharts_pipeline.storage.rankings import ChartRanking, chart_ranking
+from soundcharts_pipeline.storage.series import Entity, Series, audience_of
 
-Found = TypeVar("Found")
 Handler = Callable[[Request], Awaitable[Response]]
 
-# The style within a picture is its own; a picture needs nothing else.
-PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-# Charts in the figure of a track's positions.
-MOST_LINES = 10
 LONGEST_QUERY = 100
+ENTITIES: tuple[Entity, ...] = ("track", "artist")
 
 
 def entity_routes(live: Live, login: Login, renderer: Renderer) -> list[Route]:
     """Every page with its trailing slash and without, and the figures."""
-    pages = EntityPages(live, login, renderer)
+    pages, pictures = EntityPages(live, login, renderer), EntityPictures(live, login)
     addresses: list[tuple[str, Handler]] = [
         ("/search", pages.search),
         ("/chart/{slug}", pages.chart),
@@ -44,10 +43,14 @@ def entity_routes(live: Live, login: Login, renderer: Renderer) -> list[Route]:
         ("/artist/{uuid}", pages.artist),
     ]
     figures: list[tuple[str, Handler]] = [
-        ("/chart/{slug}/ranks.svg", pages.chart_ranks),
-        ("/track/{uuid}/ranks.svg", pages.track_ranks),
-        ("/track/{uuid}/audience/{platform}.svg", pages.track_audience),
-        ("/artist/{uuid}/audience/{platform}.svg", pages.artist_audience),
+        ("/chart/{slug}/ranks.svg", pictures.chart_ranks),
+        ("/chart/{slug}/movers.svg", pictures.chart_movers),
+        ("/chart/{slug}/tracks.svg", pictures.chart_tracks),
+        ("/chart/{slug}/artists.svg", pictures.chart_artists),
+        ("/track/{uuid}/ranks.svg", pictures.track_ranks),
+        ("/track/{uuid}/audience/{platform}.svg", pictures.track_audience),
+        ("/artist/{uuid}/audience/{platform}.svg", pictures.artist_audience),
+        ("/artist/{uuid}/geography.svg", pictures.artist_geography),
     ]
     return [
         *(Route(PREFIX + path + slash, handler) for path, handler in addresses for slash in ("/", "")),
@@ -67,10 +70,20 @@ class EntityPages:
         self._login.require(request)
         chart = chart_of(self._live.settings, request.path_params["slug"])
 
-        def read(conn: Connection) -> tuple[ChartRanking | None, list[ChartRun]]:
-            return dashboards.newest_chart_ranking(conn, chart.slug), dashboards.rank_race(conn, chart.slug)
+        def query(conn: Connection) -> tuple[ChartRanking | None, dict[str, lines.Points], list[views.AudienceView]]:
+            ranking = chart_ranking(conn, chart.slug)
+            if ranking is None:
+                return None, {}, []
+            audiences = [
+                views.audience_view(
+                    entity, lines.audience_lines(conn, chart.slug, ranking.day, entity, days=TABLE_DAYS)
+                )
+                for entity in ENTITIES
+            ]
+            shown = [audience for audience in audiences if audience.columns]
+            return ranking, lines.rank_lines(conn, chart.slug, ranking.day), shown
 
-        ranking, race = await self._read(read)
+        ranking, race, audiences = await read(self._live, query)
         return self._renderer.page(
             request,
             "chart.html",
@@ -79,7 +92,8 @@ class EntityPages:
             problems=self._live.snapshot.problems,
             ranking=ranking,
             race=race,
-            numbers=views.positions([run.track_name for run in race], race),
+            numbers=views.positions(race.items()),
+            audiences=audiences,
         )
 
     async def track(self, request: Request) -> Response:
@@ -87,13 +101,13 @@ class EntityPages:
         self._login.require(request)
         uuid, platforms = request.path_params["uuid"], self._live.settings.track_platforms
 
-        def read(conn: Connection) -> tuple[TrackPage | None, list[Series]]:
+        def query(conn: Connection) -> tuple[TrackPage | None, list[Series]]:
             return profiles.track_page(conn, uuid), audience_of(conn, "track", uuid, platforms)
 
-        page, audience = await self._read(read)
+        page, audience = await read(self._live, query)
         if page is None:
             raise _unknown("track", uuid)
-        drawn = page.charts[:MOST_LINES]
+        drawn, charts = page.charts[:MOST_LINES], self._live.settings.charts
         return self._renderer.page(
             request,
             "track.html",
@@ -102,7 +116,7 @@ class EntityPages:
             link=views.web_address(page.track.app_url),
             platforms=views.platform_views("track", audience),
             **self._runs(page.charts),
-            numbers=views.positions([self._chart_name(run) for run in drawn], drawn),
+            numbers=views.positions((views.chart_name(charts, run), run.points) for run in drawn),
         )
 
     async def artist(self, request: Request) -> Response:
@@ -110,10 +124,11 @@ class EntityPages:
         self._login.require(request)
         uuid, platforms = request.path_params["uuid"], self._live.settings.artist_platforms
 
-        def read(conn: Connection) -> tuple[ArtistPage | None, list[Series]]:
-            return profiles.artist_page(conn, uuid), audience_of(conn, "artist", uuid, platforms)
+        def query(conn: Connection) -> tuple[ArtistPage | None, list[Series], list[Located]]:
+            page, audience = profiles.artist_page(conn, uuid), audience_of(conn, "artist", uuid, platforms)
+            return page, audience, located(conn, uuid)
 
-        page, audience = await self._read(read)
+        page, audience, places = await read(self._live, query)
         if page is None:
             raise _unknown("artist", uuid)
         return self._renderer.page(
@@ -123,6 +138,8 @@ class EntityPages:
             facts=views.artist_facts(page),
             link=views.web_address(page.artist.app_url),
             platforms=views.platform_views("artist", audience),
+            places=views.place_tables(places),
+            partial=how_partial(one.metric for one in places),
             **self._runs(page.charts),
         )
 
@@ -131,82 +148,12 @@ class EntityPages:
         self._login.require(request)
         text = " ".join(request.query_params.get("q", "")[:LONGEST_QUERY].replace("\0", " ").split())
 
-        def read(conn: Connection) -> tuple[list[Hit], list[Hit]]:
+        def query(conn: Connection) -> tuple[list[Hit], list[Hit]]:
             return dashboards.find_tracks(conn, text), dashboards.find_artists(conn, text)
 
-        tracks, artists = await self._read(read) if text else ([], [])
+        tracks, artists = await read(self._live, query) if text else ([], [])
         most = dashboards.MOST_FOUND
         return self._renderer.page(request, "search.html", text=text, tracks=tracks, artists=artists, most=most)
-
-    async def chart_ranks(self, request: Request) -> Response:
-        """The race of a chart's top tracks."""
-        self._login.require(request)
-        chart = chart_of(self._live.settings, request.path_params["slug"])
-        race = await self._read(lambda conn: dashboards.rank_race(conn, chart.slug))
-        return await self._ranks(request, chart.name, [(run.track_name, run.points) for run in race])
-
-    async def track_ranks(self, request: Request) -> Response:
-        """A track's positions on its charts."""
-        self._login.require(request)
-        page = await self._read(lambda conn: profiles.track_page(conn, request.path_params["uuid"]))
-        runs = page.charts[:MOST_LINES] if page else ()
-        name = page.track.name if page else ""
-        return await self._ranks(request, name, [(self._chart_name(run), run.points) for run in runs])
-
-    async def track_audience(self, request: Request) -> Response:
-        """A track's series on one platform."""
-        return await self._audience(request, "track")
-
-    async def artist_audience(self, request: Request) -> Response:
-        """An artist's series on one platform."""
-        return await self._audience(request, "artist")
-
-    async def _audience(self, request: Request, entity: Entity) -> Response:
-        self._login.require(request)
-        uuid, platform = request.path_params["uuid"], request.path_params["platform"]
-
-        def read(conn: Connection) -> tuple[str | None, list[Series]]:
-            return profiles.name_of(conn, entity, uuid), platform_audience(conn, entity, uuid, platform)
-
-        name, found = await self._read(read)
-        if not found:
-            raise Refused(404, f"nothing of this {entity} on {platform} is stored", f"see the page of the {entity}")
-        panels = [(views.unit_of(entity, one.metric), views.lines_of(one)) for one in found]
-
-        def draw(width: int) -> str:
-            from soundcharts_pipeline import figures
-
-            shown = [figures.Panel(unit, [figures.Line(*line) for line in lines]) for unit, lines in panels]
-            title = f"{name or uuid} on {views.platform_name(platform)}"
-            return figures.series_figure(title, shown, width=width)
-
-        return await _picture(request, draw)
-
-    async def _ranks(self, request: Request, title: str, lines: Sequence[tuple[str, Points]]) -> Response:
-        if not lines:
-            raise Refused(404, "no ranking of it is stored", "see its page for what is")
-
-        def draw(width: int) -> str:
-            from soundcharts_pipeline import figures
-
-            return figures.rank_figure(title, [figures.Line(*line) for line in lines], width=width)
-
-        return await _picture(request, draw)
-
-    async def _read(self, query: Callable[[Connection], Found]) -> Found:
-        def run() -> Found:
-            with self._live.warehouse.read() as conn:
-                return query(conn)
-
-        try:
-            return await run_in_threadpool(run)
-        except StorageError as error:
-            raise Refused(503, "the database does not answer", f"{error}. Then load this page again") from None
-
-    def _chart_name(self, run: ChartRun) -> str:
-        """As charts.yaml calls it; Soundcharts' own name of one that is not in it."""
-        known = self._live.settings.charts.get(run.chart_slug)
-        return known.name if known else run.chart_name
 
     def _runs(self, runs: Sequence[ChartRun]) -> dict[str, Any]:
         """The runs with their little lines; `pages` are names of the charts that have a page, by slug."""
@@ -221,16 +168,3 @@ class EntityPages:
 def _unknown(entity: Entity, uuid: str) -> Refused:
     remedy = "search for its name, or open it from the ranking of a chart"
     return Refused(404, f"no {entity} {uuid[:60]} is stored", remedy)
-
-
-async def _picture(request: Request, draw: Callable[[int], str]) -> Response:
-    """Drawn in a thread. With `?narrow` for a phone."""
-    narrow = "narrow" in request.query_params
-
-    def run() -> str:
-        # Matplotlib takes a second to import: only the first figure waits for it.
-        from soundcharts_pipeline.figures import NARROW, WIDE
-
-        return draw(NARROW if narrow else WIDE)
-
-    return Response(await run_in_threadpool(run), headers=PICTURE_HEADERS, media_type="image/svg+xml")

@@ -7,17 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from soundcharts_pipeline.figures.canvas import platform_name, share
 from soundcharts_pipeline.models import Genre
+from soundcharts_pipeline.settings import ChartSettings
+from soundcharts_pipeline.sparklines import Points
 from soundcharts_pipeline.storage.dashboards import ChartRun
+from soundcharts_pipeline.storage.geography import Located
+from soundcharts_pipeline.storage.lines import AudienceLines, Shown
 from soundcharts_pipeline.storage.profiles import ArtistPage, TrackPage
-from soundcharts_pipeline.storage.series import Entity, Line, Points, Series
+from soundcharts_pipeline.storage.series import Entity, Line, Series
 
 # Rows of the table below a figure.
 NEWEST = 30
 # Lines of a series in its figure, which stays below 60 kB; other identifiers are in the sum alone.
 MOST_LINES = 5
 CHANGES = (1, 7, 28)
-_PLATFORMS = {"youtube": "YouTube", "tiktok": "TikTok", "soundcloud": "SoundCloud", "lastfm": "Last.fm", "awa": "AWA"}
 # The track metrics that are no totals since the release.
 _BY_DAY = {"spins": "spins a day"}
 _OF_ARTISTS = {"monthly_listeners": "monthly listeners (of 28 days)"}
@@ -31,6 +35,24 @@ class Numbers:
 
     columns: Sequence[str]
     rows: Sequence[tuple[date, Sequence[int | None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceView:
+    """A picture's values as a table: the newest value of each series and its day, by who has it."""
+
+    entity: Entity
+    columns: Sequence[str]
+    rows: Sequence[tuple[Shown, Sequence[tuple[date, int] | None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceTable:
+    """Places with values and shares of what is listed of their kind."""
+
+    name: str
+    day: date
+    rows: Sequence[tuple[str, int, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +79,6 @@ class PlatformView:
     more: int
 
 
-def platform_name(code: str) -> str:
-    """As people write it."""
-    return _PLATFORMS.get(code, code.replace("-", " ").title())
-
-
 def unit_of(entity: Entity, metric: str) -> str:
     """What a value is."""
     if entity == "artist":
@@ -82,9 +99,39 @@ def lines_of(series: Series) -> list[tuple[str, Points]]:
     return [(line.identifier, line.points) for line in series.lines[:MOST_LINES]]
 
 
-def positions(labels: Sequence[str], runs: Sequence[ChartRun]) -> Numbers:
-    """Positions by day, a column for each run."""
-    return _numbers(labels, [run.points for run in runs])
+def positions(lines: Iterable[tuple[str, Points]]) -> Numbers:
+    """Positions by day, a column for each named line."""
+    named = list(lines)
+    return _numbers([name for name, _ in named], [points for _, points in named])
+
+
+def chart_name(charts: Mapping[str, ChartSettings], run: ChartRun) -> str:
+    """As charts.yaml calls it; Soundcharts' own name of one that is not in it."""
+    known = charts.get(run.chart_slug)
+    return known.name if known else run.chart_name
+
+
+def audience_view(entity: Entity, lines: AudienceLines) -> AudienceView:
+    """The newest values of the best placed."""
+    columns = [f"{platform_name(of.platform)} {of.unit}" for of in lines.series]
+    rows = [
+        (one, [of.points[one.uuid][-1] if one.uuid in of.points else None for of in lines.series])
+        for one in lines.shown
+    ]
+    return AudienceView(entity, columns, rows)
+
+
+def place_tables(found: Iterable[Located]) -> list[PlaceTable]:
+    """Every listed place of each series, countries first."""
+    tables = []
+    for one in found:
+        rows = [
+            (name, value, share(value, sum(other for _, other in places) or 1))
+            for places in (one.countries, one.cities)
+            for name, value in places
+        ]
+        tables.append(PlaceTable(f"{platform_name(one.platform)} {unit_of('artist', one.metric)}", one.day, rows))
+    return tables
 
 
 def track_facts(page: TrackPage) -> list[Fact]:

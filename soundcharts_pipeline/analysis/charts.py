@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, and_, func, select
 from soundcharts_pipeline.analysis.frames import frame
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage import views as v
+from soundcharts_pipeline.storage.rankings import moves_of
 
 DAYS_A_WEEK = 7
 MOVEMENTS = ("new", "re-entry", "up", "down", "same", "out")
@@ -48,27 +49,22 @@ def rankings(conn: Connection, slug: str, first: date | None, last: date | None)
 
 def movers(conn: Connection, slug: str, day: date) -> pd.DataFrame:
     """The ranking by position, then those that the ranking before still had."""
-    before = _day_before(conn, slug, day)
+    before, moves = _day_before(conn, slug, day), moves_of(conn, slug, day)
     now = _with_past(conn, slug, day, day)
-    now["movement"] = [_movement(*row) for row in zip(now["old_position"], now["change"], now["was_here"], strict=True)]
+    of_places = [moves[position] for position in now["position"]]
+    now["old_position"] = pd.Series([move.old_position for move in of_places], dtype="Int64")
+    now["change"] = pd.Series([move.change for move in of_places], dtype="Int64")
+    now["movement"] = pd.Series([move.kind for move in of_places], dtype="str")
     now["previous_day"] = pd.Series([before] * len(now), dtype="datetime64[s]")
     if before is None:
-        return now.drop(columns="was_here")
+        return now
     last = _with_past(conn, slug, before, day)
     out = last[~last["track_uuid"].isin(now["track_uuid"])].copy()
     out["old_position"], out["position"], out["change"] = out["position"], pd.NA, pd.NA
     out["movement"], out["metric"] = "out", pd.NA
     out["rank_date"] = now["rank_date"].iloc[0]
     out["previous_day"] = now["previous_day"].iloc[0]
-    return pd.concat([now, out.astype(now.dtypes.to_dict())], ignore_index=True).drop(columns="was_here")
-
-
-def _movement(old: Any, change: Any, was_here: Any) -> str:
-    if pd.isna(old):
-        return "re-entry" if was_here else "new"
-    if pd.isna(change):
-        return "same"
-    return "up" if change > 0 else "down" if change < 0 else "same"
+    return pd.concat([now, out.astype(now.dtypes.to_dict())], ignore_index=True)
 
 
 def _with_past(conn: Connection, slug: str, day: date, until: date) -> pd.DataFrame:
@@ -99,8 +95,6 @@ def _with_past(conn: Connection, slug: str, day: date, until: date) -> pd.DataFr
     weeks = found["time_on_chart"].where(found["time_on_chart_unit"] == "WOC")
     by_days = -(-found["time_on_chart"].where(found["time_on_chart_unit"] == "DOC") // DAYS_A_WEEK)
     found["weeks_on_chart"] = weeks.fillna(by_days)
-    # The API says it of some rankings; else the stored ones before do.
-    found["was_here"] = (found["time_on_chart"] > 1).fillna(False) | (found["first_ranked"] < found["rank_date"])
     return found.drop(columns=["time_on_chart", "time_on_chart_unit"])
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
+from soundcharts_pipeline.assets.pictures import trend_pictures
 from soundcharts_pipeline.assets.step import Stage
 from soundcharts_pipeline.cascade import AUDIENCE_TRENDS, RANKINGS, artist_audience_key, track_audience_key
 from soundcharts_pipeline.checks import TREND_CHECKS
@@ -34,6 +35,7 @@ def trends_stage(settings: Settings) -> Stage:
         sync=_sync_trends,
         rows=lambda conn, days, chart: summaries.trend_rows(conn, days),  # noqa: ARG005
         preview=summaries.trend_preview,
+        pictures=trend_pictures,
         checks=TREND_CHECKS,
     )
 

@@ -1,6 +1,6 @@
 """Artist metadata, and artist audience per platform."""
 
-from soundcharts_pipeline.assets.pictures import top_series
+from soundcharts_pipeline.assets.pictures import audience_pictures
 from soundcharts_pipeline.assets.step import Stage
 from soundcharts_pipeline.cascade import ARTIST_METADATA, TRACK_METADATA, artist_audience_key
 from soundcharts_pipeline.checks import ARTIST_CHECKS, audience_checks
@@ -52,6 +52,6 @@ def artist_audience_stage(platform: str) -> Stage:
         sync=lambda ctx, chart, days: sync_artist_audience(ctx, chart, days, platform),
         rows=lambda conn, days, chart: summaries.audience_rows(conn, days, "artist", platform, chart.history_days),
         preview=lambda conn, slug, day: summaries.audience_preview(conn, slug, day, "artist", platform),
-        picture=lambda conn, slug, day: top_series(conn, slug, day, "artist", platform),
+        pictures=lambda conn, slug, day: audience_pictures(conn, slug, day, "artist", platform),
         checks=audience_checks("artist", platform),
     )

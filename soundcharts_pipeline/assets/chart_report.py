@@ -152,21 +152,21 @@ class _Step:
 
     def _write(self, slug: str, day: date) -> Metadata:
         # openpyxl takes a third of a second to import, which nobody should wait for who only loads the definitions.
-        from soundcharts_pipeline.reports.summary import audience_lines
+        from soundcharts_pipeline.reports.summary import chart_lines
         from soundcharts_pipeline.reports.workbook import Report, read_back, write_workbook
         from soundcharts_pipeline.storage.chart_day import read_chart_day
 
         began, chart = time.monotonic(), self._settings.chart(slug)
         with self._warehouse.read() as conn:
             of = read_chart_day(conn, chart.slug, day, history_days=chart.history_days)
-            audiences = audience_lines(conn, of)
+            lines = chart_lines(conn, of)
             archived = archived_days(conn, ChartDays(chart.slug, day, day))
         if not of.ranking:
             return {"dagster/partition_row_count": 0, "calls": 0, "empty": ARCHIVED if archived else NOTHING}
         report = Report(
             name=chart.name,
             of=of,
-            audiences=audiences,
+            lines=lines,
             expected=expected_series(chart),
             left_out=left_out(self._settings, chart),
             made=utc_now(),

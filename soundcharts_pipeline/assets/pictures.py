@@ -1,41 +1,66 @@
 """Pictures of a chart-day for Dagster's UI: SVG inside a line of markdown, readable on a light page and a dark one."""
 
 import base64
+from collections.abc import Mapping
 from datetime import date
 
 import dagster as dg
 from sqlalchemy import Connection
 
+from soundcharts_pipeline import drawings
+from soundcharts_pipeline.drawings import Drawing
+from soundcharts_pipeline.figures.canvas import WIDE, platform_name
 from soundcharts_pipeline.storage import lines
+from soundcharts_pipeline.storage.geography import located_artists
+from soundcharts_pipeline.storage.rankings import chart_ranking
+
+Pictures = Mapping[str, dg.MarkdownMetadataValue]
 
 
-def rank_race(conn: Connection, slug: str, day: date) -> dg.MarkdownMetadataValue | None:
-    """How the day's top tracks got there; None without a ranking."""
-    found = lines.rank_lines(conn, slug, day)
-    if not found:
-        return None
-    # Matplotlib takes a second to import, which nobody should wait for who only loads the definitions.
-    from soundcharts_pipeline import figures
-
-    title = f"{lines.chart_name(conn, slug)}: the top {len(found)} of {day}"
-    return _shown(title, figures.rank_figure(title, [figures.Line(*line) for line in found.items()]))
-
-
-def top_series(conn: Connection, slug: str, day: date, entity: str, platform: str) -> dg.MarkdownMetadataValue | None:
-    """The series of the best placed tracks or artists, one panel for each metric; None without a point."""
-    found = lines.series_lines(conn, slug, day, entity, platform)
-    if not found:
-        return None
-    from soundcharts_pipeline import figures
-
-    title = f"{lines.chart_name(conn, slug)}: {platform} of the best placed {entity}s"
-    panels = [
-        figures.Panel(metric.replace("_", " "), [figures.Line(*line) for line in of_metric.items()])
-        for metric, of_metric in found.items()
-    ]
-    return _shown(title, figures.series_figure(title, panels))
+def ranking_pictures(conn: Connection, slug: str, day: date) -> Pictures:
+    """How the day's top tracks got there, and who moved."""
+    chart, race = lines.chart_name(conn, slug), lines.rank_lines(conn, slug, day)
+    return _shown(
+        {
+            "rank_race": drawings.rank_race(f"{chart}: the top {len(race)} of {day}", race.items()),
+            "top_movers": drawings.top_movers(f"{chart}: movers of {day}", chart_ranking(conn, slug, day)),
+        }
+    )
 
 
-def _shown(title: str, svg: str) -> dg.MarkdownMetadataValue:
-    text = "".join(letter for letter in title if letter not in "[]\n")
-    return dg.MetadataValue.md(f"![{text}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
+def audience_pictures(conn: Connection, slug: str, day: date, entity: str, platform: str) -> Pictures:
+    """The series of the best placed tracks or artists on one platform; of artists, where their audience is."""
+    chart, name = lines.chart_name(conn, slug), platform_name(platform)
+    found = lines.audience_lines(conn, slug, day, entity, platform=platform)
+    located = located_artists(conn, slug, day, platform) if entity == "artist" else []
+    return _shown(
+        {
+            "platform_series": drawings.best_series(f"{chart}: {name} of the best placed {entity}s", found),
+            "sparklines": drawings.sparklines(f"{chart}: {name} of the top {entity}s of {day}", found),
+            "geography": drawings.places(f"{chart}: where the top artists are on {name}", located, of_several=True),
+        }
+    )
+
+
+def trend_pictures(conn: Connection, slug: str, day: date) -> Pictures:
+    """The tracks and the artists, with every platform."""
+    chart = lines.chart_name(conn, slug)
+    return _shown(
+        {
+            f"{entity}_sparklines": drawings.sparklines(
+                f"{chart}: top {entity}s of {day}, by platform",
+                lines.audience_lines(conn, slug, day, entity, days=drawings.TABLE_DAYS),
+            )
+            for entity in ("track", "artist")
+        }
+    )
+
+
+def _shown(made: Mapping[str, Drawing | None]) -> Pictures:
+    return {name: _markdown(drawing) for name, drawing in made.items() if drawing}
+
+
+def _markdown(drawing: Drawing) -> dg.MarkdownMetadataValue:
+    text = "".join(letter for letter in drawing.title if letter not in "[]\n")
+    data = base64.b64encode(drawing.draw(WIDE).encode()).decode()
+    return dg.MetadataValue.md(f"![{text}](data:image/svg+xml;base64,{data})")

@@ -1,6 +1,6 @@
 """Chart rankings: the root of the cascade."""
 
-from soundcharts_pipeline.assets.pictures import rank_race
+from soundcharts_pipeline.assets.pictures import ranking_pictures
 from soundcharts_pipeline.assets.step import Stage
 from soundcharts_pipeline.cascade import RANKINGS
 from soundcharts_pipeline.checks import RANKING_CHECKS
@@ -27,7 +27,7 @@ def ranking_stage() -> Stage:
         sync=sync_rankings,
         rows=lambda conn, days, chart: summaries.ranking_rows(conn, days),  # noqa: ARG005
         preview=summaries.ranking_preview,
-        picture=rank_race,
+        pictures=ranking_pictures,
         checks=RANKING_CHECKS,
         announce=newest_saved,
     )

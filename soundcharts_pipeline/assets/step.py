@@ -59,7 +59,7 @@ class Stage:
     rows: Callable[[Connection, ChartDays, ChartSettings], Mapping[date, int]]
     preview: Callable[[Connection, str, date], Preview]
     checks: Sequence[Check]
-    picture: Callable[[Connection, str, date], dg.MarkdownMetadataValue | None] | None = None
+    pictures: Callable[[Connection, str, date], Mapping[str, dg.MarkdownMetadataValue]] | None = None
     announce: Callable[[SyncContext, str, datetime], dg.AssetMaterialization | None] | None = None
 
 
@@ -181,7 +181,7 @@ class _Step:
             archived = archived_days(conn, ChartDays(span.slug, span.first, span.last))
             rows = self._stage.rows(conn, ChartDays(span.slug, span.first, span.last), chart)
             previews = {day: as_markdown(self._stage.preview(conn, span.slug, day)) for day in days[-PREVIEWED_DAYS:]}
-            pictures = {} if report is None else self._picture(conn, span.slug, [day for day in days if rows.get(day)])
+            pictures = {} if report is None else self._pictures(conn, span.slug, [day for day in days if rows.get(day)])
             return {
                 partition_key(span.slug, day): {
                     "dagster/partition_row_count": rows.get(day, 0),
@@ -193,10 +193,9 @@ class _Step:
                 for day in days
             }
 
-    def _picture(self, conn: Connection, slug: str, days: Sequence[date]) -> dict[date, Metadata]:
+    def _pictures(self, conn: Connection, slug: str, days: Sequence[date]) -> dict[date, Metadata]:
         """Of the newest day alone: a picture is as large as all the other facts of a day."""
-        drawn = self._stage.picture(conn, slug, days[-1]) if self._stage.picture and days else None
-        return {days[-1]: {"picture": drawn}} if drawn else {}
+        return {days[-1]: {**self._stage.pictures(conn, slug, days[-1])}} if self._stage.pictures and days else {}
 
     def _record(self, span: ChartSpan, days: Sequence[date]) -> None:
         """Record days that are complete although their step is not. A single day is complete with its step alone."""

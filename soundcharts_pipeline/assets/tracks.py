@@ -1,6 +1,6 @@
 """Track metadata, and track audience per platform."""
 
-from soundcharts_pipeline.assets.pictures import top_series
+from soundcharts_pipeline.assets.pictures import audience_pictures
 from soundcharts_pipeline.assets.step import Stage
 from soundcharts_pipeline.cascade import RANKINGS, TRACK_METADATA, track_audience_key
 from soundcharts_pipeline.checks import TRACK_CHECKS, audience_checks
@@ -56,6 +56,6 @@ def track_audience_stage(platform: str) -> Stage:
             conn, days, "track", platform, 1 if platform == "airplay" else chart.history_days
         ),
         preview=lambda conn, slug, day: summaries.audience_preview(conn, slug, day, "track", platform),
-        picture=lambda conn, slug, day: top_series(conn, slug, day, "track", platform),
+        pictures=lambda conn, slug, day: audience_pictures(conn, slug, day, "track", platform),
         checks=audience_checks("track", platform),
     )

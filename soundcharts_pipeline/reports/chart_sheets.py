@@ -23,15 +23,6 @@ Comparison = Literal["greaterThan", "lessThan", "equal"]
 UNITS = {"DOC": "days", "WOC": "weeks"}
 
 
-def state_of(entry: Row[Any]) -> str:
-    """How the entry came to its place: `new`, `re-entry`, `up`, `down` or `same`."""
-    if entry.old_position is None:
-        was_here = (entry.time_on_chart or 0) > 1 or entry.first_ranked < entry.rank_date
-        return RE_ENTRY if was_here else NEW
-    change = entry.position_change or 0
-    return "up" if change > 0 else "down" if change < 0 else "same"
-
-
 def ranking_sheet(of: ChartDay) -> Sheet:
     """One row is one position."""
     metric = next((entry.metric_type for entry in of.ranking if entry.metric_type), None) or "metric"
@@ -48,12 +39,13 @@ def ranking_sheet(of: ChartDay) -> Sheet:
         ],
         rows=[
             (
-                *(entry.position, entry.position_change, state_of(entry)),
-                *(Link(entry.name or entry.track_uuid, entry.app_url), entry.credit_name, entry.old_position),
+                *(entry.position, move.change, move.kind),
+                *(Link(entry.name or entry.track_uuid, entry.app_url), entry.credit_name, move.old_position),
                 *(entry.peak, entry.time_on_chart, UNITS.get(entry.time_on_chart_unit, entry.time_on_chart_unit)),
                 *(entry.metric, entry.entry_date, entry.release_date, entry.isrc, entry.track_uuid),
             )
             for entry in of.ranking
+            for move in [of.moves[entry.position]]
         ],
         rules=_movement_rules,
     )

@@ -81,12 +81,11 @@ def _of_the_ranking(of: ChartDay) -> Iterator[tuple[str, str, str]]:
     places, announced = len(of.ranking), of.chart.max_results if of.chart else None
     if announced and places < announced:
         yield MISSING, "Ranking", f"{places} places are published; the chart has up to {announced}."
-    days = {day for by_day in of.positions.values() for day in by_day}
     yield (
         "Coverage",
         "Chart history",
-        f"Rankings with today's tracks are stored for {len(days)} of the {len(of.days)} days to {of.day}; peaks, "
-        "re-entries and the chart of positions know no others.",
+        f"Rankings with today's tracks are stored for {len(of.ranked_days)} of the {len(of.days)} days to {of.day}; "
+        "peaks, re-entries and the chart of positions know no others.",
     )
     for noun, rows in (("tracks", of.tracks), ("artists", of.artists)):
         unknown = [row.name for row in rows if row.metadata_fetched_at is None]

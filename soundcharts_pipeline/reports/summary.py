@@ -13,7 +13,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from sqlalchemy import Connection, Row
 
 from soundcharts_pipeline.reports.cells import short
-from soundcharts_pipeline.reports.chart_sheets import BAD, GOOD, NEW, RE_ENTRY, state_of
+from soundcharts_pipeline.reports.chart_sheets import BAD, GOOD
 from soundcharts_pipeline.reports.native_charts import change_chart, colour_bars, line_chart, place_chart, rank_chart
 from soundcharts_pipeline.reports.sheets import (
     HEADER_FILL,
@@ -29,7 +29,9 @@ from soundcharts_pipeline.reports.sheets import (
     new_sheet,
     set_up_page,
 )
-from soundcharts_pipeline.storage.chart_day import ChartDay, daily_gains
+from soundcharts_pipeline.storage.chart_day import ChartDay
+from soundcharts_pipeline.storage.lines import AudienceLines, Points, SeriesLines, audience_lines, rank_lines
+from soundcharts_pipeline.storage.rankings import Move, MoveKind, largest_first
 
 NAME = "Summary"
 RANKED, LINES, MOVERS = 10, 5, 5
@@ -56,17 +58,16 @@ class Lines(NamedTuple):
 
 def key_figures(of: ChartDay) -> list[tuple[str, Any, Kind]]:
     """A label, a value and how it is shown."""
-    states = [state_of(entry) for entry in of.ranking]
-    changes = [entry.position_change for entry in of.ranking if entry.position_change is not None]
+    moved = Counter(move.kind for move in of.moves.values())
     metrics = [entry.metric for entry in of.ranking if entry.metric is not None]
     metric = next((entry.metric_type for entry in of.ranking if entry.metric_type), "metric")
     return [
         ("Places", len(of.ranking), Kind.WHOLE),
-        ("New entries", states.count(NEW), Kind.WHOLE),
-        ("Re-entries", states.count(RE_ENTRY), Kind.WHOLE),
-        ("Climbed", sum(change > 0 for change in changes), Kind.WHOLE),
-        ("Fell", sum(change < 0 for change in changes), Kind.WHOLE),
-        ("Unchanged", sum(change == 0 for change in changes), Kind.WHOLE),
+        ("New entries", moved["new"], Kind.WHOLE),
+        ("Re-entries", moved["re-entry"], Kind.WHOLE),
+        ("Climbed", moved["up"], Kind.WHOLE),
+        ("Fell", moved["down"], Kind.WHOLE),
+        ("Unchanged", moved["same"], Kind.WHOLE),
         ("Artists", len(of.artists), Kind.WHOLE),
         (f"Sum of {metric}", sum(metrics) if metrics else None, Kind.WHOLE),
         ("Share of the top 10", _share(of.ranking, sum(metrics)), Kind.PERCENT),
@@ -74,22 +75,35 @@ def key_figures(of: ChartDay) -> list[tuple[str, Any, Kind]]:
     ]
 
 
-def movers_of(of: ChartDay) -> list[Row[Any]]:
+def movers_of(of: ChartDay) -> list[tuple[Row[Any], Move]]:
     """The biggest climbs, then the biggest falls, the biggest last."""
-    moved = sorted((e for e in of.ranking if e.position_change), key=lambda e: (-e.position_change, e.position))
-    return [e for e in moved if e.position_change > 0][:MOVERS] + [e for e in moved if e.position_change < 0][-MOVERS:]
+    return [*_moved(of, "up")[:MOVERS], *_moved(of, "down")[:MOVERS][::-1]]
 
 
-def chart_data(of: ChartDay, audiences: Sequence[Lines]) -> tuple[Sheet, list[Lines]]:
+def chart_lines(conn: Connection, of: ChartDay) -> list[Lines]:
+    """The lines of the pictures: the race, the best tracks on the platform that most is known of (the chart's own, if
+    it is one), and the best artists."""
+    race = rank_lines(conn, of.slug, of.day, first=of.days[0])
+    made = [Lines(f"Positions of today's top {len(race)}", "", [_ranked(*line) for line in race.items()])]
+    tracks = Counter(series.platform for series in of.series if series.entity == "track")
+    if tracks:
+        own = of.chart.platform if of.chart else None
+        platform = own if own is not None and own in tracks else tracks.most_common(1)[0][0]
+        of_tracks = audience_lines(conn, of.slug, of.day, "track", platform=platform, days=len(of.days))
+        made += [_best(of_tracks, series, "tracks") for series in of_tracks.series[:1]]
+    artists = Counter((s.platform, s.metric) for s in of.series if s.entity == "artist")
+    if artists:
+        platform, metric = LISTENERS if LISTENERS in artists else artists.most_common(1)[0][0]
+        of_artists = audience_lines(conn, of.slug, of.day, "artist", platform=platform, days=len(of.days))
+        made += [_best(of_artists, series, "artists") for series in of_artists.series if series.metric == metric]
+    return made
+
+
+def chart_data(lines: Sequence[Lines]) -> tuple[Sheet, list[Lines]]:
     """The sheet that the line charts are drawn from, and what its columns after the first hold, in their order."""
-    ranks = [(short(f"{e.position} {e.name}"), of.positions[e.track_uuid]) for e in _each_once(of.ranking)[:RANKED]]
-    charts = [
-        lines
-        for lines in (Lines(f"Positions of today's top {len(ranks)}", "", ranks), *audiences)
-        if len(lines.days) > 1
-    ]
-    days = sorted(set().union(*(lines.days for lines in charts))) if charts else []
-    columns = [(name, by_day) for lines in charts for name, by_day in lines.values]
+    charts = [one for one in lines if len(one.days) > 1]
+    days = sorted(set().union(*(one.days for one in charts))) if charts else []
+    columns = [(name, by_day) for one in charts for name, by_day in one.values]
     sheet = Sheet(
         name="Chart data",
         frozen=1,
@@ -97,31 +111,6 @@ def chart_data(of: ChartDay, audiences: Sequence[Lines]) -> tuple[Sheet, list[Li
         rows=[(day, *(by_day.get(day) for _, by_day in columns)) for day in days],
     )
     return sheet, charts
-
-
-def audience_lines(conn: Connection, of: ChartDay) -> list[Lines]:
-    """The best tracks on the platform that most is known of (the chart's own, if it is one), and the best artists."""
-    made = []
-    tracks = Counter(series.platform for series in of.series if series.entity == "track")
-    if tracks:
-        own = of.chart.platform if of.chart else None
-        platform = own if own is not None and own in tracks else tracks.most_common(1)[0][0]
-        metric = next(s.metric for s in of.series if s.entity == "track" and s.platform == platform)
-        best = of.tracks[:LINES]
-        gains = daily_gains(conn, [track.uuid for track in best], platform, of.days[0], of.day)
-        lines = [(short(track.name), gains.get(track.uuid, {})) for track in best]
-        made.append(Lines(f"Top {len(best)} tracks: {platform} {metric} per day", metric, lines))
-    artists = Counter((s.platform, s.metric) for s in of.series if s.entity == "artist")
-    if artists:
-        platform, metric = LISTENERS if LISTENERS in artists else artists.most_common(1)[0][0]
-        known = {
-            s.uuid: s.values for s in of.series if (s.entity, s.platform, s.metric) == ("artist", platform, metric)
-        }
-        leading = [artist for artist in of.artists if artist.uuid in known][:LINES]
-        words = metric.replace("_", " ")
-        values = [(short(artist.name), known[artist.uuid]) for artist in leading]
-        made.append(Lines(f"Top {len(leading)} artists: {platform} {words}", words, values))
-    return made
 
 
 def add_summary(workbook: Workbook, of: ChartDay, *, name: str, about: str) -> Worksheet:
@@ -135,15 +124,15 @@ def add_summary(workbook: Workbook, of: ChartDay, *, name: str, about: str) -> W
     ws.append([_cell(ws, _subtitle(of), font=HINT_FONT)])
     ws.append([])
     ws.append(_headings(ws))
-    figures, movers, entered = key_figures(of), movers_of(of), _entered(of)
+    figures, movers, entered = key_figures(of), movers_of(of), _moved(of, "new", "re-entry")
     for number in range(LAST_ROW - FIRST_ROW + 1):
         ws.append(
             [
                 *(_figure(ws, *figures[number]) if number < len(figures) else [None, None]),
                 None,
-                *(_mover(ws, movers[number]) if number < len(movers) else [None] * 4),
+                *(_mover(ws, *movers[number]) if number < len(movers) else [None] * 4),
                 None,
-                *(_entry(ws, entered[number]) if number < len(entered) else [None] * 4),
+                *(_entry(ws, *entered[number]) if number < len(entered) else [None] * 4),
             ]
         )
     more = len(entered) - (LAST_ROW - FIRST_ROW + 1)
@@ -170,7 +159,7 @@ def add_charts(ws: Worksheet, data: Worksheet, of: ChartDay, sheet: Sheet, chart
     if movers:
         rows = (FIRST_ROW, FIRST_ROW + len(movers) - 1)
         bars = change_chart("Biggest climbs and falls", ws, labels=4, values=6, rows=rows)
-        colour_bars(bars, [mover.position_change for mover in movers])
+        colour_bars(bars, [move.change or 0 for _, move in movers])
         made.append(bars)
     for number, chart in enumerate(made):
         top = CHARTS_BEGIN + number // 2 * CHART_ROWS
@@ -191,19 +180,19 @@ def _figure(ws: Worksheet, label: str, value: object, kind: Kind) -> list[Any]:
     return [_cell(ws, label, border=UNDERLINE), shown]
 
 
-def _mover(ws: Worksheet, entry: Row[Any]) -> list[Any]:
-    colour = GOOD if entry.position_change > 0 else BAD
+def _mover(ws: Worksheet, entry: Row[Any], move: Move) -> list[Any]:
+    colour = GOOD if move.kind == "up" else BAD
     return [
         *(_cell(ws, Link(entry.name, entry.app_url), border=UNDERLINE), _cell(ws, entry.credit_name, border=UNDERLINE)),
-        _cell(ws, entry.position_change, kind=Kind.CHANGE, border=UNDERLINE, font=font(color=colour, bold=True)),
+        _cell(ws, move.change, kind=Kind.CHANGE, border=UNDERLINE, font=font(color=colour, bold=True)),
         _cell(ws, entry.position, kind=Kind.WHOLE, border=UNDERLINE),
     ]
 
 
-def _entry(ws: Worksheet, entry: Row[Any]) -> list[Any]:
+def _entry(ws: Worksheet, entry: Row[Any], move: Move) -> list[Any]:
     return [
         *(_cell(ws, Link(entry.name, entry.app_url), border=UNDERLINE), _cell(ws, entry.credit_name, border=UNDERLINE)),
-        _cell(ws, state_of(entry), border=UNDERLINE),
+        _cell(ws, move.kind, border=UNDERLINE),
         _cell(ws, entry.position, kind=Kind.WHOLE, border=UNDERLINE),
     ]
 
@@ -223,13 +212,18 @@ def _subtitle(of: ChartDay) -> str:
     return " · ".join([f"Ranking of {of.day}", *(str(fact) for fact in known if fact), f"{of.slug}"])
 
 
-def _entered(of: ChartDay) -> list[Row[Any]]:
-    return [entry for entry in of.ranking if state_of(entry) in (NEW, RE_ENTRY)]
+def _moved(of: ChartDay, *kinds: MoveKind) -> list[tuple[Row[Any], Move]]:
+    found = [(entry, of.moves[entry.position]) for entry in of.ranking if of.moves[entry.position].kind in kinds]
+    return sorted(found, key=lambda one: largest_first(one[1], one[0].position))
 
 
-def _each_once(ranking: Sequence[Row[Any]]) -> list[Row[Any]]:
-    """A track may stand twice; its better place counts."""
-    return list({entry.track_uuid: entry for entry in reversed(ranking)}.values())[::-1]
+def _ranked(name: str, points: Points) -> tuple[str, Mapping[date, int]]:
+    return short(f"{points[-1][1]} {name}"), dict(points)
+
+
+def _best(lines: AudienceLines, series: SeriesLines, nouns: str) -> Lines:
+    found = [(short(name), dict(points)) for name, points in lines.named(series, LINES).items()]
+    return Lines(f"Top {len(found)} {nouns}: {series.platform} {series.unit}", series.unit, found)
 
 
 def _share(ranking: Sequence[Row[Any]], total: int) -> float | None:

@@ -26,11 +26,11 @@ FORMULA = "f"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What goes into a workbook. `audiences` are drawn on its first page; its notes tell `expected` and `left_out`."""
+    """What goes into a workbook. `lines` are drawn on its first page; its notes tell `expected` and `left_out`."""
 
     name: str
     of: ChartDay
-    audiences: Sequence[summary.Lines]
+    lines: Sequence[summary.Lines]
     expected: Sequence[tuple[str, str, str]]
     left_out: Mapping[str, str]
     made: datetime
@@ -43,7 +43,7 @@ def write_workbook(path: Path, report: Report) -> dict[str, int]:
         about = f"{report.name}, {of.day}"
         workbook = _new_workbook(report, about)
         first = summary.add_summary(workbook, of, name=report.name, about=about)
-        data, charts = summary.chart_data(of, report.audiences)
+        data, charts = summary.chart_data(report.lines)
         made = f"{report.made:%Y-%m-%d %H:%M}"
         sheets = [
             *(ranking_sheet(of), tracks_sheet(of), artists_sheet(of), audience_sheet(of), trends_sheet(of)),

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, func, select
 
-from soundcharts_pipeline.storage import audience_views as v
 from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage.rankings import Move, moves_of
 from soundcharts_pipeline.storage.worklists import ChartDays, entities
 
 # A chart-day has some hundred thousand points; so many are in memory twice.
@@ -37,8 +37,9 @@ class ChartDay:
     """One chart on one day, with the series of the `days` that end on it, oldest first.
 
     `genres` and `credits` are by entity: genre names, and (role, artist's uuid, artist's name) in the order of the
-    credit. `positions` are those of every ranking of the window, by track and day. `trends` are the rows of
-    `audience_trends`. `archived` are months of the window whose rows are in the archive and not here.
+    credit. `moves` are by position. `ranked_days` are those of the window of which a ranking with a track of this one
+    is stored. `trends` are the rows of `audience_trends`. `archived` are months of the window whose rows are in the
+    archive and not here.
     """
 
     slug: str
@@ -50,7 +51,8 @@ class ChartDay:
     artists: Sequence[Row[Any]]
     genres: Mapping[str, Sequence[str]]
     credits: Mapping[str, Sequence[tuple[str, str, str]]]
-    positions: Mapping[str, Mapping[date, int]]
+    moves: Mapping[int, Move]
+    ranked_days: Sequence[date]
     series: Sequence[Series]
     trends: Sequence[Row[Any]]
     archived: Sequence[str] = field(default=())
@@ -70,7 +72,8 @@ def read_chart_day(conn: Connection, slug: str, day: date, *, history_days: int)
         artists=_artists(conn, of_day),
         genres={**_genres(conn, of_day, "track"), **_genres(conn, of_day, "artist")},
         credits=_credits(conn, of_day),
-        positions=_positions(conn, window),
+        moves=moves_of(conn, slug, day),
+        ranked_days=_ranked_days(conn, window),
         series=[*_series(conn, of_day, "track", days[0]), *_series(conn, of_day, "artist", days[0])],
         trends=_trends(conn, slug, day),
         archived=_archived(conn, days[0], day),
@@ -78,24 +81,18 @@ def read_chart_day(conn: Connection, slug: str, day: date, *, history_days: int)
 
 
 def _ranking(conn: Connection, day: ChartDays) -> Sequence[Row[Any]]:
-    """Each position with its track, and what the stored rankings of this chart say of the track until then."""
+    """Each position with its track, and the best one of the track in the rankings of this chart until then."""
     r, t = s.chart_rankings, s.tracks
     earlier = r.alias()
     known = (
-        select(
-            earlier.c.track_uuid,
-            func.min(earlier.c.position).label("peak"),
-            func.min(earlier.c.rank_date).label("first_ranked"),
-        )
+        select(earlier.c.track_uuid, func.min(earlier.c.position).label("peak"))
         .where(earlier.c.chart_slug == day.slug, earlier.c.rank_date <= day.last)
         .where(earlier.c.track_uuid.in_(entities(day, "track")))
         .group_by(earlier.c.track_uuid)
         .subquery()
     )
     query = (
-        select(
-            r, t.c.name, t.c.credit_name, t.c.isrc, t.c.release_date, t.c.app_url, known.c.peak, known.c.first_ranked
-        )
+        select(r, t.c.name, t.c.credit_name, t.c.isrc, t.c.release_date, t.c.app_url, known.c.peak)
         .select_from(r.outerjoin(t, t.c.uuid == r.c.track_uuid).join(known, known.c.track_uuid == r.c.track_uuid))
         .where(r.c.chart_slug == day.slug, r.c.rank_date == day.last)
         .order_by(r.c.position)
@@ -166,19 +163,12 @@ def _credits(conn: Connection, day: ChartDays) -> dict[str, list[tuple[str, str,
     return found
 
 
-def _positions(conn: Connection, window: ChartDays) -> dict[str, dict[date, int]]:
-    """Of the tracks ranked on the last day; where a track stands twice, its better place."""
+def _ranked_days(conn: Connection, window: ChartDays) -> list[date]:
     r = s.chart_rankings
-    query = (
-        select(r.c.track_uuid, r.c.rank_date, func.min(r.c.position))
-        .where(r.c.chart_slug == window.slug, r.c.rank_date.between(window.first, window.last))
-        .where(r.c.track_uuid.in_(entities(ChartDays(window.slug, window.last, window.last), "track")))
-        .group_by(r.c.track_uuid, r.c.rank_date)
-    )
-    found: dict[str, dict[date, int]] = defaultdict(dict)
-    for uuid, day, position in conn.execute(query):
-        found[uuid][day] = position
-    return found
+    query = select(r.c.rank_date).distinct()
+    query = query.where(r.c.chart_slug == window.slug, r.c.rank_date.between(window.first, window.last))
+    today = ChartDays(window.slug, window.last, window.last)
+    return list(conn.scalars(query.where(r.c.track_uuid.in_(entities(today, "track"))).order_by(r.c.rank_date)))
 
 
 def _series(conn: Connection, day: ChartDays, entity: str, since: date) -> Iterator[Series]:
@@ -201,30 +191,6 @@ def _trends(conn: Connection, slug: str, day: date) -> Sequence[Row[Any]]:
     t = s.audience_trends
     query = select(t).where(t.c.chart_slug == slug, t.c.rank_date == day)
     return conn.execute(query.order_by(t.c.platform, t.c.entity.desc(), t.c.metric, t.c.uuid)).all()
-
-
-def daily_gains(
-    conn: Connection, tracks: Sequence[str], platform: str, first: date, last: date
-) -> dict[str, dict[date, int]]:
-    """What the tracks gained on each day, over all their identifiers; a day of which one is not known is left out."""
-    t = v.track_audience_daily.table
-    query = select(t.c.track_uuid, t.c.identifier, t.c.date, t.c.daily, t.c.days).where(
-        t.c.track_uuid.in_(tracks), t.c.platform == platform, t.c.date.between(first, last)
-    )
-    gains: dict[str, dict[str, dict[date, int | None]]] = defaultdict(lambda: defaultdict(dict))
-    for row in conn.execute(query.order_by(t.c.date)):
-        gains[row.track_uuid][row.identifier][row.date] = row.daily if row.days == 1 else None
-    return {uuid: _summed(list(by_identifier.values())) for uuid, by_identifier in gains.items()}
-
-
-def _summed(gains: Sequence[Mapping[date, int | None]]) -> dict[date, int]:
-    found: dict[date, int] = {}
-    for day in sorted(set().union(*gains)):
-        of_day = [one.get(day) for one in gains if min(one) <= day <= max(one)]
-        known = [gain for gain in of_day if gain is not None]
-        if len(known) == len(of_day):
-            found[day] = sum(known)
-    return found
 
 
 def _archived(conn: Connection, first: date, last: date) -> list[str]:

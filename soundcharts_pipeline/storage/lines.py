@@ -1,19 +1,61 @@
-"""What pictures of a chart-day show: a few lines of points each, by name."""
+"""What pictures of a chart-day show, of pages, materialisations and workbooks alike: a few lines of points each.
+
+The tracks and artists are the best placed of the day. Each query is one chart-day.
+"""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
+from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
 from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage.rankings import ranking_days
 
-RANKED_TRACKS, RANKED_DAYS = 10, 30
-SERIES, SERIES_DAYS = 5, 90
-SPINS, LEVELS = "spins", ("followers", "monthly_listeners")
+RACE_TRACKS, RACE_RANKINGS = 10, 30
+SERIES_DAYS = 90
+# How many of the best placed are looked at: those of a table, and those among whom the ones with a value are drawn.
+MOST = 20
+LEVELS = ("followers", "monthly_listeners")
+# The bases of a change, as those of a trend: a week before, else one or two days earlier.
+BASES = (7, 8, 9)
 
 Points = list[tuple[date, int]]
+
+
+class Shown(NamedTuple):
+    """A track or artist by its best position of the day; two of one name are told apart."""
+
+    position: int
+    uuid: str
+    name: str
+
+
+class SeriesLines(NamedTuple):
+    """One metric's points by the UUID of whose they are. `unit` says what a value is: of totals it is what a day
+    brought, for the totals themselves look like level lines."""
+
+    platform: str
+    metric: str
+    unit: str
+    points: Mapping[str, Points]
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceLines:
+    """The best placed tracks or artists of a chart-day, the first place first, and their series by platform and
+    metric."""
+
+    shown: Sequence[Shown]
+    series: Sequence[SeriesLines]
+
+    def named(self, series: SeriesLines, most: int) -> dict[str, Points]:
+        """The lines of the best placed ones that have a value, by name."""
+        found = [(one.name, series.points[one.uuid]) for one in self.shown if one.uuid in series.points]
+        return dict(found[:most])
 
 
 def chart_name(conn: Connection, slug: str) -> str:
@@ -21,71 +63,96 @@ def chart_name(conn: Connection, slug: str) -> str:
     return conn.scalar(select(s.charts.c.name).where(s.charts.c.slug == slug)) or slug
 
 
-def rank_lines(conn: Connection, slug: str, day: date) -> dict[str, Points]:
-    """Positions of the day's top tracks over the weeks before, best first."""
+def rank_lines(conn: Connection, slug: str, day: date, *, first: date | None = None) -> dict[str, Points]:
+    """Positions of the day's top tracks, best first: since the day `first`, or over the last rankings."""
     t, n = s.chart_rankings, s.tracks
-    top = select(t.c.track_uuid).where(t.c.chart_slug == slug, t.c.rank_date == day, t.c.position <= RANKED_TRACKS)
+    if first is None:
+        first = min(ranking_days(conn, slug, RACE_RANKINGS, last=day), default=day)
+    top = select(t.c.track_uuid).where(t.c.chart_slug == slug, t.c.rank_date == day, t.c.position <= RACE_TRACKS)
     query = (
-        select(t.c.track_uuid, n.c.name, t.c.rank_date, func.min(t.c.position))
-        .join(n, n.c.uuid == t.c.track_uuid)
-        .where(t.c.chart_slug == slug, t.c.rank_date.between(day - timedelta(days=RANKED_DAYS - 1), day))
-        .where(t.c.track_uuid.in_(top))
+        select(t.c.track_uuid, func.coalesce(n.c.name, t.c.track_uuid), t.c.rank_date, func.min(t.c.position))
+        .select_from(t.outerjoin(n, n.c.uuid == t.c.track_uuid))
+        .where(t.c.chart_slug == slug, t.c.rank_date.between(first, day), t.c.track_uuid.in_(top))
         .group_by(t.c.track_uuid, n.c.name, t.c.rank_date)
     )
     found: dict[tuple[str, str], Points] = defaultdict(list)
     for uuid, name, on, position in conn.execute(query.order_by(t.c.rank_date)):
         found[uuid, name].append((on, position))
-    return dict(sorted(_named(found).items(), key=lambda line: line[1][-1][1]))
+    names = _told_apart(list(found))
+    return dict(sorted(zip(names, found.values(), strict=True), key=lambda line: line[1][-1][1]))
 
 
-def series_lines(conn: Connection, slug: str, day: date, entity: str, platform: str) -> dict[str, dict[str, Points]]:
-    """By what is shown: the series of the best placed tracks or artists, best first, all identifiers together. Of
-    totals it is what each day brought, for the totals themselves look like level lines."""
+def audience_lines(
+    conn: Connection, slug: str, day: date, entity: str, *, platform: str | None = None, days: int = SERIES_DAYS
+) -> AudienceLines:
+    """The series of the platform, or of all, over the days that end on this one; all identifiers together."""
+    shown = best_placed(conn, slug, day, entity)
     points = s.track_audience if entity == "track" else s.artist_audience
-    names = s.tracks if entity == "track" else s.artists
-    owner = points.c[f"{entity}_uuid"]
-    best = _best(conn, slug, day, entity)
-    query = (
-        select(points.c.metric, owner, names.c.name, points.c.date, func.sum(points.c.value), func.count())
-        .join(names, names.c.uuid == owner)
-        .where(owner.in_(best), points.c.platform == platform)
-        .where(points.c.date.between(day - timedelta(days=SERIES_DAYS - 1), day))
-        .group_by(points.c.metric, owner, names.c.name, points.c.date)
-    )
-    of_metric: dict[str, dict[tuple[str, str], list[tuple[date, int, int]]]] = defaultdict(lambda: defaultdict(list))
-    for metric, uuid, name, on, value, identifiers in conn.execute(query.order_by(points.c.date)):
-        of_metric[metric][uuid, name].append((on, int(value), identifiers))
-    shown = {}
-    for metric, of_entity in sorted(of_metric.items()):
-        is_total = entity == "track" and metric != SPINS
-        lines = {of: _gains(_whole(found)) if is_total else _whole(found) for of, found in of_entity.items()}
-        ordered = {of: lines[of] for of in sorted(lines, key=lambda of: best.index(of[0])) if lines[of]}
-        if ordered:
-            shown[metric if metric in LEVELS else f"{metric} a day"] = _named(ordered)
-    return shown
+    owner, begin = points.c[f"{entity}_uuid"], day - timedelta(days=days)
+    kinds = (points.c.platform, points.c.metric, owner, *([points.c.identifier] if entity == "track" else []))
+    query = select(*kinds, points.c.date, points.c.value).where(owner.in_([one.uuid for one in shown]))
+    query = query.where(points.c.date.between(begin, day))
+    query = query.where(points.c.platform == platform) if platform else query
+    found: dict[tuple[str, str], dict[str, list[Points]]] = defaultdict(lambda: defaultdict(list))
+    for (on, metric, uuid, *_), rows in groupby(
+        conn.execute(query.order_by(*kinds, points.c.date)), key=lambda row: tuple(row[: len(kinds)])
+    ):
+        found[on, metric][uuid].append([(row.date, row.value) for row in rows])
+    series = []
+    for (on, metric), of_entity in found.items():
+        is_total = entity == "track" and metric != "spins"
+        lines = {uuid: _gains(parts) if is_total else parts[0] for uuid, parts in of_entity.items()}
+        # The day before the first one is there for what the first one brought.
+        kept = {uuid: [point for point in line if point[0] > begin] for uuid, line in lines.items()}
+        if any(kept.values()):
+            unit = metric.replace("_", " ") if metric in LEVELS else f"{metric} a day"
+            series.append(SeriesLines(on, metric, unit, {uuid: line for uuid, line in kept.items() if line}))
+    return AudienceLines(shown, series)
 
 
-def _best(conn: Connection, slug: str, day: date, entity: str) -> list[str]:
+def best_placed(conn: Connection, slug: str, day: date, entity: str) -> list[Shown]:
+    """The tracks with the best positions of the day, or the artists of such tracks."""
     t, k = s.chart_rankings, s.track_artists
-    uuid = t.c.track_uuid if entity == "track" else k.c.artist_uuid
+    names = s.tracks if entity == "track" else s.artists
     source = t if entity == "track" else t.join(k, k.c.track_uuid == t.c.track_uuid)
-    query = select(uuid).select_from(source).where(t.c.chart_slug == slug, t.c.rank_date == day).group_by(uuid)
-    return list(conn.scalars(query.order_by(func.min(t.c.position), uuid).limit(SERIES)))
+    uuid = t.c.track_uuid if entity == "track" else k.c.artist_uuid
+    best = func.min(t.c.position)
+    query = select(best, uuid, names.c.name).select_from(source.join(names, names.c.uuid == uuid))
+    query = query.where(t.c.chart_slug == slug, t.c.rank_date == day).group_by(uuid, names.c.name)
+    found = conn.execute(query.order_by(best, uuid).limit(MOST)).all()
+    unique = _told_apart([(row[1], row[2]) for row in found])
+    return [Shown(row[0], row[1], name) for row, name in zip(found, unique, strict=True)]
 
 
-def _whole(found: list[tuple[date, int, int]]) -> Points:
-    """Days on which every identifier has a value: a sum that lacks one of them would look like a fall."""
-    every = max(identifiers for *_, identifiers in found)
-    return [(on, value) for on, value, identifiers in found if identifiers == every]
+def week_change(points: Points) -> int | None:
+    """The newest value less the one a week before; None where that day, and the two before it, have none."""
+    (newest, value), values = points[-1], dict(points)
+    bases = (values.get(newest - timedelta(days=days)) for days in BASES)
+    return next((value - base for base in bases if base is not None), None)
 
 
-def _gains(points: Points) -> Points:
-    """What single days brought; a day after a missing one, or on which the total fell, has no gain."""
-    pairs = pairwise(points)
-    return [(on, value - last) for (before, last), (on, value) in pairs if (on - before).days == 1 and value >= last]
+def _gains(identifiers: Sequence[Points]) -> Points:
+    """What single days brought over all identifiers. A day on which the gain of one is not known is left out: one
+    after a missing day, or on which the total fell. Up to its first day and after its last one an identifier is not
+    waited for."""
+    gains = [
+        {
+            on: value - last
+            for (before, last), (on, value) in pairwise(line)
+            if (on - before).days == 1 and value >= last
+        }
+        for line in identifiers
+    ]
+    days = sorted(set().union(*gains))
+    found = []
+    for day in days:
+        awaited = [of for of, line in zip(gains, identifiers, strict=True) if line[0][0] < day <= line[-1][0]]
+        if all(day in of for of in awaited):
+            found.append((day, sum(of[day] for of in awaited)))
+    return found
 
 
-def _named(found: Mapping[tuple[str, str], Points]) -> dict[str, Points]:
-    """Lines by name; two tracks of one name stay two lines."""
+def _told_apart(found: Sequence[tuple[str, str]]) -> list[str]:
+    """Names by UUID and name; those of two that share one have a piece of the UUID."""
     names = [name for _, name in found]
-    return {name if names.count(name) == 1 else f"{name} ({uuid[:8]})": line for (uuid, name), line in found.items()}
+    return [name if names.count(name) == 1 else f"{name} ({uuid[:8]})" for uuid, name in found]

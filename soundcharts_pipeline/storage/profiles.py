@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Select, Table, func, select
 from soundcharts_pipeline.models import Artist, Genre, Track
 from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage.dashboards import ChartRun, Credit, chart_runs, credits_of
+from soundcharts_pipeline.storage.dashboards import ChartRun, chart_runs
+from soundcharts_pipeline.storage.rankings import Credit, credits_of
 from soundcharts_pipeline.storage.series import Entity
 from soundcharts_pipeline.storage.worklists import GONE, METADATA
 

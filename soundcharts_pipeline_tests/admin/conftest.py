@@ -1,11 +1,13 @@
-"""The internal API and its pages over an empty warehouse, with no Dagster there."""
+"""The internal API and its pages over an empty warehouse and over a filled one, with no Dagster there."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from soundcharts_pipeline_tests.admin.filled import Filled, fill
 from soundcharts_pipeline_tests.admin.site import Client, serving
+from soundcharts_pipeline_tests.admin.visitor import Visitor, visiting
 from soundcharts_pipeline_tests.command_line import CHARTS
 
 
@@ -20,3 +22,14 @@ def charts_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(charts_file: Path) -> Iterator[Client]:
     with serving(charts_file, f"sqlite:///{charts_file.parent}/soundcharts.db") as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    return fill(tmp_path_factory.mktemp("entities"))
+
+
+@pytest.fixture(scope="module")
+def visitor(filled: Filled) -> Iterator[Visitor]:
+    with serving(filled.charts, filled.database_url) as client, visiting(client.url) as visitor:
+        yield visitor

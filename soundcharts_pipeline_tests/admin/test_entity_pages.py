@@ -2,113 +2,35 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
-import pytest
-from sqlalchemy import URL, select
 from starlette.requests import Request
 
-from soundcharts_pipeline.admin.entity_pages import PICTURE_HEADERS
+from soundcharts_pipeline.admin.entity_pictures import PICTURE_HEADERS
 from soundcharts_pipeline.admin.middleware import SECURITY_HEADERS
 from soundcharts_pipeline.admin.rendering import Renderer
 from soundcharts_pipeline.health import ChartHealth, Task, TaskError
-from soundcharts_pipeline.settings import ChartSettings
-from soundcharts_pipeline.simulator import Simulator
-from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline.sync.rankings import sync_rankings
+from soundcharts_pipeline_tests.admin.filled import (
+    MARKUP,
+    SCRIPT,
+    Filled,
+    addresses,
+    cells,
+    path_of,
+    pictures,
+    settings_of_it,
+)
 from soundcharts_pipeline_tests.admin.site import TOKEN, serving, wait_for
 from soundcharts_pipeline_tests.admin.visitor import Visitor, visiting
-from soundcharts_pipeline_tests.helpers import SLUG, last_days, new_context, run_cascade, small_chart
+from soundcharts_pipeline_tests.helpers import SLUG
 
-SCRIPT = "<script>alert(1)</script>"
-MARKUP = "</text></svg><script>alert(2)</script> $x^2$"
-CHARTS = f"""
-defaults:
-  track_audience_platforms: [spotify, shazam]
-  artist_audience_platforms: [spotify, tiktok]
-charts:
-  - slug: {SLUG}
-    name: "{SCRIPT}"
-  - slug: nowhere-28
-"""
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-@dataclass(frozen=True)
-class Filled:
-    """A synced warehouse: the newest day, a track that is named like a script, an artist of it."""
-
-    database_url: str
-    charts: Path
-    day: date
-    track: str
-    artist: str
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Filled:
-    folder = tmp_path_factory.mktemp("entities")
-    charts = folder / "charts.yaml"
-    charts.write_text(CHARTS)
-    url = URL.create("sqlite", database=str(folder / "soundcharts.db")).render_as_string()
-    with Simulator() as simulator, closing(Warehouse(url)) as warehouse:
-        ctx = new_context(simulator, warehouse)
-        days = last_days(simulator, SLUG, 3)
-        sync_rankings(ctx, _settings(), days)
-        run_cascade(ctx, _settings(), days[-1:])
-        with warehouse.write() as conn:
-            r, ta = s.chart_rankings, s.track_artists
-            at_top = r.c.chart_slug == SLUG, r.c.rank_date == days[-1]
-            both = select(r.c.track_uuid, ta.c.artist_uuid).join(ta, ta.c.track_uuid == r.c.track_uuid)
-            track, artist = conn.execute(both.where(*at_top).order_by(r.c.position).limit(1)).one()
-            conn.execute(
-                s.tracks.update().where(s.tracks.c.uuid == track).values(name=MARKUP, app_url="javascript:alert(3)")
-            )
-            conn.execute(s.artists.update().where(s.artists.c.uuid == artist).values(name=SCRIPT, biography=SCRIPT))
-    return Filled(url, charts, days[-1], track, artist)
-
-
-def _settings() -> ChartSettings:
-    return small_chart(track_audience_platforms=("spotify",), artist_audience_platforms=("spotify",), history_days=30)
-
-
-@pytest.fixture(scope="module")
-def visitor(filled: Filled) -> Iterator[Visitor]:
-    with serving(filled.charts, filled.database_url) as client, visiting(client.url) as visitor:
-        yield visitor
-
-
-def addresses(filled: Filled) -> list[str]:
-    return [f"/chart/{SLUG}/", f"/track/{filled.track}/", f"/artist/{filled.artist}/", "/search/?q=script"]
-
-
-def pictures(filled: Filled) -> list[str]:
-    return [
-        f"/chart/{SLUG}/ranks.svg",
-        f"/track/{filled.track}/ranks.svg",
-        f"/track/{filled.track}/audience/spotify.svg",
-        f"/artist/{filled.artist}/audience/spotify.svg",
-    ]
-
-
-def cells(page: str) -> list[list[str]]:
-    """The words of the rows of every table."""
-    rows = re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)
-    return [
-        [
-            " ".join(re.sub(r"<[^>]*>", " ", cell).split())
-            for cell in re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row, re.DOTALL)
-        ]
-        for row in rows
-    ]
 
 
 def test_nobody_sees_anything_without_signing_in(visitor: Visitor, filled: Filled) -> None:
@@ -154,7 +76,8 @@ def test_a_chart_shows_its_health_and_its_ranking_with_moves_in_words(visitor: V
     for words in ("Ranking of " + str(filled.day), "Last 30 days:", "published days are not complete", "No run of it"):
         assert words in page, words
     assert f"Against {filled.day - timedelta(days=1)}:" in page
-    ranking = [row for row in cells(page) if row and row[0].isdigit()]
+    table = page.partition('class="ranking"')[2].partition("</table>")[0]
+    ranking = [row for row in cells(table) if row and row[0].isdigit()]
     assert [int(row[0]) for row in ranking] == list(range(1, 51))
     assert {re.sub(r"[\d,]+", "N", row[1]) for row in ranking} <= {"▲ up N", "▼ down N", "= same place", "new", "back"}
     assert f'href="/admin/soundcharts/track/{filled.track}/"' in page
@@ -202,7 +125,8 @@ def test_tasks_show_their_progress_their_error_and_what_to_do() -> None:
         tasks=(at_work, *[failed] * 6),
     )
     request = Request({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []})
-    context = {"chart": _settings(), "health": health, "problems": (), "ranking": None, "race": ()}
+    nothing: dict[str, object] = {"problems": (), "ranking": None, "race": {}, "audiences": ()}
+    context = {"chart": settings_of_it(), "health": health, **nothing}
     page = Renderer("http://dagster.example", lambda: NOW).page(request, "chart.html", 200, **context)
     text = bytes(page.body).decode()
 
@@ -287,7 +211,3 @@ def test_a_database_that_is_locked_is_said_and_forgotten_when_it_is_free(filled:
                 assert "Traceback" not in answer.text
             other.close()
             wait_for("recovery", lambda: visitor.get(f"/track/{filled.track}/").status_code == 200)
-
-
-def path_of(filled: Filled) -> str:
-    return filled.database_url.removeprefix("sqlite:///")

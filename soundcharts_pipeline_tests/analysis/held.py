@@ -55,6 +55,7 @@ def save_ranking(
         for place, track in enumerate(tracks.split(), start=1)
     ]
     save(warehouse, s.chart_rankings, *rows)
+    save(warehouse, s.ranking_days, {"chart_slug": slug, "rank_date": day, "checked_at": NOW, "saved_at": NOW})
 
 
 def save_track_points(

@@ -1,43 +1,80 @@
 """What is computed and drawn of a chart-day: trends as the door tells them, pictures of the newest day."""
 
 import base64
+from datetime import date
 from xml.etree import ElementTree
 
 from sqlalchemy import select
 
 from soundcharts_pipeline.analysis import connect
+from soundcharts_pipeline.assets.pictures import audience_pictures, ranking_pictures, trend_pictures
 from soundcharts_pipeline.chart_facts import chart_facts
 from soundcharts_pipeline.storage import quality
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.chart_states import ChartState
+from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.storage.worklists import ChartDays
 from soundcharts_pipeline_tests.assets.recorded import checks_of, facts_of
 from soundcharts_pipeline_tests.helpers import SLUG
 from soundcharts_pipeline_tests.project import Project
 
 DRAWN = {
-    "chart_rankings": "the top 10 of",
-    "track_audience/spotify": "spotify of the best placed tracks",
-    "track_audience/airplay": "airplay of the best placed tracks",
-    "artist_audience/spotify": "spotify of the best placed artists",
-    "artist_audience/instagram": "instagram of the best placed artists",
+    "chart_rankings": {"rank_race": "the top 10 of", "top_movers": "movers of"},
+    "track_audience/spotify": {
+        "platform_series": "Spotify of the best placed tracks",
+        "sparklines": "Spotify of the top tracks",
+    },
+    "track_audience/airplay": {
+        "platform_series": "Airplay of the best placed tracks",
+        "sparklines": "Airplay of the top tracks",
+    },
+    "artist_audience/spotify": {
+        "platform_series": "Spotify of the best placed artists",
+        "sparklines": "Spotify of the top artists",
+        "geography": "where the top artists are on Spotify",
+    },
+    "artist_audience/instagram": {
+        "platform_series": "Instagram of the best placed artists",
+        "sparklines": "Instagram of the top artists",
+        "geography": "where the top artists are on Instagram",
+    },
+    "audience_trends": {
+        "track_sparklines": "top tracks of",
+        "artist_sparklines": "top artists of",
+    },
 }
 
 
-def test_the_newest_day_of_a_range_has_a_picture_of_each_ranking_and_series(project: Project) -> None:
+def test_the_newest_day_of_a_range_has_pictures_of_each_ranking_and_series(project: Project) -> None:
     span = project.span(2)
     result = project.run(span)
     assert result.success
-    recorded = facts_of(project, result)
-    pictures = {name: str(facts["picture"]) for name, facts in recorded.items() if "picture" in facts}
-    assert pictures.keys() == {(key, str(span.last)) for key in DRAWN}
-    for (key, _), picture in pictures.items():
+    pictures = {
+        (key, day, name): str(value)
+        for (key, day), facts in facts_of(project, result).items()
+        for name, value in facts.items()
+        if "data:image/svg" in str(value)
+    }
+    assert pictures.keys() == {(key, str(span.last), name) for key, drawn in DRAWN.items() for name in drawn}
+    known = track_names(project) | artist_names(project)
+    for (key, day, name), picture in pictures.items():
         title, _, data = picture.removeprefix("![").removesuffix(")").partition("](data:image/svg+xml;base64,")
-        assert DRAWN[key] in title
+        assert DRAWN[key][name] in title
         svg = ElementTree.fromstring(base64.b64decode(data))  # noqa: S314  # a picture of ours
         assert svg.tag == "{http://www.w3.org/2000/svg}svg"
-        assert any(name in "".join(svg.itertext()) for name in track_names(project) | artist_names(project))
+        text = "".join(svg.itertext())
+        assert any(known_name in text for known_name in known), name
+        assert day[:7] in text, name
         assert len(picture) < 60_000
+
+
+def test_a_day_without_a_value_or_a_ranking_has_no_picture(sqlite_warehouse: Warehouse) -> None:
+    with sqlite_warehouse.read() as conn:
+        day = date(2026, 11, 22)
+        assert ranking_pictures(conn, SLUG, day) == {}
+        assert audience_pictures(conn, SLUG, day, "track", "spotify") == {}
+        assert audience_pictures(conn, SLUG, day, "artist", "spotify") == {}
+        assert trend_pictures(conn, SLUG, day) == {}
 
 
 def test_trends_are_stored_as_the_door_tells_them_and_cost_nothing(project: Project) -> None:
@@ -89,7 +126,9 @@ def test_trends_that_are_not_of_the_ranking_are_counted_until_they_are_made_agai
 def test_a_day_whose_data_is_all_there_is_complete_without_its_analysis(project: Project) -> None:
     chart = project.settings.chart(SLUG)
     state = ChartState(platform=None, frequency=None, published=frozenset(), saved=frozenset(), saved_at=None)
-    assert chart_facts(project.settings, chart, state, None).keys == {*DRAWN, "track_metadata", "artist_metadata"}
+    assert chart_facts(project.settings, chart, state, None).keys == {*DRAWN, "track_metadata", "artist_metadata"} - {
+        "audience_trends"
+    }
 
 
 def track_names(project: Project) -> set[str]:

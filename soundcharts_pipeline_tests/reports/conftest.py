@@ -10,7 +10,7 @@ import pytest
 
 from soundcharts_pipeline.analysis.trends import chart_trends, save_trends
 from soundcharts_pipeline.assets.chart_report import expected_series
-from soundcharts_pipeline.reports.summary import audience_lines
+from soundcharts_pipeline.reports.summary import chart_lines
 from soundcharts_pipeline.reports.workbook import Report, write_workbook
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.chart_day import read_chart_day
@@ -56,11 +56,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
             save_trends(conn, SLUG, days[-1], trends)
         with warehouse.read() as conn:
             of = read_chart_day(conn, SLUG, days[-1], history_days=HISTORY_DAYS)
-            audiences = audience_lines(conn, of)
+            lines = chart_lines(conn, of)
         report = Report(
             name=NAME,
             of=of,
-            audiences=audiences,
+            lines=lines,
             expected=expected_series(chart),
             left_out={"track_audience/youtube": "youtube is not in track_audience_platforms"},
             made=MADE,

@@ -7,11 +7,15 @@ from zipfile import ZipFile
 
 import pytest
 from openpyxl import load_workbook
+from openpyxl.utils import get_column_letter
 from sqlalchemy import func, select
 
+from soundcharts_pipeline.reports.summary import LINES
 from soundcharts_pipeline.reports.workbook import read_back, write_workbook
 from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline_tests.reports.conftest import NAME, Made
+from soundcharts_pipeline.storage.lines import audience_lines, rank_lines
+from soundcharts_pipeline.storage.rankings import moves_of
+from soundcharts_pipeline_tests.reports.conftest import HISTORY_DAYS, NAME, Made
 from soundcharts_pipeline_tests.reports.odd_names import WEB, has_link, shown_name_of
 
 SHEETS = ["Summary", "Ranking", "Tracks", "Artists", "Audience", "Trends", "Notes", "Chart data"]
@@ -44,9 +48,12 @@ def test_sheets_hold_the_rows_of_their_queries(made: Made, book: Any) -> None:
         )
         of_artists = conn.scalar(select(func.count()).select_from(artists.distinct().subquery()))
         trends = conn.scalar(select(func.count()).select_from(s.audience_trends))
+        moves = moves_of(conn, made.report.of.slug, made.day)
     ranking = columns_of(book["Ranking"])
     assert values(ranking["Position"]) == [position for position, _ in ranked]
     assert values(ranking["Track UUID"]) == [uuid for _, uuid in ranked]
+    moved = zip(*(values(ranking[name]) for name in ("State", "Previous", "Movement")), strict=True)
+    assert list(moved) == [moves[position] for position, _ in ranked]
     assert made.rows["Artists"] == of_artists
     assert made.rows["Trends"] == trends
     assert {name: book[name].max_row - 1 for name in SHEETS[1:]} == made.rows
@@ -119,15 +126,19 @@ def test_the_first_page_has_four_charts_of_cells_that_are_there(made: Made, book
     with ZipFile(made.path) as file:
         charts = [file.read(name).decode() for name in file.namelist() if name.startswith("xl/charts/chart")]
     assert len(charts) == 4
-    titles = ["top 10", "tracks: spotify streams per day", "spotify monthly listeners", "Biggest climbs and falls"]
+    titles = ["top 10", "tracks: spotify streams a day", "spotify monthly listeners", "Biggest climbs and falls"]
     assert all(sum(title in chart for chart in charts) == 1 for title in titles)
     data = columns_of(book["Chart data"])
-    [tenth] = [name for name in data if name.startswith("10 ")]
-    assert values(data[tenth])[-3:] == [
-        positions.get(day)
-        for positions in [made.report.of.positions[made.report.of.ranking[9].track_uuid]]
-        for day in made.report.of.days[-3:]
-    ]
+    with made.warehouse.read() as conn:
+        race = rank_lines(conn, made.report.of.slug, made.day, first=made.report.of.days[0])
+        of_tracks = audience_lines(conn, made.report.of.slug, made.day, "track", platform="spotify", days=HISTORY_DAYS)
+    drawn = [dict(points) for lines in (race, of_tracks.named(of_tracks.series[0], LINES)) for points in lines.values()]
+    days = [cell.value.date() for cell in data["Day"]]
+    sheet = book["Chart data"]
+    for column, by_day in enumerate(drawn, start=2):
+        shown = [cell.value for cell in sheet[get_column_letter(column)][1:]]
+        assert shown == [by_day.get(day) for day in days], column
+    assert len(race) == 10
 
 
 def test_the_notes_say_what_is_missing(made: Made, book: Any) -> None:

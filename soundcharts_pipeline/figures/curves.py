@@ -1,7 +1,6 @@
-"""Values as pictures: SVG text that reads on a light page and on a dark one, small, and the same for the same values.
+"""Series and positions over days, drawn by matplotlib.
 
-Knows no database, no web, no Dagster. The pictures are shown as files (`<img>`), so that their own style applies;
-text from data stays text. Importing this module costs a second and 40 MB (matplotlib): import it where one is drawn.
+Importing this module costs a second and 40 MB (matplotlib): import it where one is drawn.
 """
 
 import io
@@ -23,28 +22,20 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 from matplotlib.typing import RcKeyType
 
+from soundcharts_pipeline.figures.canvas import COLOURS, STYLE, UNITS, WIDE, plain_text
 from soundcharts_pipeline.sparklines import Points, parts_of
 
-# In pixels. The narrow one is for phones: scaled down, the text of the wide one could not be read there.
-WIDE, NARROW = 640, 360
+# In pixels.
 PANEL_HEIGHT, RACE_HEIGHT = 150, 300
 LEFT, BOTTOM, BETWEEN = 50, 24, 38
 LINE_HEIGHT = 14
-# Distinct for the colour-blind (after Okabe and Ito), and at least 3:1 on white as on near-black.
-COLOURS = ("#2f81f7", "#d55e00", "#009e73", "#b565c4", "#a87900", "#2492b5", "#cf5b83", "#808890")
 # Stands for the colour of the page's text until the picture is finished; nothing else is drawn in it.
 INK, CURRENT = "#010203", "currentColor"
-STYLE = (
-    "svg{color:#424a53}@media(prefers-color-scheme:dark){svg{color:#b1bac4}}"
-    "text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}"
-)
 # Ranks beyond which the scale is logarithmic, so that the top keeps its room.
 LINEAR_RANKS = 20
 RANK_TICKS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
-UNITS = ((1e9, "B"), (1e6, "M"), (1e3, "K"))
 _EPOCH = date(1970, 1, 1)
 _SVG = "http://www.w3.org/2000/svg"
-_NOT_XML = re.compile(r"[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
 _RC: dict[RcKeyType, object] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "soundcharts",
@@ -153,7 +144,7 @@ def _axes(figure: Figure, top: int, height: int, *, right: int) -> Axes:
 
 def _text(figure: Figure, x: float, y: float, text: str, *, most: int, size: float, weight: str = "normal") -> None:
     """Plain text at pixels from the top left: no line breaks, no mathematics, nothing that XML cannot hold."""
-    plain = " ".join(_NOT_XML.sub(" ", text).split())
+    plain = plain_text(text)
     short = plain if len(plain) <= most else f"{plain[: most - 1]}…"
     wide, high = figure.get_size_inches() * 72
     figure.text(x / wide, 1 - y / high, short, color=INK, fontsize=size, fontweight=weight, parse_math=False)
@@ -266,7 +257,7 @@ def _finish(figure: Figure, title: str, description: str) -> str:
     root.attrib |= {"width": f"{wide:.0f}", "height": f"{high:.0f}", "role": "img", "aria-labelledby": "title desc"}
     for number, (tag, text) in enumerate((("title", title), ("desc", description), ("style", STYLE))):
         element = ElementTree.Element(f"{{{_SVG}}}{tag}")
-        element.text = _NOT_XML.sub(" ", text)
+        element.text = plain_text(text)
         if tag != "style":
             element.set("id", tag)
         root.insert(number, element)
