@@ -27,6 +27,8 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # Day 0 of a workbook. It takes 1900 for a leap year, so that no earlier day than that March is what it says.
 DAY_ZERO, FIRST_DAY = date(1899, 12, 30).toordinal(), date(1900, 3, 1)
 WIDEST = 40
+# Of a row group, as readers like them; so many are in memory.
+GROUP_ROWS = 50_000
 
 
 class ExportFile(Protocol):
@@ -112,21 +114,17 @@ class CsvFile:
         self._shown = [(number, show) for number, show in enumerate(shown) if show]
 
     def write(self, rows: Rows) -> None:
-        made = []
-        for row in rows:
-            cells = list(row)
-            for number, show in self._shown:
-                if cells[number] is not None:
-                    cells[number] = show(cells[number])
-            made.append(cells)
-        self._writer.writerows(made)
+        values: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        for number, show in self._shown:
+            values[number] = _each(show, values[number])
+        self._writer.writerows(zip(*values, strict=True))
 
     def close(self) -> None:
         self._file.close()
 
 
 class ParquetFile:
-    """Every column with its own type; a row group is some batches."""
+    """Every column with its own type; a row group is many batches."""
 
     def __init__(self, path: Path, columns: Columns) -> None:
         import pyarrow as pa
@@ -137,17 +135,26 @@ class ParquetFile:
         self._schema = pa.schema([pa.field(name, arrow_type(kind)) for name, kind in columns.items()])
         self._documents = [number for number, kind in enumerate(columns.values()) if isinstance(kind, JSON)]
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+        self._group: list[pa.RecordBatch] = []
         self._pa = pa
 
     def write(self, rows: Rows) -> None:
         values: list[Sequence[Any]] = list(zip(*rows, strict=True))
         for number in self._documents:
-            values[number] = [None if value is None else _json(value) for value in values[number]]
+            values[number] = _each(_json, values[number])
         arrays = [self._pa.array(of, field.type) for of, field in zip(values, self._schema, strict=True)]
-        self._writer.write_table(self._pa.Table.from_arrays(arrays, schema=self._schema))
+        self._group.append(self._pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        if sum(map(len, self._group)) >= GROUP_ROWS:
+            self._flush()
 
     def close(self) -> None:
+        self._flush()
         self._writer.close()
+
+    def _flush(self) -> None:
+        if self._group:
+            self._writer.write_table(self._pa.Table.from_batches(self._group, schema=self._schema))
+            self._group.clear()
 
 
 NUMBER_FORMATS: Sequence[tuple[type[TypeEngine[Any]], str]] = (
@@ -184,9 +191,21 @@ def _csv_reader(kind: TypeEngine[Any], *, raw: bool) -> Callable[[Any], object] 
         return datetime.isoformat
     if isinstance(kind, JSON):
         return _json
-    if isinstance(kind, Integer | Float | Date | Boolean):
+    if isinstance(kind, Date):
+        return date.isoformat
+    if isinstance(kind, Integer | Float | Boolean):
         return None
     return None if raw else disarmed
+
+
+def _each(show: Callable[[Any], object], values: Sequence[Any]) -> Sequence[Any]:
+    """All values as shown, null as null. One that repeats, as most do, is shown once; a document, which cannot be
+    looked up, each time."""
+    try:
+        shown = {value: show(value) for value in set(values) if value is not None}
+    except TypeError:
+        return [None if value is None else show(value) for value in values]
+    return list(map(shown.get, values))
 
 
 def disarmed(text: str) -> str:
