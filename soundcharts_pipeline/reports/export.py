@@ -1,17 +1,19 @@
 """An export from its query to a file that is whole or not there."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Select
 
-from soundcharts_pipeline.reports.export_files import Columns, CsvFile, ExportFile, ParquetFile, XlsxFile
+from soundcharts_pipeline.reports.export_files import CsvFile, ExportFile, ParquetFile
+from soundcharts_pipeline.reports.export_sheets import XlsxFile
+from soundcharts_pipeline.reports.export_values import Columns
 from soundcharts_pipeline.storage.exports import batches
 from soundcharts_pipeline.storage.files import whole_file
 from soundcharts_pipeline.storage.warehouse import Warehouse
-
-Batch = Sequence[Sequence[Any]]
 
 
 class NothingToExport(Exception):
@@ -41,11 +43,17 @@ def export_rows(
             raise NothingToExport
         with whole_file(path) as temporary:
             file = open_file(temporary, columns, kind, raw=raw, bom=bom)
-            for batch in _chained(first, found):
-                file.write(batch)
-                rows += len(batch)
-                heard(len(batch))
-            file.close()
+            try:
+                for batch in chain([first], found):
+                    file.write(batch)
+                    rows += len(batch)
+                    heard(len(batch))
+                file.close()
+            except BaseException:
+                # Left to the garbage collector, a file that cannot be finished complains on the terminal.
+                with suppress(Exception):
+                    file.close()
+                raise
     return rows
 
 
@@ -54,8 +62,3 @@ def open_file(path: Path, columns: Columns, kind: str, *, raw: bool = False, bom
     if kind == "csv":
         return CsvFile(path, columns, raw=raw, bom=bom)
     return XlsxFile(path, columns) if kind == "xlsx" else ParquetFile(path, columns)
-
-
-def _chained(first: Batch, rest: Iterator[Batch]) -> Iterator[Batch]:
-    yield first
-    yield from rest

@@ -15,7 +15,8 @@ from openpyxl import load_workbook
 from sqlalchemy import BigInteger, Boolean, Date, Float, Integer, String
 from sqlalchemy.types import TypeEngine
 
-from soundcharts_pipeline.reports.export_files import CsvFile, ExportFile, ParquetFile, XlsxFile, disarmed
+from soundcharts_pipeline.reports.export_files import CsvFile, ExportFile, ParquetFile, disarmed
+from soundcharts_pipeline.reports.export_sheets import XlsxFile
 from soundcharts_pipeline.storage.columns import Document, UtcDateTime
 from soundcharts_pipeline_tests.reports.odd_names import ODD_NAMES, SHOWN
 
