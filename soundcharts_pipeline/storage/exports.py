@@ -148,10 +148,16 @@ def batches(conn: Connection, query: Select[Any]) -> Iterator[Sequence[Sequence[
     yield from conn.execution_options(yield_per=BATCH).execute(query).partitions()
 
 
-def stored_slugs(conn: Connection) -> list[str]:
-    """Charts with a ranking here."""
-    slug = s.chart_rankings.c.chart_slug
-    return list(conn.scalars(select(slug).distinct().order_by(slug)))
+def stored_days(conn: Connection) -> dict[str, tuple[date, date]]:
+    """The charts with a ranking here, and the first and the last day of each."""
+    slug, day = s.chart_rankings.c.chart_slug, s.chart_rankings.c.rank_date
+    query = select(slug, func.min(day), func.max(day)).group_by(slug).order_by(slug)
+    return {chart: (first, last) for chart, first, last in conn.execute(query)}
+
+
+def is_known(conn: Connection, scope: Scope) -> bool:
+    """Whether the track or artist of the scope is here."""
+    return conn.scalar((scope.tracks() if scope.track else scope.artists()).limit(1)) is not None
 
 
 def archived_months(conn: Connection, source: Source, scope: Scope) -> list[str]:
