@@ -106,7 +106,9 @@ def _write(
         raise typer.Exit(FAILED) from None
     except OSError as error:
         # What a folder is to be made of is a file.
-        reason = f"{error.filename} is no folder" if error.errno == errno.EEXIST else error.strerror or error
+        reason = (
+            f"{error.filename} is no folder" if error.errno == errno.EEXIST else os.strerror(error.errno or errno.EIO)
+        )
         room = "free some space there, or " * (error.errno in NO_ROOM)
         complain("Error", f"{path} cannot be written ({reason}), nothing was left there; {room}name another --output")
         raise typer.Exit(FAILED) from None
