@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 
 from benchmarks.scratch import heading, newest_day, row, scratch
-from soundcharts_pipeline.reports.export import export_rows, open_file
+from soundcharts_pipeline.reports.export import export_rows, open_file, write_rows
 from soundcharts_pipeline.reports.summary import audience_lines
 from soundcharts_pipeline.reports.workbook import Report, read_back, write_workbook
 from soundcharts_pipeline.storage import schema as s
@@ -124,13 +124,8 @@ def _alone(database: str, folder: str, kind: str) -> Spent:
     columns = {column.name: column.type for column in query.selected_columns}
     open_file(Path(folder) / f"none.{kind}", {}, kind)
 
-    def write() -> None:
-        file = open_file(Path(folder) / f"alone.{kind}", columns, kind)
-        for batch in held:
-            file.write(batch)
-        file.close()
-
-    return _spent(write)
+    path = Path(folder) / f"alone.{kind}"
+    return _spent(lambda: write_rows(open_file(path, columns, kind), held, lambda _rows: None))
 
 
 def _read(database: str) -> Spent:
