@@ -19,6 +19,7 @@ from soundcharts_pipeline.reports.export_files import CsvFile, ExportFile, Parqu
 from soundcharts_pipeline.reports.export_sheets import XlsxFile
 from soundcharts_pipeline.storage.columns import Document, UtcDateTime
 from soundcharts_pipeline_tests.reports.odd_names import ODD_NAMES, SHOWN
+from soundcharts_pipeline_tests.reports.test_libreoffice import converted
 
 COLUMNS: dict[str, TypeEngine[Any]] = {
     "name": String(),
@@ -75,6 +76,24 @@ def test_more_rows_than_a_sheet_has_go_on_in_the_next_one_and_none_is_lost(tmp_p
     assert book.sheetnames == ["Data", "Data 2", "Data 3"]
     sheets = [[row[0] for row in sheet.iter_rows(values_only=True)] for sheet in book.worksheets]
     assert sheets == [["number", 0, 1, 2, 3], ["number", 4, 5, 6, 7], ["number", 8, 9, 10, 11]]
+
+
+def test_a_workbook_of_many_columns_is_read_by_another_program_as_it_was_written(tmp_path: Path) -> None:
+    kinds: dict[str, TypeEngine[Any]] = {f"text {n}": String() for n in range(30)} | {"share": Float()}
+    texts = [f"_x00{n:02}_ is no code, {n}" for n in range(28)] + [" blanks ", "=1+1"]
+    path = tmp_path / "made.xlsx"
+    file = XlsxFile(path, kinds, sheet_rows=3)
+    file.write([(*texts, share) for share in (0.1, float("inf"), -0.0, 1e300, 1 / 3)])
+    file.close()
+    for read in (path, converted(path, "xlsx", tmp_path / "saved again")):
+        book = load_workbook(read)
+        assert book.sheetnames == ["Data", "Data 2", "Data 3"]
+        rows = [row for sheet in book.worksheets for row in sheet.iter_rows(min_row=2)]
+        shown = [[str(cell.value).replace("_x005F_", "_") for cell in row[:-1]] for row in rows]
+        assert shown == [texts] * len(rows)
+        assert [row[-1].value for row in rows] == [0.1, "inf", 0, 1e300, pytest.approx(1 / 3)]
+        assert {cell.data_type for row in rows for cell in row} == {"s", "n"}
+        assert book["Data 2"].auto_filter.ref == "A1:AE3"
 
 
 @pytest.mark.parametrize("raw", [False, True])
