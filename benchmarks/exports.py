@@ -22,10 +22,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import Integer, text
 
 from benchmarks.scratch import heading, newest_day, row, scratch
-from soundcharts_pipeline.reports.export import export_rows, open_file, write_rows
+from soundcharts_pipeline.reports.export import export_rows, write_rows
 from soundcharts_pipeline.reports.summary import audience_lines
 from soundcharts_pipeline.reports.workbook import Report, read_back, write_workbook
 from soundcharts_pipeline.storage import schema as s
@@ -113,7 +113,7 @@ def _export(database: str, folder: str, kind: str) -> Spent:
     with closing(Warehouse(database)) as warehouse:
         warehouse.prepare()
         # Loaded beforehand for both: loading is no part of a row.
-        open_file(Path(folder) / f"none.{kind}", {}, kind)
+        write_rows(Path(folder) / f"none.{kind}", {"number": Integer()}, (), kind, count=0)
         return _spent(lambda: export_rows(warehouse, _query(), Path(folder) / f"ours.{kind}", kind=kind))
 
 
@@ -122,10 +122,9 @@ def _alone(database: str, folder: str, kind: str) -> Spent:
     with closing(Warehouse(database)) as warehouse, warehouse.read() as conn:
         held = [list(batch) for batch in batches(conn, query)]
     columns = {column.name: column.type for column in query.selected_columns}
-    open_file(Path(folder) / f"none.{kind}", {}, kind)
-
-    path = Path(folder) / f"alone.{kind}"
-    return _spent(lambda: write_rows(open_file(path, columns, kind), held, lambda _rows: None))
+    write_rows(Path(folder) / f"none.{kind}", columns, (), kind, count=0)
+    path, count = Path(folder) / f"alone.{kind}", sum(map(len, held))
+    return _spent(lambda: write_rows(path, columns, held, kind, count=count))
 
 
 def _read(database: str) -> Spent:

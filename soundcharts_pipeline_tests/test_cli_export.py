@@ -71,7 +71,7 @@ def test_ranges_columns_and_formats_are_the_users_choice(user: User, warehouse: 
     assert sorted(int(row[0]) for row in rows[1:]) == sorted(row.value for row in of_day)
     sheet = list(load_workbook(tmp_path / "made.xlsx", read_only=True)["Data"].iter_rows(values_only=True))
     assert sheet[0] == ("value", "track", "date")
-    assert [[str(a), b] for a, b, _ in sheet[1:]] == [row[:2] for row in rows[1:]]
+    assert [[f"{a:.0f}", b] for a, b, _ in sheet[1:]] == [row[:2] for row in rows[1:]]
 
 
 def test_a_track_and_an_artist_have_exports_of_their_own(user: User, warehouse: Warehouse, tmp_path: Path) -> None:

@@ -2,17 +2,17 @@
 
 import gc
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Select
 
-from soundcharts_pipeline.reports.export_files import CsvFile, ExportFile, ParquetFile
-from soundcharts_pipeline.reports.export_sheets import XlsxFile
+from soundcharts_pipeline.reports.export_files import write_csv, write_parquet
+from soundcharts_pipeline.reports.export_sheets import write_xlsx
 from soundcharts_pipeline.reports.export_values import Columns, Rows
-from soundcharts_pipeline.storage.exports import batches
+from soundcharts_pipeline.storage.exports import batches, count_rows
 from soundcharts_pipeline.storage.files import whole_file
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
@@ -36,32 +36,44 @@ def export_rows(
     Raises NothingToExport, and then writes no file.
     """
     columns = {column.name: column.type for column in query.selected_columns}
+    rows = 0
+
+    def told(found: Iterable[Rows]) -> Iterator[Rows]:
+        nonlocal rows
+        for batch in found:
+            yield batch
+            rows += len(batch)
+            heard(len(batch))
+
     with warehouse.read() as conn:
         found = batches(conn, query)
         first = next(found, None)
         if first is None:
             raise NothingToExport
+        count = count_rows(conn, query) if kind == "xlsx" else 0
         with whole_file(path) as temporary:
-            file = open_file(temporary, columns, kind, raw=raw, bom=bom)
-            return write_rows(file, chain([first], found), heard)
-
-
-def write_rows(file: ExportFile, found: Iterable[Rows], heard: Callable[[int], object]) -> int:
-    """Write the batches and close the file; returns the number of rows."""
-    rows = 0
-    with _uncollected():
-        try:
-            for batch in found:
-                file.write(batch)
-                rows += len(batch)
-                heard(len(batch))
-            file.close()
-        except BaseException:
-            # Left open, a file that cannot be finished complains on the terminal when it is taken away.
-            with suppress(Exception):
-                file.close()
-            raise
+            write_rows(temporary, columns, told(chain([first], found)), kind, count=count, raw=raw, bom=bom)
     return rows
+
+
+def write_rows(
+    path: Path,
+    columns: Columns,
+    found: Iterable[Rows],
+    kind: str,
+    *,
+    count: int,
+    raw: bool = False,
+    bom: bool = False,
+) -> None:
+    """A file of this kind; a workbook must be told how many rows will come."""
+    with _uncollected():
+        if kind == "csv":
+            write_csv(path, columns, found, raw=raw, bom=bom)
+        elif kind == "parquet":
+            write_parquet(path, columns, found)
+        else:
+            write_xlsx(path, columns, found, count=count)
 
 
 @contextmanager
@@ -74,10 +86,3 @@ def _uncollected() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def open_file(path: Path, columns: Columns, kind: str, *, raw: bool = False, bom: bool = False) -> ExportFile:
-    """A file of this kind to write to."""
-    if kind == "csv":
-        return CsvFile(path, columns, raw=raw, bom=bom)
-    return XlsxFile(path, columns) if kind == "xlsx" else ParquetFile(path, columns)

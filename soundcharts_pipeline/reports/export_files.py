@@ -1,10 +1,10 @@
 """Bulk rows into .csv and .parquet, a batch at a time: every column with its type, every text as text."""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import JSON, Boolean, Date, Float, Integer
 from sqlalchemy.types import TypeEngine
@@ -18,66 +18,42 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 GROUP_ROWS = 50_000
 
 
-class ExportFile(Protocol):
-    """A file that is being written; `close` makes it whole."""
-
-    def write(self, rows: Rows) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class CsvFile:
+def write_csv(path: Path, columns: Columns, batches: Iterable[Rows], *, raw: bool = False, bom: bool = False) -> None:
     """UTF-8, comma separated, times as ISO 8601 in UTC."""
-
-    def __init__(self, path: Path, columns: Columns, *, raw: bool = False, bom: bool = False) -> None:
-        self._file = path.open("w", newline="", encoding="utf-8-sig" if bom else "utf-8")
-        self._writer = csv.writer(self._file)
-        self._writer.writerow(columns)
-        shown = [_csv_reader(kind, raw=raw) for kind in columns.values()]
-        self._shown = [(number, show) for number, show in enumerate(shown) if show]
-
-    def write(self, rows: Rows) -> None:
-        values: list[Sequence[Any]] = list(zip(*rows, strict=True))
-        for number, show in self._shown:
-            values[number] = each(show, values[number])
-        self._writer.writerows(zip(*values, strict=True))
-
-    def close(self) -> None:
-        self._file.close()
+    readers = [_csv_reader(kind, raw=raw) for kind in columns.values()]
+    with path.open("w", newline="", encoding="utf-8-sig" if bom else "utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for rows in batches:
+            values: list[Sequence[Any]] = list(zip(*rows, strict=True))
+            for number, show in enumerate(readers):
+                if show:
+                    values[number] = each(show, values[number])
+            writer.writerows(zip(*values, strict=True))
 
 
-class ParquetFile:
+def write_parquet(path: Path, columns: Columns, batches: Iterable[Rows]) -> None:
     """Every column with its own type; a row group is many batches."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    def __init__(self, path: Path, columns: Columns) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    from soundcharts_pipeline.storage.parquet_files import arrow_type
 
-        from soundcharts_pipeline.storage.parquet_files import arrow_type
-
-        self._schema = pa.schema([pa.field(name, arrow_type(kind)) for name, kind in columns.items()])
-        self._documents = [number for number, kind in enumerate(columns.values()) if isinstance(kind, JSON)]
-        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
-        self._group: list[pa.RecordBatch] = []
-        self._pa = pa
-
-    def write(self, rows: Rows) -> None:
-        values: list[Sequence[Any]] = list(zip(*rows, strict=True))
-        for number in self._documents:
-            values[number] = each(as_json, values[number])
-        arrays = [self._pa.array(of, field.type) for of, field in zip(values, self._schema, strict=True)]
-        self._group.append(self._pa.RecordBatch.from_arrays(arrays, schema=self._schema))
-        if sum(map(len, self._group)) >= GROUP_ROWS:
-            self._flush()
-
-    def close(self) -> None:
-        self._flush()
-        self._writer.close()
-
-    def _flush(self) -> None:
-        if self._group:
-            self._writer.write_table(self._pa.Table.from_batches(self._group, schema=self._schema))
-            self._group.clear()
+    schema = pa.schema([pa.field(name, arrow_type(kind)) for name, kind in columns.items()])
+    documents = [number for number, kind in enumerate(columns.values()) if isinstance(kind, JSON)]
+    with path.open("wb") as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        group: list[pa.RecordBatch] = []
+        for rows in batches:
+            values: list[Sequence[Any]] = list(zip(*rows, strict=True))
+            for number in documents:
+                values[number] = each(as_json, values[number])
+            arrays = [pa.array(of, field.type) for of, field in zip(values, schema, strict=True)]
+            group.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
+            if sum(map(len, group)) >= GROUP_ROWS:
+                writer.write_table(pa.Table.from_batches(group, schema=schema))
+                group.clear()
+        if group:
+            writer.write_table(pa.Table.from_batches(group, schema=schema))
 
 
 def _csv_reader(kind: TypeEngine[Any], *, raw: bool) -> Callable[[Any], object] | None:
