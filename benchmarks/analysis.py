@@ -1,6 +1,7 @@
 """Trends and views over ten million audience points: `python -m benchmarks.analysis --help`.
 
-28,000 series (4,000 tracks, 3,000 artists) of a year with a day in 37 missing, and ten charts of 200 places a day.
+28,000 series (4,000 tracks, 3,000 artists) of a year with a day in 37 missing, ten charts of 200 places a day, and of
+every artist the places of his listeners each week and of his followers each month.
 """
 
 import argparse
@@ -35,6 +36,9 @@ ARTIST_SERIES = [
     ("instagram", "followers"),
     ("tiktok", "followers"),
 ]
+# Located days are so far apart, each of so many cities and countries.
+LOCATED = [("spotify", "monthly_listeners", 7), ("instagram", "followers", 30)]
+CITIES, COUNTRIES = 50, 25
 SERIES = TRACKS * sum(count for *_, count in TRACK_SERIES) + ARTISTS * len(ARTIST_SERIES)
 CHART, TRACK, ARTIST = "chart-3", "track-000700", "artist-000700"
 OF_CHART = f"(SELECT track_uuid FROM current_charts WHERE chart_slug = '{CHART}')"  # noqa: S608
@@ -64,6 +68,7 @@ def fill(url: str, points: int) -> None:
         rows = [{"n": n, "day": str(day)} for n, day in enumerate(days)]
         conn.execute(text("INSERT INTO some_days VALUES (:n, :day)"), rows)
         series(conn)
+        places(conn)
         rankings(conn)
         if warehouse.dialect == "postgresql":
             # Its own background process does this, sooner or later.
@@ -130,11 +135,30 @@ def series(conn: Connection) -> None:
         )
 
 
+def places(conn: Connection) -> None:
+    """Located days of every artist."""
+    conn.execute(text("CREATE TEMPORARY TABLE some_cities (n INTEGER, country VARCHAR, city VARCHAR)"))
+    cities = [(n, f"{n % COUNTRIES:02}", f"City {n:02}" if n < CITIES else "") for n in range(CITIES + COUNTRIES)]
+    conn.execute(
+        text("INSERT INTO some_cities VALUES (:n, :country, :city)"),
+        [dict(zip(("n", "country", "city"), city, strict=True)) for city in cities],
+    )
+    for platform, metric, apart_days in LOCATED:
+        conn.execute(
+            text(
+                f"INSERT INTO {s.artist_audience_geo.name} SELECT a.uuid, :platform, :metric, d.day, c.country, '',"  # noqa: S608
+                " c.city, 1000 + (400 - d.n) * 10 + c.n * 37 FROM artists a CROSS JOIN some_days d"
+                " CROSS JOIN some_cities c WHERE d.n % :apart = 0 ORDER BY a.uuid, d.day, c.country, c.city"
+            ),
+            {"platform": platform, "metric": metric, "apart": apart_days},
+        )
+
+
 def rankings(conn: Connection) -> None:
     """Ten charts of 200 places a day; every week each of them loses ten tracks and gains ten."""
     conn.execute(text("CREATE TEMPORARY TABLE some_places (chart INTEGER, place INTEGER)"))
-    places = [{"chart": chart, "place": place} for chart in range(CHARTS) for place in range(1, PLACES + 1)]
-    conn.execute(text("INSERT INTO some_places VALUES (:chart, :place)"), places)
+    positions = [{"chart": chart, "place": place} for chart in range(CHARTS) for place in range(1, PLACES + 1)]
+    conn.execute(text("INSERT INTO some_places VALUES (:chart, :place)"), positions)
     for number in range(CHARTS):
         track = "substr('000000' || ((p.chart * 400 + p.place + d.n / 7 * 10) % :tracks), -6)"
         if conn.dialect.name == "postgresql":

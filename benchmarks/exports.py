@@ -1,8 +1,9 @@
 """Workbook and exports against time, memory and their writers alone: `python -m benchmarks.exports --help`.
 
 The workbook is that of a chart-day synced by the command a user types, of 200 places and 90 days. The export is a
-million points of `track_audience` in SQLite; "alone" is the same writer fed with the same rows, which are in memory
-then. Both are measured in turn, and the ratio is the median of the turns.
+million points of `track_audience`; "alone" is the same writer fed with the same rows, which are in memory then, and
+"read" is the same query with nobody to write. All are measured in turn, each in a process of its own, in seconds of a
+core, which other programs disturb less than those of the clock; the ratio is the median of the turns.
 """
 
 import argparse
@@ -13,23 +14,26 @@ import statistics
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from sqlalchemy import Integer, text
 
 from benchmarks.scratch import heading, newest_day, row, scratch
-from soundcharts_pipeline.reports.export import export_rows, open_file
+from soundcharts_pipeline.reports.export import export_rows, write_rows
 from soundcharts_pipeline.reports.summary import chart_lines
 from soundcharts_pipeline.reports.workbook import Report, read_back, write_workbook
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.bulk import merge
 from soundcharts_pipeline.storage.chart_day import read_chart_day
-from soundcharts_pipeline.storage.exports import BATCH, EXPORTS, Scope
+from soundcharts_pipeline.storage.exports import EXPORTS, Scope, batches
 from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline_tests.postgres import running_server, url_of
 
 SLUG = "global-28"
 DAYS = 90
@@ -63,49 +67,69 @@ def _write_workbook(database: str, path: Path, day: date) -> tuple[tuple[float, 
     return spent, time.process_time() - core - spent[1], _peak_mb(), sum(rows.values())
 
 
-def bulk(count: int, kinds: Sequence[str], repetitions: int) -> None:
+def bulk(database: str, count: int, kinds: Sequence[str], repetitions: int) -> None:
     """A row for each format."""
-    with tempfile.TemporaryDirectory() as folder:
-        database = f"sqlite:///{Path(folder) / 'soundcharts.db'}"
+    with tempfile.TemporaryDirectory() as folder, _database(database, Path(folder)) as url:
         # Apart, too: a process starts with the peak of the one that started it.
-        _apart(_fill, database, count)
+        _apart(_fill, url, count)
         for kind in kinds:
             times = [
-                (_apart(_export, database, folder, kind), _apart(_alone, database, folder, kind))
+                (_apart(_export, url, folder, kind), _apart(_alone, url, folder, kind), _apart(_read, url))
                 for _ in range(repetitions)
             ]
-            ratio = statistics.median(ours[0] / alone[0] for ours, alone in times)
-            ours, alone = (statistics.median(t[n][0] for t in times) for n in (0, 1))
+            ratio = statistics.median(ours.core / alone.core for ours, alone, _ in times)
+            ours, alone, read = (statistics.median(t[n].core for t in times) for n in range(3))
+            clock = statistics.median(ours.clock for ours, *_ in times)
             row(
-                kind,
-                f"{count:,}",
-                f"{ours:.1f} s",
-                f"{alone:.1f} s",
-                f"{ratio:.2f}",
-                f"{max(t[0][1] for t in times)} MB",
+                *(kind, database, f"{count:,}", f"{ours:.1f} s", f"{alone:.1f} s", f"{read:.1f} s", f"{ratio:.2f}"),
+                *(f"{clock:.1f} s, {count / clock:,.0f} rows/s", f"{max(ours.peak_mb for ours, *_ in times)} MB"),
             )
 
 
-def _export(database: str, folder: str, kind: str) -> tuple[float, int]:
+@contextmanager
+def _database(kind: str, folder: Path) -> Iterator[str]:
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'soundcharts.db'}"
+        return
+    with running_server() as home:
+        yield url_of(home, "postgres").render_as_string()
+
+
+class Spent(NamedTuple):
+    """What a piece of work took: seconds of a core and of the clock, and its process' largest resident memory."""
+
+    core: float
+    clock: float
+    peak_mb: int
+
+
+def _spent(work: Callable[[], object]) -> Spent:
+    clock, core = time.perf_counter(), time.process_time()
+    work()
+    return Spent(time.process_time() - core, time.perf_counter() - clock, _peak_mb())
+
+
+def _export(database: str, folder: str, kind: str) -> Spent:
     with closing(Warehouse(database)) as warehouse:
         warehouse.prepare()
-        query = _query()
-        started = time.perf_counter()
-        export_rows(warehouse, query, Path(folder) / f"ours.{kind}", kind=kind)
-        return time.perf_counter() - started, _peak_mb()
+        # Loaded beforehand for both: loading is no part of a row.
+        write_rows(Path(folder) / f"none.{kind}", {"number": Integer()}, (), kind, count=0)
+        return _spent(lambda: export_rows(warehouse, _query(), Path(folder) / f"ours.{kind}", kind=kind))
 
 
-def _alone(database: str, folder: str, kind: str) -> tuple[float, int]:
+def _alone(database: str, folder: str, kind: str) -> Spent:
     query = _query()
     with closing(Warehouse(database)) as warehouse, warehouse.read() as conn:
-        rows = [tuple(row) for row in conn.execute(query)]
+        held = [list(batch) for batch in batches(conn, query)]
     columns = {column.name: column.type for column in query.selected_columns}
-    started = time.perf_counter()
-    file = open_file(Path(folder) / f"alone.{kind}", columns, kind)
-    for first in range(0, len(rows), BATCH):
-        file.write(rows[first : first + BATCH])
-    file.close()
-    return time.perf_counter() - started, _peak_mb()
+    write_rows(Path(folder) / f"none.{kind}", columns, (), kind, count=0)
+    path, count = Path(folder) / f"alone.{kind}", sum(map(len, held))
+    return _spent(lambda: write_rows(path, columns, held, kind, count=count))
+
+
+def _read(database: str) -> Spent:
+    with closing(Warehouse(database)) as warehouse, warehouse.read() as conn:
+        return _spent(lambda: sum(map(len, batches(conn, _query()))))
 
 
 def _query() -> Any:
@@ -132,6 +156,9 @@ def _fill(database: str, count: int) -> None:
             for day in days
         ][:count]
         merge(conn, s.track_audience, points, columns=[column.name for column in s.track_audience.columns])
+        if warehouse.dialect == "postgresql":
+            # Its own background process does this, sooner or later.
+            conn.execute(text("ANALYZE"))
 
 
 def _apart(work: Any, *arguments: object) -> Any:
@@ -157,6 +184,7 @@ def _peak_mb() -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--database", nargs="+", choices=("sqlite", "postgresql"), default=["sqlite", "postgresql"])
     parser.add_argument("--formats", nargs="+", default=["xlsx", "csv", "parquet"])
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--no-workbook", action="store_true")
@@ -165,8 +193,10 @@ def main() -> None:
     if not a.no_workbook:
         heading("workbook", "holds", "queried and written in", "read back in", "peak memory")
         workbook()
-    heading("export", "rows", "ours", "writer alone", "ratio", "peak memory, ours")
-    bulk(a.rows, a.formats, a.repetitions)
+    core = ("ours", "writer alone", "read alone", "ours / writer")
+    heading("export", "database", "rows", *core, "ours by the clock", "peak memory, ours")
+    for database in a.database:
+        bulk(database, a.rows, a.formats, a.repetitions)
 
 
 if __name__ == "__main__":

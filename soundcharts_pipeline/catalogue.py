@@ -6,7 +6,7 @@ from pathlib import Path
 from soundcharts_pipeline.api.errors import NotFound
 from soundcharts_pipeline.charts_file import add_chart, check_addable
 from soundcharts_pipeline.models import Chart
-from soundcharts_pipeline.settings import SettingsError
+from soundcharts_pipeline.settings import Refused
 from soundcharts_pipeline.storage import worklists
 from soundcharts_pipeline.storage.saves import save_charts
 from soundcharts_pipeline.sync.context import SyncContext
@@ -24,7 +24,7 @@ def search_charts(ctx: SyncContext, words: Sequence[str], *, platform: str | Non
             charts = ctx.client.charts(code)
         except NotFound:
             remedy = write_nearest(code, ctx.client.chart_platforms())
-            raise SettingsError(f"Soundcharts has no charts of the platform '{code}'; {remedy}") from None
+            raise Refused(f"Soundcharts has no charts of the platform '{code}'; {remedy}") from None
         with ctx.warehouse.write() as conn:
             save_charts(conn, charts)
             ctx.keep_usage(conn)
@@ -54,7 +54,7 @@ def take_chart(ctx: SyncContext, path: Path, slug: str) -> Chart:
     except NotFound:
         near = nearest_charts(ctx, slug)
         hint = f"did you mean {' or '.join(near)}? Otherwise find" if near else "find"
-        raise SettingsError(
+        raise Refused(
             f"Soundcharts has no chart '{slug}'; {hint} it by name with `{program()} charts search`"
         ) from None
     with ctx.warehouse.write() as conn:

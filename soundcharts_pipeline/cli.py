@@ -21,7 +21,7 @@ from soundcharts_pipeline.cli_help import RUN, SYNC, TRY, USE, command
 from soundcharts_pipeline.cli_notify import notify_test
 from soundcharts_pipeline.cli_operations import upkeep
 from soundcharts_pipeline.environment import read_environment
-from soundcharts_pipeline.settings import SettingsError
+from soundcharts_pipeline.settings import Refused, SettingsError
 from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.supervisor import Gone
 from soundcharts_pipeline.sync.report import SyncIncomplete
@@ -101,10 +101,10 @@ def simulate(
             port=port, seed=seed, latency=latency, rate=rate, quota=quota, faults=faults, oddities=names, log=_say
         )
     except ValueError as error:
-        raise SettingsError(str(error)) from None
+        raise Refused(str(error)) from None
     except OSError as error:
         reason = str(error).rpartition(": ")[2]
-        raise SettingsError(
+        raise Refused(
             f"port {port} cannot be used ({reason}); choose another one with --port, 0 for any free one"
         ) from None
 

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from soundcharts_pipeline.api.errors import AuthenticationError, BudgetSpent, QuotaExhausted, RateLimited
-from soundcharts_pipeline.settings import SettingsError
+from soundcharts_pipeline.settings import Refused, SettingsError
 from soundcharts_pipeline.sync.report import SyncIncomplete
 from soundcharts_pipeline.terminal import open_console, program
 from soundcharts_pipeline.troubleshooting import trouble_of
@@ -23,6 +23,7 @@ EXIT_CODES = {
     BudgetSpent.__name__: LIMITS,
     RateLimited.__name__: LIMITS,
     SettingsError.__name__: BAD_USE,
+    Refused.__name__: BAD_USE,
 }
 
 
@@ -38,8 +39,8 @@ def complain(what: str, text: str) -> None:
 
 
 def advise(kinds: Iterable[str]) -> None:
-    """What to do about each kind of failure, once."""
-    for trouble in dict.fromkeys(map(trouble_of, kinds)):
+    """What to do about each kind of failure, once; of what was refused the message has said it."""
+    for trouble in dict.fromkeys(trouble_of(kind) for kind in kinds if kind != Refused.__name__):
         text = f"{escape(trouble.remedy)} [dim]({trouble.place})[/dim]"
         open_console(stderr=True).print(f"[bold]What to do:[/bold] {text}", soft_wrap=True)
 

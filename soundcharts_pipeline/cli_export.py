@@ -1,5 +1,6 @@
 """`export`: stored rows as a file, for Excel, another program or a notebook. Makes no call."""
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -14,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from soundcharts_pipeline.cli_ends import FAILED, complain
 from soundcharts_pipeline.environment import Environment, read_environment
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline.terminal import counted, open_console
+from soundcharts_pipeline.terminal import counted, open_console, program
 from soundcharts_pipeline.yaml_nodes import nearest
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 FOLDER = "exports"
 FORMATS = ("xlsx", "csv", "parquet")
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 EXAMPLE = "export global-28 --what track-audience --from 2026-11-01 --output streams.csv"
 
 
@@ -103,11 +105,12 @@ def _write(
         complain("Nothing to export", _why_nothing(warehouse, scope, what))
         raise typer.Exit(FAILED) from None
     except OSError as error:
-        complain(
-            "Error",
-            f"{path} cannot be written ({error.strerror or error}); nothing was left there. Free some "
-            "space, or name another place with --output",
+        # What a folder is to be made of is a file.
+        reason = (
+            f"{error.filename} is no folder" if error.errno == errno.EEXIST else os.strerror(error.errno or errno.EIO)
         )
+        room = "free some space there, or " * (error.errno in NO_ROOM)
+        complain("Error", f"{path} cannot be written ({reason}), nothing was left there; {room}name another --output")
         raise typer.Exit(FAILED) from None
     finally:
         if archived:
@@ -146,10 +149,17 @@ def _columns(source: "Source", what: str, wanted: str | None) -> list[str]:
 
 
 def _kind(kind: str | None, output: Path | None, *, raw: bool, bom: bool) -> str:
+    if output and output.is_dir():
+        raise typer.BadParameter(f"{output} is a folder; name a file in it", param_hint="--output")
     ending = output.suffix.lower().removeprefix(".") if output else ""
-    made = kind or (ending or FORMATS[0])
+    made = kind or (ending if output else FORMATS[0])
+    if kind and kind not in FORMATS:
+        raise typer.BadParameter(f"'{kind}' is no format; write one of {', '.join(FORMATS)}", param_hint="--format")
     if made not in FORMATS:
-        raise typer.BadParameter(f"'{made}' is no format; write one of {', '.join(FORMATS)}", param_hint="--format")
+        endings = ", ".join(f".{one}" for one in FORMATS)
+        raise typer.BadParameter(
+            f"by its name {output} is no file of ours; let it end in {endings}, or give --format", param_hint="--output"
+        )
     if ending in FORMATS and ending != made:
         raise typer.BadParameter(f"the file is named .{ending} and --format says {made}", param_hint="--output")
     if (raw or bom) and made != "csv":
@@ -167,16 +177,20 @@ def _owner(scope: "Scope") -> str:
 
 
 def _why_nothing(warehouse: Warehouse, scope: "Scope", what: str) -> str:
-    from soundcharts_pipeline.storage.exports import stored_slugs
+    from soundcharts_pipeline.storage.exports import is_known, stored_days
 
     days = f" from {scope.first}" * (scope.first > date.min) + f" to {scope.last}" * (scope.last < date.max)
     said = f"no {what.replace('-', ' ')} of {_owner(scope)}{days} stored"
     with warehouse.read() as conn:
-        slugs = stored_slugs(conn)
-    if scope.slug and scope.slug not in slugs:
-        near = nearest(scope.slug, slugs)
-        said += f"; did you mean '{near}'?" if near else f"; charts stored are {', '.join(slugs) or 'none'}"
-    return said
+        ranked, known = stored_days(conn), is_known(conn, scope)
+    if scope.slug and scope.slug not in ranked:
+        near = nearest(scope.slug, list(ranked))
+        return f"{said}; " + (f"did you mean '{near}'?" if near else f"charts stored are {', '.join(ranked) or 'none'}")
+    if scope.slug:
+        return f"{said}; its rankings are from {' to '.join(map(str, ranked[scope.slug]))}"
+    if not known:
+        return f"{said}, and nothing else of that UUID; the UUIDs are in `{program()} export CHART --what tracks`"
+    return f"{said}; leave out --from and --to for all days" if days else said
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import typer
 
 from soundcharts_pipeline.environment import read_environment
 from soundcharts_pipeline.notifications import HOW_TO_SET, Message, deliver, remedy
-from soundcharts_pipeline.settings import SettingsError
+from soundcharts_pipeline.settings import Refused
 from soundcharts_pipeline.storage import alerts
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.terminal import open_console
@@ -22,7 +22,7 @@ def notify_test() -> None:
     """Send one message to every service in SOUNDCHARTS_NOTIFY, and say which took it."""
     environment = read_environment(os.environ)
     if environment.notify is None:
-        raise SettingsError(HOW_TO_SET)
+        raise Refused(HOW_TO_SET)
     delivery = deliver(environment.notify, TEST)
     if delivery.taken_by:
         open_console().print(f"taken by {', '.join(delivery.taken_by)}", soft_wrap=True)

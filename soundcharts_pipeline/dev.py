@@ -12,7 +12,7 @@ from rich.console import Console
 from soundcharts_pipeline.environment import project_folder, read_environment
 from soundcharts_pipeline.launch import prepare_home
 from soundcharts_pipeline.local_simulator import has_credentials, simulator_process, use_simulator
-from soundcharts_pipeline.settings import SettingsError, load_settings
+from soundcharts_pipeline.settings import Refused, load_settings
 from soundcharts_pipeline.supervisor import check_free
 
 SIMULATOR_LATENCY = 0.05
@@ -54,7 +54,7 @@ def workspace_file() -> Path:
     """The project's workspace.yaml."""
     workspace = project_folder(package=Path(__file__).parent, current_folder=Path.cwd()) / "workspace.yaml"
     if not workspace.exists():
-        raise SettingsError(f"{workspace} is missing; run this in the project's folder")
+        raise Refused(f"{workspace} is missing; run this in the project's folder")
     return workspace
 
 

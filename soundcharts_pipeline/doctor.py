@@ -18,7 +18,7 @@ from soundcharts_pipeline.api.errors import (
 )
 from soundcharts_pipeline.environment import Environment
 from soundcharts_pipeline.local_simulator import has_credentials
-from soundcharts_pipeline.settings import Settings, SettingsError, load_settings
+from soundcharts_pipeline.settings import Refused, Settings, SettingsError, load_settings
 from soundcharts_pipeline.storage import alerts
 from soundcharts_pipeline.storage.errors import StorageError, StorageUnavailable, place
 from soundcharts_pipeline.storage.warehouse import Warehouse
@@ -92,7 +92,7 @@ def _notifications(environment: Environment) -> str:
     if environment.notify is None:
         return f"off: {notifications.HOW_TO_SET}"
     if places := notifications.unusable(environment.notify):
-        raise SettingsError(f"no service has such an address: {notifications.remedy(', '.join(places))}")
+        raise Refused(f"no service has such an address: {notifications.remedy(', '.join(places))}")
     warehouse = Warehouse(environment.database_url)
     try:
         with warehouse.read() as conn:
@@ -100,7 +100,7 @@ def _notifications(environment: Environment) -> str:
     finally:
         warehouse.close()
     if refused_by:
-        raise SettingsError(f"the last message was not taken: {notifications.remedy(refused_by)}")
+        raise Refused(f"the last message was not taken: {notifications.remedy(refused_by)}")
     return f"{notifications.VARIABLE} holds {counted(len(environment.notify.split()), 'service')}"
 
 

@@ -9,7 +9,7 @@ from soundcharts_pipeline.dev import SIMULATOR_LATENCY, SIMULATOR_RATE, workspac
 from soundcharts_pipeline.environment import Environment, read_environment
 from soundcharts_pipeline.launch import make_tables, prepare_home
 from soundcharts_pipeline.local_simulator import has_credentials, simulator_process, use_simulator
-from soundcharts_pipeline.settings import SettingsError, load_settings
+from soundcharts_pipeline.settings import Refused, load_settings
 from soundcharts_pipeline.supervisor import Program, check_free, run_together
 
 LOCAL = "127.0.0.1"
@@ -25,7 +25,7 @@ def serve_all(host: str, port: int, ui_port: int, console: Console) -> None:
     load_settings(environment.charts_file)
     workspace = str(workspace_file())
     if port == ui_port:
-        raise SettingsError(f"both ports are {port}; choose another one with --port or --ui-port")
+        raise Refused(f"both ports are {port}; choose another one with --port or --ui-port")
     check_free(host, port)
     check_free(host, ui_port, "--ui-port")
     home = prepare_home(environment)

@@ -44,6 +44,10 @@ class SettingsError(Exception):
     """Mistakes in the charts file or in a variable, one per line: where, what is wrong, what to write."""
 
 
+class Refused(SettingsError):
+    """What a command was given, or needs, cannot be; the message ends with what to type instead."""
+
+
 class NoCharts(Mistake):
     """The file lists no chart, which is where a new file starts: the one mistake that adding a chart mends."""
 

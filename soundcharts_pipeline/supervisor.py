@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from soundcharts_pipeline.settings import SettingsError
+from soundcharts_pipeline.settings import Refused
 
 # A webserver loads the project's code before it answers: 10 s on two idle cores.
 START_SECONDS = 120.0
@@ -64,13 +64,13 @@ class Gone(Exception):
 
 
 def check_free(host: str, port: int, option: str = "--port") -> None:
-    """Raise SettingsError for a port that somebody else has."""
+    """Raise Refused for a port that somebody else has."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise SettingsError(
+            raise Refused(
                 f"port {port} cannot be used ({error.strerror}); end what uses it, or choose another one with {option}"
             ) from None
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from soundcharts_pipeline.cascade import RANKINGS, TRACK_METADATA, allowed_keys
 from soundcharts_pipeline.plan import Allowance, Plan, allowance_of, days_that_fit, plan_cascade
 from soundcharts_pipeline.plan_words import HEADINGS, rows_of, sentences_of, told
-from soundcharts_pipeline.settings import ChartSettings, SettingsError
+from soundcharts_pipeline.settings import ChartSettings, Refused
 from soundcharts_pipeline.storage import forecasts
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.metadata import sync_track_metadata
@@ -54,7 +54,7 @@ def _newest_stored(ctx: SyncContext, chart: ChartSettings) -> date:
     with ctx.warehouse.read() as conn:
         newest = forecasts.newest_saved(conn, chart.slug)
     if newest is None or newest < chart.first_date:
-        raise SettingsError(
+        raise Refused(
             f"no ranking of {chart.slug} is stored since {chart.first_date}; name the days: "
             f"`{program()} plan {chart.slug} --date YYYY-MM-DD`, or --from and --to"
         )

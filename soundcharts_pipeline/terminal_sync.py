@@ -13,7 +13,7 @@ from rich.markup import escape
 from soundcharts_pipeline.account import open_client, source_of
 from soundcharts_pipeline.api.errors import BadRequest
 from soundcharts_pipeline.environment import Environment, read_environment
-from soundcharts_pipeline.settings import ChartSettings, Settings, SettingsError, load_settings
+from soundcharts_pipeline.settings import ChartSettings, Refused, Settings, SettingsError, load_settings
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.context import SyncContext, utc_now
 from soundcharts_pipeline.sync.rankings import NotPublished, list_published
@@ -132,4 +132,4 @@ def _check_days(chart: ChartSettings, first: date, last: date, path: Path) -> No
             f"{chart.slug} is synced since {chart.first_date}; for {first} set an earlier first_date in {path}"
         )
     if last > today:
-        raise SettingsError(f"{last} is in the future; the last day that can be synced is {today} (UTC)")
+        raise Refused(f"{last} is in the future; the last day that can be synced is {today} (UTC)")

@@ -88,8 +88,8 @@ TROUBLES: Mapping[str, Trouble] = {
         "Invalid chart configuration",
         "The charts file or a variable holds something that cannot be meant. Nothing is started with it, so that no "
         "call is spent on a mistake.",
-        "Change what the message names; `soundcharts-pipeline charts list` reads the file without a call, and Dagster "
-        "takes it over when the code location is reloaded.",
+        "Change what the message names; `soundcharts-pipeline doctor` reads the file and the variables, and Dagster "
+        "takes a new file over when the code location is reloaded.",
     ),
     QUEUED: Trouble(
         "Queue full",

@@ -48,6 +48,28 @@ def test_a_port_in_use_is_named_with_the_option_to_choose_another(
 
     assert done.code == 2
     assert done.says(f"port {port} cannot be used (", "ddress already in use", "--port")
+    assert "What to do" not in done.text, "the message says what to do; no other advice fits"
+
+
+def test_what_a_command_was_given_is_refused_without_advice_on_something_else(environ: dict[str, str]) -> None:
+    refused = {
+        "both ports are 3001; choose another one with --port": ["serve", "--port", "3001", "--ui-port", "3001"],
+        "no oddity named odd; choose from": ["simulate", "--port", "0", "--oddities", "odd"],
+        "2999-01-01 is in the future": ["sync", "global-28", "--date", "2999-01-01"],
+    }
+    done = {words: run(environ, *command) for words, command in refused.items()}
+
+    assert {words: one.code for words, one in done.items()} == dict.fromkeys(refused, 2)
+    assert all(one.says(words) and "What to do" not in one.text for words, one in done.items())
+
+
+def test_a_variable_that_cannot_be_meant_leads_to_the_command_that_reads_them_all(environ: dict[str, str]) -> None:
+    done = run(environ | {"SOUNDCHARTS_MAX_IN_FLIGHT": "many"}, "status")
+
+    assert done.code == 2
+    assert done.says(
+        "SOUNDCHARTS_MAX_IN_FLIGHT: 'many' is not a whole number", "What to do", "`soundcharts-pipeline doctor`"
+    )
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,9 @@ class Guarded:
         try:
             if int(request.headers.get("content-length") or 0) > MOST_BODY_BYTES:
                 raise _too_long()
+            if "\0" in scope["path"]:
+                # PostgreSQL does not even take the question.
+                raise Refused(404, "there is nothing at this address", "an address has no NUL; go to the dashboard")
             await self._app(scope, _bounded(receive), answer.send)
         except Refused as refusal:
             await answer.refuse(self._refuse(request, refusal), scope, receive)

@@ -134,6 +134,8 @@ CROSS JOIN LATERAL (
 """,
 )
 
+# A series has 75 places on each of its days. SQLite knows no LATERAL, but a list in JSON may lean on the row beside it:
+# the newest days of 200 artists with a year of weeks take a third of the time of one look-up for each place.
 artist_audience_geo_latest = View(
     Table(
         "artist_audience_geo_latest",
@@ -147,16 +149,21 @@ artist_audience_geo_latest = View(
     ),
     """
 SELECT a.artist_uuid, a.platform, a.metric, a.date, a.country_code, a.region, a.city_name, a.value
-FROM artist_audience_geo a
-WHERE a.date = (SELECT max(b.date) FROM artist_audience_geo b
-                WHERE b.artist_uuid = a.artist_uuid AND b.platform = a.platform AND b.metric = a.metric)
+FROM artists t
+CROSS JOIN json_each((SELECT json_group_array(json_array(newest.platform, newest.metric, newest.date))
+                      FROM (SELECT g.platform, g.metric, max(g.date) AS date FROM artist_audience_geo g
+                            WHERE g.artist_uuid = t.uuid GROUP BY g.platform, g.metric) newest)) listed
+CROSS JOIN artist_audience_geo a
+        ON a.artist_uuid = t.uuid AND a.platform = json_extract(listed.value, '$[0]')
+       AND a.metric = json_extract(listed.value, '$[1]') AND a.date = json_extract(listed.value, '$[2]')
 """,
     postgresql="""
 SELECT t.uuid, a.platform, a.metric, a.date, a.country_code, a.region, a.city_name, a.value
 FROM artists t
-CROSS JOIN LATERAL (SELECT p.*, max(p.date) OVER (PARTITION BY p.platform, p.metric) AS newest
-                    FROM artist_audience_geo p WHERE p.artist_uuid = t.uuid) a
-WHERE a.date = a.newest
+CROSS JOIN LATERAL (SELECT p.platform, p.metric, max(p.date) AS date FROM artist_audience_geo p
+                    WHERE p.artist_uuid = t.uuid GROUP BY p.platform, p.metric) newest
+JOIN artist_audience_geo a
+  ON a.artist_uuid = t.uuid AND a.platform = newest.platform AND a.metric = newest.metric AND a.date = newest.date
 """,
 )
 

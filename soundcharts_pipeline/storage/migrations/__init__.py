@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 # Written down so that a database already up to date is recognised without loading Alembic (0.2 s).
-HEAD = "0007"
+HEAD = "0008"
 
 # Not Alembic's default name: Dagster keeps its own `alembic_version` and may live in the same database.
 VERSION_TABLE = "soundcharts_schema_version"
