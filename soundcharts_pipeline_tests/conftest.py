@@ -20,6 +20,18 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 _numbers = itertools.count(1)
+# Files that take minutes, the longest first. Elsewhere than at the beginning, the last of them would run alone.
+LONGEST = [
+    *("test_backfills", "test_daemon", "test_serve", "test_postgres_deployment", "test_plan", "test_schedules"),
+    *("test_troubleshooting", "test_cli_refusals", "test_cli_backfill", "test_overlap", "test_cli_ends"),
+    *("test_cli_setup", "test_cli_operations", "test_alerts", "test_kill", "test_browser", "test_cli_export"),
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files begin, the others follow in their order."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @pytest.fixture(scope="session")
