@@ -8,10 +8,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Integer, Select, String, Table, and_, cast, exists, func, literal, select
-from sqlalchemy import case as sql_case
+from sqlalchemy import Connection, Integer, Select, Table, and_, cast, exists, func, select
 
 from soundcharts_pipeline.storage import bookkeeping as b
+from soundcharts_pipeline.storage import rankings
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.worklists import ChartDays, entities
 
@@ -99,16 +99,21 @@ def archived_days(conn: Connection, days: ChartDays) -> set[date]:
 
 
 def ranking_preview(conn: Connection, slug: str, day: date) -> Preview:
-    """The top of the ranking."""
+    """The top of the ranking, with places gained (+) or lost (-)."""
     t, tr = s.chart_rankings, s.tracks
-    change = sql_case((t.c.old_position.is_(None), literal("new")), else_=_text(t.c.position_change))
     query = (
-        select(t.c.position, tr.c.name, tr.c.credit_name, change, t.c.metric)
+        select(t.c.position, tr.c.name, tr.c.credit_name, t.c.metric)
         .select_from(t.join(tr, tr.c.uuid == t.c.track_uuid))
         .where(t.c.chart_slug == slug, t.c.rank_date == day)
         .order_by(t.c.position)
+        .limit(PREVIEW_ROWS)
     )
-    return _preview(conn, ["position", "track", "credit name", "change", "metric"], query)
+    moves = rankings.moves_of(conn, slug, day)
+    rows = [
+        (position, name, credit, _shown(moves[position]), metric)
+        for position, name, credit, metric in conn.execute(query)
+    ]
+    return Preview(["position", "track", "credit name", "change", "metric"], rows)
 
 
 def track_preview(conn: Connection, slug: str, day: date) -> Preview:
@@ -198,8 +203,8 @@ def _in_span(days: ChartDays) -> Any:
     return and_(t.c.chart_slug == days.slug, t.c.rank_date.between(days.first, days.last))
 
 
-def _text(column: Any) -> Any:
-    return cast(column, String)
+def _shown(move: rankings.Move) -> str:
+    return move.kind if move.change is None else f"{move.change:+}" if move.change else "0"
 
 
 def _by_day(conn: Connection, query: Select[Any]) -> dict[date, int]:

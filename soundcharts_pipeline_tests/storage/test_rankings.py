@@ -4,6 +4,7 @@ from soundcharts_pipeline.models import PublishedRanking
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.rankings import Credit, Move, chart_ranking, moves_of, ranking_days
 from soundcharts_pipeline.storage.saves import save_published
+from soundcharts_pipeline.storage.summaries import ranking_preview
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 from .ranked import NOW, WEEKLY, day, rank, save, track
@@ -27,6 +28,7 @@ def test_moves_are_those_that_the_api_tells_with_the_ranking_before_for_what_it_
     with warehouse.read() as conn:
         moves = moves_of(conn, "global-28", day(1))
         assert moves_of(conn, "global-28", day(3)) == {}
+        shown = [row[3] for row in ranking_preview(conn, "global-28", day(1)).rows]
 
     assert moves == {
         1: Move("up", 9, 8),
@@ -37,6 +39,7 @@ def test_moves_are_those_that_the_api_tells_with_the_ranking_before_for_what_it_
         6: Move("re-entry", None, None),
         7: Move("down", 4, -3),
     }
+    assert shown == ["+8", "-1", "+5", "re-entry", "new", "re-entry", "-3"]
 
 
 def test_a_ranking_is_told_with_its_artists_and_the_largest_moves_first(warehouse: Warehouse) -> None:
