@@ -5,25 +5,23 @@ every artist the places of his listeners each week and of his followers each mon
 """
 
 import argparse
-import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, text
 
-from benchmarks.scratch import heading, row
+from benchmarks.scratch import empty_database, heading, peak_mb, row
 from soundcharts_pipeline.analysis import trends
 from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.existing import ExistingWarehouse
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.postgres import running_server, url_of
 
 TRACKS, ARTISTS, CHARTS, PLACES = 4_000, 3_000, 10, 200
 LAST = date(2026, 11, 22)
@@ -215,19 +213,6 @@ def apart(work: Callable[[str], object], url: str) -> tuple[object, int]:
         return pool.submit(work, url).result(), pool.submit(peak_mb).result()
 
 
-def peak_mb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-
-
-@contextmanager
-def database(kind: str, folder: Path) -> Iterator[str]:
-    if kind == "sqlite":
-        yield f"sqlite:///{folder / 'soundcharts.db'}"
-        return
-    with running_server() as home:
-        yield url_of(home, "postgres").render_as_string()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", nargs="+", choices=("sqlite", "postgresql"), default=["sqlite", "postgresql"])
@@ -235,7 +220,7 @@ def main() -> None:
     chosen = parser.parse_args()
     heading("database", "what", "rows", "time", "peak")
     for kind in chosen.database:
-        with tempfile.TemporaryDirectory() as folder, database(kind, Path(folder)) as url:
+        with tempfile.TemporaryDirectory() as folder, empty_database(kind, Path(folder)) as url:
             fill(url, chosen.points)
             for what, work in (("trends of a chart-day", chart_day), ("trends of everything", everything)):
                 (seconds, rows), peak = apart(work, url)

@@ -9,13 +9,12 @@ core, which other programs disturb less than those of the clock; the ratio is th
 import argparse
 import os
 import random
-import resource
 import statistics
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -24,7 +23,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Integer, text
 
-from benchmarks.scratch import heading, newest_day, row, scratch
+from benchmarks.scratch import empty_database, heading, newest_day, peak_mb, row, scratch
 from soundcharts_pipeline.reports.export import export_rows, write_rows
 from soundcharts_pipeline.reports.summary import chart_lines
 from soundcharts_pipeline.reports.workbook import Report, read_back, write_workbook
@@ -33,7 +32,6 @@ from soundcharts_pipeline.storage.bulk import merge
 from soundcharts_pipeline.storage.chart_day import read_chart_day
 from soundcharts_pipeline.storage.exports import EXPORTS, Scope, batches
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.postgres import running_server, url_of
 
 SLUG = "global-28"
 DAYS = 90
@@ -64,12 +62,12 @@ def _write_workbook(database: str, path: Path, day: date) -> tuple[tuple[float, 
     found = read_back(path)
     if found.formulas or any(found.rows[name] != count for name, count in rows.items()):
         raise SystemExit(f"{path} does not read back: {rows} written, {found} found")
-    return spent, time.process_time() - core - spent[1], _peak_mb(), sum(rows.values())
+    return spent, time.process_time() - core - spent[1], peak_mb(), sum(rows.values())
 
 
 def bulk(database: str, count: int, kinds: Sequence[str], repetitions: int) -> None:
     """A row for each format."""
-    with tempfile.TemporaryDirectory() as folder, _database(database, Path(folder)) as url:
+    with tempfile.TemporaryDirectory() as folder, empty_database(database, Path(folder)) as url:
         # Apart, too: a process starts with the peak of the one that started it.
         _apart(_fill, url, count)
         for kind in kinds:
@@ -86,15 +84,6 @@ def bulk(database: str, count: int, kinds: Sequence[str], repetitions: int) -> N
             )
 
 
-@contextmanager
-def _database(kind: str, folder: Path) -> Iterator[str]:
-    if kind == "sqlite":
-        yield f"sqlite:///{folder / 'soundcharts.db'}"
-        return
-    with running_server() as home:
-        yield url_of(home, "postgres").render_as_string()
-
-
 class Spent(NamedTuple):
     """What a piece of work took: seconds of a core and of the clock, and its process' largest resident memory."""
 
@@ -106,7 +95,7 @@ class Spent(NamedTuple):
 def _spent(work: Callable[[], object]) -> Spent:
     clock, core = time.perf_counter(), time.process_time()
     work()
-    return Spent(time.process_time() - core, time.perf_counter() - clock, _peak_mb())
+    return Spent(time.process_time() - core, time.perf_counter() - clock, peak_mb())
 
 
 def _export(database: str, folder: str, kind: str) -> Spent:
@@ -175,10 +164,6 @@ def _apart(work: Any, *arguments: object) -> Any:
 
 def _send(pipe: Connection, work: Any, arguments: Sequence[object]) -> None:
     pipe.send(work(*arguments))
-
-
-def _peak_mb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def main() -> None:

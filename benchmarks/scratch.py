@@ -4,6 +4,7 @@ Every run is the command a user types, in a process of its own; calls are what t
 """
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from soundcharts_pipeline.local_simulator import simulator_process
 from soundcharts_pipeline.settings import load_settings
 from soundcharts_pipeline.simulator import World
 from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline_tests.postgres import running_server, url_of
 from soundcharts_pipeline_tests.truth import expected, stored
 
 MAX_IN_FLIGHT = 32
@@ -167,3 +169,18 @@ def heading(*columns: str) -> None:
 def row(*cells: object) -> None:
     """One line of a Markdown table, shown at once."""
     print(f"| {' | '.join(map(str, cells))} |", flush=True)  # noqa: T201
+
+
+def peak_mb() -> int:
+    """The largest resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+@contextmanager
+def empty_database(kind: str, folder: Path) -> Iterator[str]:
+    """The URL of an empty database of this kind."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'soundcharts.db'}"
+        return
+    with running_server() as home:
+        yield url_of(home, "postgres").render_as_string()
