@@ -102,7 +102,7 @@ def _export(database: str, folder: str, kind: str) -> Spent:
     with closing(Warehouse(database)) as warehouse:
         warehouse.prepare()
         # Loaded beforehand for both: loading is no part of a row.
-        write_rows(Path(folder) / f"none.{kind}", {"number": Integer()}, (), kind, count=0)
+        write_rows(Path(folder) / f"none.{kind}", {"number": Integer()}, [[(1,)]], kind, count=1)
         return _spent(lambda: export_rows(warehouse, _query(), Path(folder) / f"ours.{kind}", kind=kind))
 
 
@@ -111,7 +111,7 @@ def _alone(database: str, folder: str, kind: str) -> Spent:
     with closing(Warehouse(database)) as warehouse, warehouse.read() as conn:
         held = [list(batch) for batch in batches(conn, query)]
     columns = {column.name: column.type for column in query.selected_columns}
-    write_rows(Path(folder) / f"none.{kind}", columns, (), kind, count=0)
+    write_rows(Path(folder) / f"none.{kind}", columns, held[:1], kind, count=len(held[0]))
     path, count = Path(folder) / f"alone.{kind}", sum(map(len, held))
     return _spent(lambda: write_rows(path, columns, held, kind, count=count))
 
