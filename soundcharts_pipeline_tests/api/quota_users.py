@@ -37,7 +37,8 @@ def sharer(
 def spend(
     url: str, database: str, reserve: int, barrier: Barrier, ends: "Queue[list[str]]", *, dies_after: int | None = None
 ) -> None:
-    """Call until the quota is used up; answer with the last word of each thread."""
+    """Call until the quota is used up; answer with the last word of each thread. Who dies after so many calls makes
+    them first: the others begin when it dies, or they might leave it too few."""
     answered = threading.Semaphore(0)
 
     def work(caller: Caller) -> str:
@@ -53,9 +54,12 @@ def spend(
     with closing(Warehouse(database)) as warehouse, ThreadPoolExecutor(THREADS) as pool:
         caller = sharer(url, warehouse, reserve=reserve, window=SHORT_MINUTE)
         barrier.wait()
+        if dies_after is None:
+            barrier.wait()
         last_words = [pool.submit(work, caller) for _ in range(THREADS)]
         if dies_after is not None:
             for _ in range(dies_after):
                 answered.acquire()
+            barrier.wait()
             os.kill(os.getpid(), signal.SIGKILL)
         ends.put([last.result() for last in last_words])
