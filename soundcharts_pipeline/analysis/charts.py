@@ -49,7 +49,7 @@ def rankings(conn: Connection, slug: str, first: date | None, last: date | None)
 
 def movers(conn: Connection, slug: str, day: date) -> pd.DataFrame:
     """The ranking by position, then those that the ranking before still had."""
-    before, moves = _day_before(conn, slug, day), moves_of(conn, slug, day)
+    before, moves = _stored_before(conn, slug, day), moves_of(conn, slug, day)
     now = _with_past(conn, slug, day, day)
     of_places = [moves[position] for position in now["position"]]
     now["old_position"] = pd.Series([move.old_position for move in of_places], dtype="Int64")
@@ -181,7 +181,7 @@ def _tracks(slug: str, day: date) -> Select[Any]:
     return select(t.c.track_uuid).where(t.c.chart_slug == slug, t.c.rank_date == day)
 
 
-def _day_before(conn: Connection, slug: str, day: date) -> date | None:
+def _stored_before(conn: Connection, slug: str, day: date) -> date | None:
     t = s.chart_rankings
     found: date | None = conn.scalar(select(func.max(t.c.rank_date)).where(t.c.chart_slug == slug, t.c.rank_date < day))
     return found
