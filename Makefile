@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 BENCH := .venv-bench/bin
+DOCS := .venv-docs/bin
 
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
 	--custom-compile-command 'make lock'
 
-.PHONY: demo test dev check bench lock clean
+.PHONY: demo test dev check docs bench lock clean
 
 demo: .venv/installed
 	$(BIN)/soundcharts-pipeline demo
@@ -22,7 +23,11 @@ check: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/dagster definitions validate
+	$(BIN)/dg check defs
+
+# The pages of docs/ as a site, in site/. A link or an anchor that leads nowhere fails it (with --quiet none would).
+docs: .venv-docs/installed
+	$(DOCS)/mkdocs build --strict
 
 # By hand, on a machine with nothing else to do: about an hour. benchmarks/README.md has figures to compare with.
 bench: .venv-bench/installed
@@ -30,10 +35,12 @@ bench: .venv-bench/installed
 	$(BENCH)/python -m benchmarks.calls
 	$(BENCH)/python -m benchmarks.peers
 	$(BENCH)/python -m benchmarks.loading
+	$(BENCH)/python -m benchmarks.store
 	$(BENCH)/python -m benchmarks.floor
 	$(BENCH)/python -m benchmarks.memory
 	$(BENCH)/python -m benchmarks.growth
 	$(BENCH)/python -m benchmarks.admin
+	$(BENCH)/python -m benchmarks.dashboards
 	$(BENCH)/python -m benchmarks.exports
 	$(BENCH)/python -m benchmarks.analysis
 
@@ -47,12 +54,19 @@ bench: .venv-bench/installed
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# The site needs nothing of the pipeline.
+.venv-docs/installed: requirements-docs.lock
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 # Needs uv. The runtime's lock is for images: no tools of developers, but what builds the package. The locks name no
 # registry: the machine's own settings say where packages come from.
 lock:
 	$(COMPILE) --extra dev pyproject.toml --output-file requirements.lock
 	echo setuptools | $(COMPILE) --constraint requirements.lock pyproject.toml - --output-file requirements-runtime.lock
 	$(COMPILE) --extra dev --extra bench --constraint requirements.lock pyproject.toml --output-file requirements-bench.lock
+	printf 'mkdocs>=1.6,<2\nmkdocs-material>=9.7\n' | $(COMPILE) - --output-file requirements-docs.lock
 
 clean:
-	rm -rf .venv .venv-bench build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-docs site build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -5,8 +5,61 @@ converted between time zones. Empty strings of the API are None here.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
+
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ChartDays:
+    """One chart from the first to the last day, both inclusive."""
+
+    slug: str
+    first: date
+    last: date
+
+    @property
+    def days(self) -> list[date]:
+        return [self.first + ONE_DAY * n for n in range((self.last - self.first).days + 1)]
+
+    def split(self, most: int | None) -> list["ChartDays"]:
+        """These days as stretches of at most so many, oldest first."""
+        days, most = self.days, most or len(self.days)
+        return [ChartDays(self.slug, days[i], days[i : i + most][-1]) for i in range(0, len(days), most)]
+
+    def overlaps(self, other: "ChartDays") -> bool:
+        return self.slug == other.slug and self.first <= other.last and other.first <= self.last
+
+    def __str__(self) -> str:
+        return f"{self.slug} {self.first}" + ("" if self.first == self.last else f" to {self.last}")
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredWindow:
+    """Days of one series, both inclusive, that Soundcharts was asked for and answered; `settled` is the last day of
+    their beginning that will not change any more, if it has one."""
+
+    start: date
+    end: date
+    settled: date | None
+    asked_at: datetime
+
+    @property
+    def open_from(self) -> date:
+        """The first day that is not settled (the day after the window's end when all are)."""
+        return self.start if self.settled is None else self.settled + ONE_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """Why a run failed or was canceled: the asset it happened in ("" for the run as a whole), the name of the error,
+    its message, and what to do next, where that is known already."""
+
+    asset: str
+    kind: str
+    message: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +136,19 @@ class PublishedRanking(NamedTuple):
 
     day: date
     timestamp: str
+
+
+def is_later(timestamp: str, other: str) -> bool:
+    """Whether a timestamp of the API is after another one, which may be written in another time zone."""
+    try:
+        return _instant(timestamp) > _instant(other)
+    except ValueError:
+        return timestamp > other
+
+
+def _instant(timestamp: str) -> datetime:
+    found = datetime.fromisoformat(timestamp)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,14 +286,14 @@ class RatePermit(NamedTuple):
 class RateGrant:
     """What a process may send now: calls numbered from `first`, `age` seconds after they were counted, when
     `under_way` billed calls may have been on their way. Or none of them, and how many seconds to wait before asking
-    again; `short`: because no billed call is certain to be left above the reserve."""
+    again; `quota_unknown`: because no billed call is certain to be left above the reserve."""
 
     first: int = 0
     calls: int = 0
     under_way: int = 0
     age: float = 0.0
     wait: float = 0.0
-    short: bool = False
+    quota_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,9 @@
 Failures in Dagster's UI, the command line, `status`, notifications and docs/troubleshooting.md say it in these words.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-PAGE = "docs/troubleshooting.md"
+from soundcharts_pipeline.remedies import Trouble
 
 # Situations that are not an error of ours.
 QUEUED = "Queued"
@@ -18,27 +16,8 @@ QUOTA_LOW = "QuotaLow"
 CHECK_FAILED = "CheckFailed"
 RUN_FAILED = "RunFailed"
 CANCELED = "Canceled"
+GIVEN_UP = "BackfillGivenUp"
 UNKNOWN = "Unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """One kind of failure. `shared`: the cause is the same for every chart, so that one message is enough."""
-
-    title: str
-    explanation: str
-    remedy: str
-    shared: bool = False
-
-    @property
-    def anchor(self) -> str:
-        """Of its section in the page, as Markdown renderers make it."""
-        return re.sub(r"[^\w -]", "", self.title.lower()).replace(" ", "-")
-
-    @property
-    def place(self) -> str:
-        """Where to read more."""
-        return f"{PAGE}#{self.anchor}"
 
 
 def trouble_of(kind: str) -> Trouble:
@@ -51,45 +30,51 @@ TROUBLES: Mapping[str, Trouble] = {
         "Invalid credentials",
         "Soundcharts does not accept the credentials, or none are set where the run was started. No call succeeds and "
         "nothing is billed until that is corrected.",
-        "Put the right values into the environment of whatever runs the daemon and start it again; "
-        "`soundcharts-pipeline doctor` says whether they are accepted.",
+        "Put the right values into the environment of what made the call, and start that again; `soundcharts-pipeline "
+        "doctor` there says whether they are accepted.",
         shared=True,
     ),
     "NetworkError": Trouble(
         "Network down",
         "No answer came from the host that the message names, although it was asked several times. The network, a "
         "proxy, a firewall or Soundcharts itself is down.",
-        "Ask `soundcharts-pipeline doctor` on the machine that runs the daemon, then mend the connection or "
-        "SOUNDCHARTS_BASE_URL; the healing sensor tries again by itself.",
+        "Ask `soundcharts-pipeline doctor` on the machine that made the call, mend the connection or "
+        "SOUNDCHARTS_BASE_URL, and run it again; a running daemon does so by itself.",
         shared=True,
     ),
     "RateLimited": Trouble(
         "Rate limit exceeded",
         "Soundcharts kept refusing calls because the account makes too many in a minute. All runs of one database "
         "share their count, so somebody else uses the account, or a second database does.",
-        "Set SOUNDCHARTS_CALLS_PER_MINUTE to your share of the account and start the daemon again; the healing sensor "
-        "asks for the rest.",
+        "Set SOUNDCHARTS_CALLS_PER_MINUTE to your share of the account wherever it is used, and run it again; a "
+        "daemon that is started again with it does so by itself.",
         shared=True,
     ),
     "QuotaExhausted": Trouble(
         "Quota used up",
         "No billed calls are left in this term, or only those that SOUNDCHARTS_QUOTA_RESERVE keeps back. Waiting a "
         "minute does not help.",
-        "Wait for the next term, buy a larger plan or lower the reserve; "
-        "`soundcharts-pipeline plan SLUG` says how many calls a chart takes.",
+        "Wait for the next term, buy a larger plan or lower the reserve; `soundcharts-pipeline plan SLUG` says how "
+        "many calls the chart takes.",
+        otherwise=[
+            "Wait for the next term, buy a larger plan or lower the reserve; `soundcharts-pipeline plan` with a chart "
+            "says how many calls that takes."
+        ],
         shared=True,
     ),
     "BudgetSpent": Trouble(
         "Budget spent",
         "The run has made the billed calls that it was allowed, and stopped. The account itself is fine.",
-        "Start it again for the rest, with more calls if you like: `soundcharts-pipeline sync SLUG --budget CALLS`.",
+        "Run it again for the rest: `soundcharts-pipeline sync SLUG --date DAY`; its option `--budget`, or "
+        "SOUNDCHARTS_RUN_BUDGET, says how many calls it may make.",
+        otherwise=["Run it again for the rest; SOUNDCHARTS_RUN_BUDGET says how many calls it may make."],
     ),
     "SettingsError": Trouble(
         "Invalid chart configuration",
         "The charts file or a variable holds something that cannot be meant. Nothing is started with it, so that no "
         "call is spent on a mistake.",
-        "Change what the message names; `soundcharts-pipeline doctor` reads the file and the variables, and Dagster "
-        "takes a new file over when the code location is reloaded.",
+        "Change what the message names; `soundcharts-pipeline doctor` reads the file and the variables. Dagster takes "
+        "a new file over by itself, and variables when it is started again.",
     ),
     QUEUED: Trouble(
         "Queue full",
@@ -103,74 +88,130 @@ TROUBLES: Mapping[str, Trouble] = {
         "The step was not started, because one above it failed in the same run. What is wrong stands with the step "
         "that failed.",
         "Mend that one first, then run `soundcharts-pipeline sync SLUG --date DAY`: steps that succeeded cost no call.",
+        otherwise=["Mend that one first, then run it again: steps that succeeded cost no call."],
     ),
     "UpstreamMissing": Trouble(
         "Missing dependency data",
         "The asset was launched for days whose ranking, or whose tracks' metadata, is not in the database. It would "
         "have found nothing to ask for and looked complete.",
-        "Run the whole cascade of these days: `soundcharts-pipeline sync SLUG --from DAY --to DAY`.",
+        "Run the whole cascade of these days: `soundcharts-pipeline sync SLUG --date DAY`.",
+        otherwise=["Run the whole cascade of these days."],
     ),
     "StorageFull": Trouble(
         "Disk full",
-        "The disk of the database has no room for what was fetched. The transaction was taken back, so the data "
-        "is whole.",
-        "Make room there; `soundcharts-pipeline doctor` names the database, and the healing sensor runs the days "
-        "again.",
+        "The disk of the database has no room for what was fetched. The transaction was taken back, so the data is "
+        "whole.",
+        "Make room there, and run it again; `soundcharts-pipeline doctor` names the database, and a running daemon "
+        "runs the days again by itself.",
         shared=True,
     ),
     "NotPublished": Trouble(
         "Ranking not yet published",
         "Soundcharts has no ranking of that day so far; charts come out hours or days later, some once a week. The "
         "other days of the run were saved.",
-        "Nothing is broken: the chart's schedule fetches the day once it is out, or try `soundcharts-pipeline sync "
-        "SLUG` for the newest one.",
+        "Nothing is broken: the chart's schedule fetches the day once it is out, and `soundcharts-pipeline sync SLUG` "
+        "the newest one that is.",
+        otherwise=["Nothing is broken: run it again once the day is out."],
     ),
     "NotFound": Trouble(
         "Metadata missing",
         "Soundcharts has no entry for a track or an artist, or has withdrawn it. That is noted with its date, and the "
         "question is not asked again before `metadata_refresh_days` are over.",
-        "Nothing needs to be done; to ask sooner lower `metadata_refresh_days` in charts.yaml and run the day again.",
+        "Nothing needs to be done; to ask sooner lower `metadata_refresh_days` in charts.yaml and run "
+        "`soundcharts-pipeline sync SLUG --date DAY` again.",
+        otherwise=["Compare the path in the message with docs/api.md: what it names, Soundcharts does not have."],
     ),
     NO_DATA: Trouble(
         "Platform without data",
         "Everything was asked for, and Soundcharts has no points of this platform for any of these tracks or artists. "
         "It may not cover the platform for this chart's country.",
-        "Leave the platform out of charts.yaml if it stays so: its calls are billed all the same.",
+        "Leave PLATFORM out of charts.yaml if it stays so: its calls are billed all the same.",
+        otherwise=["Leave the platform out of charts.yaml if it stays so: its calls are billed all the same."],
     ),
     "ServerError": Trouble(
         "Platform failing",
         "Soundcharts answers with errors of its own, for this platform or this step alone. The other platforms of the "
         "run are not held up by it.",
         "Leave it to the healing sensor, or ask again with `soundcharts-pipeline sync SLUG --date DAY`; if it goes on "
-        "for days, take the platform out of charts.yaml.",
+        "for days, take PLATFORM out of charts.yaml.",
+        otherwise=[
+            "Leave it to the healing sensor, or ask again with `soundcharts-pipeline sync SLUG --date DAY`; if it goes "
+            "on for days, report it to Soundcharts.",
+            "Try again later; if it goes on for days, report it to Soundcharts.",
+        ],
     ),
     "NotInPlan": Trouble(
         "Not in the plan",
-        "The credentials are fine, but the account's plan (or the sandbox) does not hold this endpoint or object. Each "
-        "refusal is billed.",
-        "Take the platform or the chart out of charts.yaml, or have it added to the plan.",
+        "The credentials are fine, but the account's plan (or the sandbox) does not hold this endpoint or object. "
+        "Each refusal is billed.",
+        "Take PLATFORM out of the platforms of SLUG in charts.yaml, or have it added to the plan.",
+        otherwise=["Take SLUG out of charts.yaml, or have it added to the plan.", "Have it added to the plan."],
     ),
     "UnknownChart": Trouble(
         "Unknown chart",
-        "The catalogue of Soundcharts holds no chart of this slug. It is misspelt, or the chart was withdrawn.",
+        "The catalog of Soundcharts holds no chart of this slug. It is misspelt, or the chart was withdrawn.",
         "Look it up with `soundcharts-pipeline charts search WORD`, and put the slug that it prints into charts.yaml.",
+        otherwise=[
+            "Look it up with `soundcharts-pipeline charts search` and a word of its name, and put its slug into "
+            "charts.yaml."
+        ],
     ),
     "RankingRefused": Trouble(
         "Ranking listed but refused",
-        "Soundcharts lists a ranking for that day and then does not hand it out. The day counts as missing until it "
-        "does.",
+        "Soundcharts lists a ranking for that day and then does not hand it out, or has the chart and not its list of "
+        "rankings. The day counts as missing until it does.",
         "Run `soundcharts-pipeline sync SLUG --date DAY` once more; if it stays so, report the day to Soundcharts.",
+        otherwise=["Run it once more; if it stays so, report the day to Soundcharts."],
     ),
     "BadRequest": Trouble(
         "Question refused",
         "Soundcharts does not understand the question. A platform code, a day or a path of `endpoints` in charts.yaml "
         "is not what it expects.",
-        "Compare the path in the message with docs/api.md, and correct charts.yaml.",
+        "Compare the path in the message with docs/api.md, and correct `endpoints` in charts.yaml if it stands there; "
+        "if not, report it with the message.",
+    ),
+    "ListFull": Trouble(
+        "List full",
+        "A list of the account, such as its favourites, takes no more. Calls and quota are not affected.",
+        "Remove something from that list in Soundcharts.",
+    ),
+    "UnreadableRecord": Trouble(
+        "Unreadable record",
+        "One record of an answer lacks a field that is needed, or has it in another form. That record alone is left "
+        "out, and asked for again after a day.",
+        "See the remarks of the asset in Dagster's UI, and report the record to Soundcharts; everything else goes on.",
+    ),
+    "NoAccount": Trouble(
+        "No account",
+        "The track or artist has no account on the platform that was asked for. That is an answer and no failure; it "
+        "is asked again after `metadata_refresh_days`.",
+        "Nothing; if the account is new, `soundcharts-pipeline forget --platform PLATFORM` lets it be asked for now.",
+        otherwise=["Nothing; if the account is new, `soundcharts-pipeline forget` lets it be asked for now."],
+    ),
+    "WrongPlatform": Trouble(
+        "Platform that an endpoint does not have",
+        "The endpoint knows no such platform, whoever is asked about. Not every platform of Soundcharts has every "
+        "kind of series.",
+        "Take PLATFORM out of `track_audience_platforms` or `artist_audience_platforms` in charts.yaml; docs/api.md "
+        "lists what there is.",
+        otherwise=["Name a platform that the endpoint has; docs/api.md lists what there is."],
+    ),
+    "EndpointRefuses": Trouble(
+        "Everything refused",
+        "Everything that the run asked of one endpoint was refused in the same way, so it is the server, the plan or "
+        "a setting, and no single track or artist. Nothing of it was kept, and after a few calls no more were made.",
+        "Try again with `soundcharts-pipeline sync SLUG --date DAY`, which asks once more; `soundcharts-pipeline "
+        "doctor` lists what refuses, and a platform that the plan lacks is left out from the next run on.",
+        otherwise=[
+            "Run it again, which asks once more; `soundcharts-pipeline doctor` lists what refuses, and a platform that "
+            "the plan lacks is left out from the next run on."
+        ],
     ),
     "IncompleteAnswer": Trouble(
         "Incomplete answer",
         "Soundcharts announced more rows than it gave. Half an answer is not saved.",
         "Run `soundcharts-pipeline sync SLUG --date DAY` again later.",
+        otherwise=["Run it again later."],
     ),
     "UnexpectedPayload": Trouble(
         "Unexpected answer",
@@ -182,15 +223,28 @@ TROUBLES: Mapping[str, Trouble] = {
         "Database out of reach",
         "The database cannot be opened, or its server does not answer. Nothing is fetched, for there is no place to "
         "keep it.",
-        "Start the server or mend the path that the message names; `soundcharts-pipeline doctor` tries it.",
+        "Do as the message says: start the server, or mend what it names; `soundcharts-pipeline doctor` tries the "
+        "database.",
+        shared=True,
+    ),
+    "StateUnavailable": Trouble(
+        "Dagster's state out of reach",
+        "Dagster could not note how a run goes, for its disk is full or its database is locked. What was fetched is in "
+        "the warehouse all the same.",
+        "Make room where DAGSTER_HOME is, or end the process that holds it, then run the same command again: what is "
+        "saved costs no call.",
         shared=True,
     ),
     "StorageBusy": Trouble(
         "Database busy",
         "Another process held the database for longer than a minute. The transaction was taken back, so nothing is "
         "half saved.",
-        "Find out what holds it (a backup, a BI tool, a network disk), then run the day again; with many processes use "
-        "PostgreSQL (docs/background-runs.md).",
+        "Find out what holds it (a backup, a BI tool, a network disk), then run `soundcharts-pipeline sync SLUG "
+        "--date DAY`; with many processes use PostgreSQL (docs/background-runs.md).",
+        otherwise=[
+            "Find out what holds it (a backup, a BI tool, a network disk), then run it again; with many processes use "
+            "PostgreSQL (docs/background-runs.md)."
+        ],
     ),
     "SchemaMismatch": Trouble(
         "Database of another version",
@@ -223,30 +277,47 @@ TROUBLES: Mapping[str, Trouble] = {
         "Make sure that it is the right database, run `soundcharts-pipeline backup`, then repeat the command with "
         "`--yes`.",
     ),
+    "InUse": Trouble(
+        "Database in use",
+        "A restore replaces everything, and runs or other programs have the database open. Nothing was changed.",
+        "End what the message names, `dev` and `serve` first, then repeat the command. With `--force` it is replaced "
+        "under them, and what they save at that moment is lost or added to the restored data.",
+    ),
     "ValueOutOfRange": Trouble(
         "Value out of range",
         "Soundcharts gave a value that its column cannot hold. The transaction was taken back.",
         "Report the row that the message names to Soundcharts; the other days and platforms can be run meanwhile.",
     ),
+    "RowsLost": Trouble(
+        "Rows lost",
+        "Two rows of an answer are the same to the database though they differ, so that one of them would be lost. "
+        "Nothing of the answer was saved.",
+        "Run it again; if the message names the same rows, report it with the message. The other days and platforms "
+        "can be run meanwhile.",
+    ),
     STALE: Trouble(
         "Freshness breach",
-        "No newer ranking of the chart was saved for two and a half periods of its schedule. Its runs fail, none is "
-        "started, or Soundcharts is late.",
+        "No newer ranking of the chart was saved for two and a half periods of its schedule, or weeks of a weekly "
+        "chart. Its runs fail, none is started, or Soundcharts is late.",
         "See Automation and Runs in Dagster's UI for the chart; `soundcharts-pipeline sync SLUG` fetches the newest "
         "ranking and says what is in the way.",
+        otherwise=[
+            "See Automation and Runs in Dagster's UI; `soundcharts-pipeline sync` of the chart says what is in the way."
+        ],
     ),
     QUOTA_LOW: Trouble(
         "Quota low",
         "Fewer billed calls are left in this term than SOUNDCHARTS_NOTIFY_QUOTA. At zero every run stops where it is.",
-        "See what the charts cost with `soundcharts-pipeline plan SLUG`, then drop platforms or charts, or buy a "
-        "larger plan.",
+        "See what each chart costs with `soundcharts-pipeline plan`, then drop platforms or charts, or buy a larger "
+        "plan.",
         shared=True,
     ),
     CHECK_FAILED: Trouble(
         "Check failed",
-        "The data was saved, and does not hold what the check promises. The check's numbers in Dagster's UI say by how "
-        "much.",
+        "The data was saved, and does not hold what the check promises. The check's numbers in Dagster's UI say by "
+        "how much.",
         "Open the asset's Checks in the UI, and run the days again with `soundcharts-pipeline sync SLUG --date DAY`.",
+        otherwise=["Open the asset's Checks in the UI, and run it again."],
     ),
     RUN_FAILED: Trouble(
         "Run ended from outside",
@@ -256,8 +327,20 @@ TROUBLES: Mapping[str, Trouble] = {
     ),
     CANCELED: Trouble(
         "Run canceled",
-        "Somebody ended the run. What it had saved stays.",
+        "Somebody ended the run. What it had saved stays, and nothing starts its days again by itself.",
         "Start it again when it is wanted: `soundcharts-pipeline sync SLUG --date DAY`.",
+        otherwise=["Start it again when it is wanted."],
+    ),
+    GIVEN_UP: Trouble(
+        "Backfill given up",
+        "A backfill goes on only while charts.yaml has all of its charts and days: one was taken out, or the earliest "
+        "`first_date` is later now. Dagster ended all of it; what its runs had saved stays.",
+        "Launch the days that are left again, in Dagster's UI or with `soundcharts-pipeline sync SLUG`; the healing "
+        "sensor requests the newest of them by itself.",
+        otherwise=[
+            "Launch the days that are left again, in Dagster's UI; the healing sensor requests the newest of them "
+            "by itself."
+        ],
     ),
     UNKNOWN: Trouble(
         "Anything else",

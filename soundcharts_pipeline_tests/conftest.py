@@ -12,8 +12,9 @@ from sqlalchemy import URL, create_engine, text
 
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.command_line import user_environ
-from soundcharts_pipeline_tests.postgres import installed_server, running_server, url_of
+from soundcharts_pipeline_tests.support.command_line import user_environ
+from soundcharts_pipeline_tests.support.postgres import installed_server, running_server, url_of
+from soundcharts_pipeline_tests.support.today import TODAY
 
 # A deadline would be a timed assertion: on a busy machine it fails tests that are right.
 settings.register_profile("untimed", deadline=None)
@@ -22,9 +23,18 @@ settings.load_profile("untimed")
 _numbers = itertools.count(1)
 # Files that take minutes, the longest first. Elsewhere than at the beginning, the last of them would run alone.
 LONGEST = [
-    *("test_backfills", "test_daemon", "test_serve", "test_postgres_deployment", "test_plan", "test_schedules"),
+    *(
+        "test_backfills",
+        "test_daemon",
+        "test_serve",
+        "test_installed",
+        "test_postgres_deployment",
+        "test_plan",
+        "test_schedules",
+    ),
     *("test_troubleshooting", "test_cli_refusals", "test_cli_backfill", "test_overlap", "test_cli_ends"),
     *("test_cli_setup", "test_cli_operations", "test_alerts", "test_kill", "test_browser", "test_cli_export"),
+    *("test_installed", "test_dg", "test_selections", "test_export", "test_narrow", "test_materialize"),
 ]
 
 
@@ -88,7 +98,7 @@ def _administer(server: Path, statement: str) -> None:
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     """A local Soundcharts of this test alone, without latency, faults or oddities."""
-    with Simulator(slow=0.05) as simulator:
+    with Simulator(today=TODAY, slow=0.05) as simulator:
         yield simulator
 
 

@@ -11,19 +11,21 @@ import dagster as dg
 import pytest
 from dagster._core.remote_origin import RemoteJobOrigin
 
-from soundcharts_pipeline.checks import audience_checks
-from soundcharts_pipeline.failures import BELOW, KIND, MORE, NOT_FOUND_MEANS, REMEDY, WITHOUT_DATA
-from soundcharts_pipeline.partitions import ChartSpan
+from soundcharts_pipeline.models import ChartDays
+from soundcharts_pipeline.orchestration.checks import audience_checks
+from soundcharts_pipeline.orchestration.failures import BELOW, KIND, MORE, NOT_FOUND_MEANS, REMEDY, WITHOUT_DATA
+from soundcharts_pipeline.orchestration.partitions import range_tags
+from soundcharts_pipeline.remedies import Subject, Trouble
 from soundcharts_pipeline.simulator import Fault, Simulator
+from soundcharts_pipeline.simulator.world.oddities import Absence
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline.storage.worklists import ChartDays
-from soundcharts_pipeline.troubleshooting import NO_DATA, QUEUED, TROUBLES, Trouble
-from soundcharts_pipeline_tests.altered import altered
-from soundcharts_pipeline_tests.assets.recorded import facts_of, failures_of
-from soundcharts_pipeline_tests.command_line import run, with_charts
-from soundcharts_pipeline_tests.full_disk import full_disk
-from soundcharts_pipeline_tests.helpers import SLUG, last_days, new_context, run_cascade, small_chart
-from soundcharts_pipeline_tests.project import Project, chart, open_project, repository_origin
+from soundcharts_pipeline.troubleshooting import QUEUED, TROUBLES
+from soundcharts_pipeline_tests.orchestration.assets.recorded import facts_of, failures_of
+from soundcharts_pipeline_tests.support.altered import altered
+from soundcharts_pipeline_tests.support.command_line import run, with_charts
+from soundcharts_pipeline_tests.support.full_disk import full_disk
+from soundcharts_pipeline_tests.support.helpers import SLUG, last_days, new_context, run_cascade, small_chart
+from soundcharts_pipeline_tests.support.project import Project, chart, open_project, repository_origin
 
 RATE = {"errors": [{"code": 429, "message": "You have reached the maximum request count per minute."}]}
 
@@ -111,10 +113,10 @@ def _facts(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, object]:
     raise AssertionError(f"{asset} did not fail: {failures_of(result)}")
 
 
-def _says(facts: Mapping[str, object], kind: str) -> Trouble:
+def _says(facts: Mapping[str, object], kind: str, span: ChartDays, asset: str) -> Trouble:
     trouble = TROUBLES[kind]
     assert facts[KIND] == kind
-    assert facts[REMEDY] == trouble.remedy
+    assert facts[REMEDY] == trouble.advice(Subject(span.slug, span.first, span.last, asset))
     assert facts[MORE] == f"{trouble.title}: {trouble.place}"
     return trouble
 
@@ -132,13 +134,13 @@ def test_a_failed_step_says_what_to_do(project: Project, monkeypatch: pytest.Mon
     with cause(Scene(project, monkeypatch)):
         result = project.run(project.span(1))
     assert not result.success
-    trouble = _says(_facts(result, asset), kind)
-    assert trouble.remedy not in failures_of(result)[asset], "said once"
+    trouble = _says(_facts(result, asset), kind, project.span(1), asset)
+    assert trouble.advice(Subject()) not in failures_of(result)[asset], "said once"
 
 
 def test_a_day_that_is_not_out_says_that_nothing_is_broken(project: Project) -> None:
     day = project.span(1, ago=-1)
-    _says(_facts(project.run(day), "chart_rankings"), "NotPublished")
+    _says(_facts(project.run(day), "chart_rankings"), "NotPublished", day, "chart_rankings")
 
 
 def test_a_chart_that_does_not_exist_says_where_to_look(
@@ -146,7 +148,10 @@ def test_a_chart_that_does_not_exist_says_where_to_look(
 ) -> None:
     with open_project(simulator, environ, monkeypatch, chart("viral-50-globl"), hasty=True) as project:
         day = project.newest()
-        _says(_facts(project.run(ChartSpan("viral-50-globl", day, day)), "chart_rankings"), "UnknownChart")
+        span = ChartDays("viral-50-globl", day, day)
+        facts = _facts(project.run(span), "chart_rankings")
+        _says(facts, "UnknownChart", span, "chart_rankings")
+        assert "`soundcharts-pipeline charts search viral`" in str(facts[REMEDY])
 
 
 def test_what_is_below_a_failed_step_is_named_with_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +179,9 @@ def test_a_step_without_what_it_works_on_fails_rather_than_look_complete(
         assert project.run(span, before).success
     calls = project.simulator.counters.total
     result = project.run(span, [asset])
-    _says(_facts(result, asset), "UpstreamMissing")
+    facts = _facts(result, asset)
+    _says(facts, "UpstreamMissing", span, asset)
+    assert f"`soundcharts-pipeline sync {span.slug} --from {span.first} --to {span.last}`" in str(facts[REMEDY])
     assert words in failures_of(result)[asset]
     assert project.simulator.counters.total == calls
     assert project.days(asset) == []
@@ -189,8 +196,8 @@ def test_days_of_a_weekly_chart_that_have_no_ranking_are_not_missing(
         published = [p.day for p in simulator.world.published_days(slug)][:3]
         newest, older = max(published), min(published)
         for day in published:
-            assert project.run(ChartSpan(slug, day, day), ["chart_rankings"]).success
-        assert project.run(ChartSpan(slug, older, newest), ["track_metadata"]).success
+            assert project.run(ChartDays(slug, day, day), ["chart_rankings"]).success
+        assert project.run(ChartDays(slug, older, newest), ["track_metadata"]).success
 
 
 def test_tracks_that_soundcharts_has_withdrawn_are_explained(
@@ -203,7 +210,8 @@ def test_tracks_that_soundcharts_has_withdrawn_are_explained(
         facts = facts_of(project, result)[("track_metadata", str(span.last))]
     trouble = TROUBLES["NotFound"]
     assert facts["not_found"]
-    assert facts[NOT_FOUND_MEANS] == f"{trouble.title}: {trouble.explanation} {trouble.remedy}"
+    advice = trouble.advice(Subject(span.slug, span.first, span.last, "track_metadata"))
+    assert facts[NOT_FOUND_MEANS] == f"{trouble.title}: {trouble.explanation} {advice}"
 
 
 def _without_points(path: str, status: int, body: Any) -> tuple[int, Any]:
@@ -225,15 +233,15 @@ def test_a_platform_without_any_data_is_a_warning_with_its_remedy(
         if check.asset_key == dg.AssetKey(["track_audience", "spotify"]) and check.check_name == "series_coverage"
     ]
     assert not coverage.passed
-    assert coverage.metadata[REMEDY].value == TROUBLES[NO_DATA].remedy
+    assert str(coverage.metadata[REMEDY].value).startswith("Leave spotify out of charts.yaml")
 
 
 def test_a_platform_is_not_to_be_left_out_for_one_of_its_two_series(
     simulator: Simulator, sqlite_warehouse: Warehouse
 ) -> None:
     def without_listeners(path: str, status: int, body: Any) -> tuple[int, Any]:
-        refusal = {"errors": [{"key": "access", "code": 403, "message": "Not in your plan."}]}
-        return (403, refusal) if "/streaming/spotify" in path else (status, body)
+        nothing = {"items": [], "page": {"offset": 0, "limit": 100, "next": None, "previous": None, "total": 0}}
+        return (200, body | nothing) if "/streaming/spotify" in path else (status, body)
 
     chart, days = small_chart(track_audience_platforms=()), last_days(simulator, SLUG, 1)
     with altered(simulator.url, without_listeners) as url:
@@ -251,7 +259,7 @@ def test_runs_that_wait_in_the_queue_are_explained_where_healing_skips(project: 
     project.publish(span)
     project.instance.create_run_for_job(
         project.definitions.resolve_job_def("full_sync"),
-        tags=span.tags,
+        tags=range_tags(span),
         status=dg.DagsterRunStatus.QUEUED,
         remote_job_origin=RemoteJobOrigin(repository_origin(), "full_sync"),
     )
@@ -279,12 +287,22 @@ def test_a_terminal_says_what_did_not_run_and_what_soundcharts_does_not_have(
     assert failed.code == 1
     steps = "track_audience/spotify, artist_metadata, artist_audience/instagram, audience_trends"
     assert failed.says(f"Not run: {steps}, below a step")
-    assert failed.says(f"What to do: {TROUBLES['ServerError'].remedy}")
+    newest = last_days(simulator, SLUG, 1)[0]
+    assert failed.says(f"What to do: {TROUBLES['ServerError'].advice(Subject(SLUG, newest, newest, 'track_metadata'))}")
 
     simulator.reset()
     simulator.set(oddities=["refusals"])
     with altered(simulator.url, _without_points) as url:
         done = run({**ready, "SOUNDCHARTS_BASE_URL": url}, "sync", SLUG)
-    assert done.says("Note: track_metadata: ", " not found. Metadata missing: ", TROUBLES["NotFound"].remedy)
-    assert done.says("Note: track_audience/spotify: no data at all. ", TROUBLES[NO_DATA].remedy)
-    assert done.says("Note: track_audience/spotify: 5 refused: not in the plan. ", TROUBLES["NotInPlan"].remedy)
+    assert done.says(
+        "Note: track_metadata: ", " not found. Metadata missing: ", f"run `soundcharts-pipeline sync {SLUG} --date "
+    )
+    assert done.says("Note: track_audience/spotify: no data at all. Leave spotify out of charts.yaml")
+    world = simulator.world
+    tracks = [entry.track.uuid for entry in world.ranking(SLUG, newest).entries]
+    refused = [u for u in tracks if world.track(u) and world.track_account(u, "spotify") is Absence.FORBIDDEN]
+    assert refused
+    assert done.says(
+        f"Note: track_audience/spotify: {len(refused)} refused: not in the plan. ",
+        f"Take spotify out of the platforms of {SLUG} in charts.yaml",
+    )

@@ -1,4 +1,9 @@
-"""The stored data as tidy pandas frames, for notebooks, workbooks and plots. Reads only.
+"""The stored data as tidy pandas frames, for notebooks and scripts; and trends, computed from it. Makes no call.
+
+`door.py` is what users see, one method for each question; the questions are in `charts.py` and `audience.py`. The
+formulas of trends are in `growth.py`, on matrices and without SQL; `trends.py` fills the table `audience_trends`. A
+new frame is a function in the file of its subject and a method of `Analysis`. Pictures and workbooks are in
+`reports/`.
 
 from soundcharts_pipeline.analysis import connect
 

@@ -1,31 +1,47 @@
 """What a ranking says, alone and beside the rankings before it, as frames."""
 
+from collections import defaultdict
 from datetime import date
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection, Select, and_, func, select
 
-from soundcharts_pipeline.analysis.frames import frame
-from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage import views as v
-from soundcharts_pipeline.storage.rankings import moves_of
+from soundcharts_pipeline.analysis.archived import RANKING, ranking_rows
+from soundcharts_pipeline.analysis.frames import filled, frame
+from soundcharts_pipeline.errors import PipelineError
+from soundcharts_pipeline.models import ChartDays
+from soundcharts_pipeline.storage.housekeeping.cold import Archive, Row
+from soundcharts_pipeline.storage.queries.rankings import moves_of
+from soundcharts_pipeline.storage.queries.summaries import archived_days
+from soundcharts_pipeline.storage.tables import schema as s
+from soundcharts_pipeline.storage.tables import views as v
+from soundcharts_pipeline.storage.tables.months import after
+from soundcharts_pipeline.wording import month_of
 
 DAYS_A_WEEK = 7
+# Of a database and of a frame: 64 bits.
+MOST_NUMBER = 2**63
 MOVEMENTS = ("new", "re-entry", "up", "down", "same", "out")
 
 
-class NoRanking(Exception):
+class NoRanking(PipelineError):
     """The chart has no stored ranking on that day, or none at all."""
 
 
 def newest_day(conn: Connection, slug: str, last: date | None = None) -> date:
     """The day of the chart's newest stored ranking, up to `last`."""
+    day = stored_day(conn, slug, last)
+    if day is None:
+        raise NoRanking(_no_ranking(conn, slug, last))
+    return day
+
+
+def stored_day(conn: Connection, slug: str, last: date | None) -> date | None:
+    """The same; None when there is no such ranking in the database."""
     t = s.chart_rankings
     query = select(func.max(t.c.rank_date)).where(t.c.chart_slug == slug)
     day: date | None = conn.scalar(query if last is None else query.where(t.c.rank_date <= last))
-    if day is None:
-        raise NoRanking(_no_ranking(conn, slug, last))
     return day
 
 
@@ -38,20 +54,35 @@ def chosen_day(conn: Connection, slug: str, day: date | None) -> date:
     return day
 
 
-def rankings(conn: Connection, slug: str, first: date | None, last: date | None) -> pd.DataFrame:
+def rankings(conn: Connection, archive: Archive, slug: str, first: date, last: date) -> pd.DataFrame:
     """Positions by day and place."""
     t = v.chart_history.table
-    query = select(t).where(t.c.chart_slug == slug)
-    query = query.where(t.c.rank_date >= first) if first else query
-    query = query.where(t.c.rank_date <= last) if last else query
-    return frame(conn, query.order_by(t.c.rank_date, t.c.position))
+    if archive.parts(conn, s.chart_rankings.name, first, last):
+        return filled(list(t.c), _with_names(conn, slug, ranking_rows(conn, archive, slug, first, last)))
+    query = select(t).where(t.c.chart_slug == slug, t.c.rank_date.between(first, last))
+    return frame(conn, query.order_by(t.c.rank_date, t.c.position, t.c.track_uuid))
+
+
+def _with_names(conn: Connection, slug: str, rows: list[Row]) -> list[Row]:
+    """Rows of `chart_rankings` as the view `chart_history` shows them."""
+    chart = conn.execute(select(s.charts.c.name.label("chart"), s.charts.c.platform).where(s.charts.c.slug == slug))
+    of_chart, t, found = chart.mappings().first(), s.tracks.c, []
+    track = RANKING.index("track_uuid")
+    names = select(t.uuid, t.name.label("track"), t.credit_name, t.isrc)
+    names = names.where(t.uuid.in_({row[track] for row in rows}))
+    tracks = {row["uuid"]: row for row in conn.execute(names).mappings()}
+    for row in rows:
+        if of_chart and (of_track := tracks.get(row[track])):
+            said = {**dict(zip(RANKING, row, strict=True)), **of_chart, **of_track}
+            found.append(tuple(said[column.name] for column in v.chart_history.table.c))
+    return found
 
 
 def movers(conn: Connection, slug: str, day: date) -> pd.DataFrame:
     """The ranking by position, then those that the ranking before still had."""
     before, moves = _stored_before(conn, slug, day), moves_of(conn, slug, day)
     now = _with_past(conn, slug, day, day)
-    of_places = [moves[position] for position in now["position"]]
+    of_places = [moves[spot] for spot in zip(now["position"], now["track_uuid"], strict=True)]
     now["old_position"] = pd.Series([move.old_position for move in of_places], dtype="Int64")
     now["change"] = pd.Series([move.change for move in of_places], dtype="Int64")
     now["movement"] = pd.Series([move.kind for move in of_places], dtype="str")
@@ -74,7 +105,7 @@ def _with_past(conn: Connection, slug: str, day: date, until: date) -> pd.DataFr
         select(
             r.c.track_uuid,
             func.min(r.c.position).label("peak_position"),
-            func.count().label("days_ranked"),
+            func.count(r.c.rank_date.distinct()).label("days_ranked"),
             func.min(r.c.rank_date).label("first_ranked"),
         )
         .where(r.c.chart_slug == slug, r.c.rank_date <= until)
@@ -91,7 +122,7 @@ def _with_past(conn: Connection, slug: str, day: date, until: date) -> pd.DataFr
         .join(past, past.c.track_uuid == h.c.track_uuid)
         .where(h.c.chart_slug == slug, h.c.rank_date == day)
     )
-    found = frame(conn, query.order_by(h.c.position))
+    found = frame(conn, query.order_by(h.c.position, h.c.track_uuid))
     weeks = found["time_on_chart"].where(found["time_on_chart_unit"] == "WOC")
     by_days = -(-found["time_on_chart"].where(found["time_on_chart_unit"] == "DOC") // DAYS_A_WEEK)
     found["weeks_on_chart"] = weeks.fillna(by_days)
@@ -125,18 +156,24 @@ def artists(conn: Connection, slug: str, day: date) -> pd.DataFrame:
             credit.c.artist_uuid,
             a.c.name.label("artist"),
             a.c.country_code,
-            func.count().label("tracks"),
+            func.count(r.c.track_uuid.distinct()).label("tracks"),
             func.min(r.c.position).label("best_position"),
-            func.sum(r.c.metric).label("metric"),
             func.count(r.c.metric).label("tracks_with_metric"),
         )
         .select_from(r.join(credit, credit.c.track_uuid == r.c.track_uuid).join(a, a.c.uuid == credit.c.artist_uuid))
         .where(r.c.chart_slug == slug, r.c.rank_date == day)
         .group_by(credit.c.artist_uuid, a.c.name, a.c.country_code)
     )
-    return frame(conn, query.order_by(func.min(r.c.position), a.c.name, credit.c.artist_uuid)).astype(
-        {"metric": "Int64"}
-    )
+    found = frame(conn, query.order_by(func.min(r.c.position), a.c.name, credit.c.artist_uuid))
+    counted = select(credit.c.artist_uuid, r.c.metric).join(r, credit.c.track_uuid == r.c.track_uuid)
+    sums: dict[str, int] = defaultdict(int)
+    counted = counted.where(r.c.chart_slug == slug, r.c.rank_date == day, r.c.metric.is_not(None))
+    for uuid, metric in conn.execute(counted):
+        sums[uuid] += metric
+    # Added up here: a database fails at a sum that is no number of its own, and a frame has none of it.
+    known = [sums[uuid] if uuid in sums and sums[uuid] < MOST_NUMBER else None for uuid in found["artist_uuid"]]
+    found.insert(found.columns.get_loc("tracks_with_metric"), "metric", pd.Series(known, dtype="Int64"))  # type: ignore[arg-type]
+    return found
 
 
 def genre_shares(conn: Connection, slug: str, day: date) -> pd.DataFrame:
@@ -178,7 +215,7 @@ def _shares(of_tracks: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def _tracks(slug: str, day: date) -> Select[Any]:
     t = s.chart_rankings
-    return select(t.c.track_uuid).where(t.c.chart_slug == slug, t.c.rank_date == day)
+    return select(t.c.track_uuid).distinct().where(t.c.chart_slug == slug, t.c.rank_date == day)
 
 
 def _stored_before(conn: Connection, slug: str, day: date) -> date | None:
@@ -189,6 +226,12 @@ def _stored_before(conn: Connection, slug: str, day: date) -> date | None:
 
 def _no_ranking(conn: Connection, slug: str, day: date | None) -> str:
     t = s.chart_rankings
+    if day and archived_days(conn, ChartDays(slug, day, day)):
+        month, then = month_of(day), month_of(after(day))
+        return (
+            f"{slug}: the ranking of {day} is in the archive, which is asked for rankings and series alone; "
+            f"`soundcharts-pipeline restore-archive --from {month} --before {then}` brings the month back"
+        )
     stored = list(conn.scalars(select(t.c.chart_slug).distinct().order_by(t.c.chart_slug)))
     if slug in stored:
         return f"{slug}: no ranking is stored on or before {day}; `soundcharts-pipeline sync {slug} --date {day}`"

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from types import TracebackType
 
 import pandas as pd
@@ -15,23 +16,33 @@ from sqlalchemy import Connection
 
 from soundcharts_pipeline.analysis import audience, charts, trends
 from soundcharts_pipeline.analysis.charts import chosen_day
-from soundcharts_pipeline.environment import read_environment
-from soundcharts_pipeline.storage.existing import ExistingWarehouse
+from soundcharts_pipeline.config.environment import read_environment
+from soundcharts_pipeline.storage.housekeeping.archive import FOLDER
+from soundcharts_pipeline.storage.housekeeping.cold import Archive
+from soundcharts_pipeline.storage.read_only import ExistingWarehouse
 
 
-def connect(database_url: str | None = None) -> "Analysis":
-    """Open the warehouse of this URL, by default that of the environment, to read it.
+def connect(database_url: str | None = None, *, archive: Path | None = None) -> "Analysis":
+    """Open the warehouse of this URL, by default that of the environment, to read it; archived months are read from
+    this folder, by default from `archive` in the data directory.
 
     Raises StorageUnavailable when there is none, SchemaMismatch when its tables are not those of this version.
     """
-    return Analysis(ExistingWarehouse(database_url or read_environment(os.environ).database_url))
+    environment = read_environment(os.environ)
+    return Analysis(
+        ExistingWarehouse(database_url or environment.database_url), archive or environment.data_dir / FOLDER
+    )
 
 
 class Analysis:
-    """Questions to one warehouse. Close it, or use it in a `with` block."""
+    """Questions to one warehouse. Close it, or use it in a `with` block.
 
-    def __init__(self, warehouse: ExistingWarehouse) -> None:
-        self._warehouse = warehouse
+    Frames of series, places, rankings and trends hold archived rows too, and then say so in `attrs["archive"]`. They
+    raise FileDamaged where a file of the archive that they need is missing or not as it was written.
+    """
+
+    def __init__(self, warehouse: ExistingWarehouse, archive: Path) -> None:
+        self._warehouse, self._archive = warehouse, archive
 
     def __enter__(self) -> "Analysis":
         return self
@@ -51,10 +62,16 @@ class Analysis:
         with self._warehouse.read() as conn:
             yield conn
 
+    @contextmanager
+    def _both(self) -> Iterator[tuple[Connection, Archive]]:
+        """The same, and the archive beside it."""
+        with self.read() as conn:
+            yield conn, Archive(self._archive)
+
     def rankings(self, slug: str, first: date | None = None, last: date | None = None) -> pd.DataFrame:
         """One row is one position of one day: the columns of the view `chart_history`, by day and position."""
-        with self.read() as conn:
-            return charts.rankings(conn, slug, first, last)
+        with self._both() as (conn, archive):
+            return _told(charts.rankings(conn, archive, slug, first or date.min, last or date.max), archive)
 
     def track_audience(
         self,
@@ -67,8 +84,11 @@ class Analysis:
     ) -> pd.DataFrame:
         """One row is one track, platform, metric, identifier and day: `value`, and what was gained (`daily`, over
         `days`). Of these tracks, or of those of the newest ranking of the chart `slug` up to `last`, or of all."""
-        with self.read() as conn:
-            return audience.points(conn, "track", tracks, slug=slug, platform=platform, first=first, last=last)
+        with self._both() as (conn, archive):
+            found = audience.points(
+                conn, archive, "track", tracks, slug=slug, platform=platform, first=first, last=last
+            )
+            return _told(found, archive)
 
     def artist_audience(
         self,
@@ -80,15 +100,18 @@ class Analysis:
         last: date | None = None,
     ) -> pd.DataFrame:
         """One row is one artist, platform, metric and day: `value`, and its change (`daily`, over `days`)."""
-        with self.read() as conn:
-            return audience.points(conn, "artist", artists, slug=slug, platform=platform, first=first, last=last)
+        with self._both() as (conn, archive):
+            found = audience.points(
+                conn, archive, "artist", artists, slug=slug, platform=platform, first=first, last=last
+            )
+            return _told(found, archive)
 
     def trends(self, slug: str, day: date | None = None, *, days: int = trends.RANGE_DAYS) -> pd.DataFrame:
         """One row is one track or artist of the ranking, platform and metric: the columns of `audience_trends`, and
         names, computed now from what is stored. Average, peak and counts look back on `days` days."""
-        with self.read() as conn:
+        with self._both() as (conn, archive):
             day = chosen_day(conn, slug, day)
-            return trends.chart_trends(conn, slug, day, days=days)
+            return _told(trends.chart_trends(conn, slug, day, days=days, archive=archive), archive)
 
     def movers(self, slug: str, day: date | None = None) -> pd.DataFrame:
         """One row is one track of the ranking, or one that has just left it (no position): `movement` is new,
@@ -121,5 +144,12 @@ class Analysis:
         self, artists: Sequence[str] | None = None, *, slug: str | None = None, platform: str | None = None
     ) -> pd.DataFrame:
         """One row is one place of an artist's newest located day. A country is the sum of its listed cities alone."""
-        with self.read() as conn:
-            return audience.geography(conn, artists, slug=slug, platform=platform)
+        with self._both() as (conn, archive):
+            return _told(audience.geography(conn, archive, artists, slug=slug, platform=platform), archive)
+
+
+def _told(found: pd.DataFrame, archive: Archive) -> pd.DataFrame:
+    """The frame, which says what of it came from the archive."""
+    if said := archive.said():
+        found.attrs["archive"] = said
+    return found

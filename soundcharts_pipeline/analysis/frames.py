@@ -1,9 +1,10 @@
 """Rows of a query as a pandas frame whose column types are those of the query, also when it is empty."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Boolean, Connection, Date, Float, Integer, Select
+from sqlalchemy import Boolean, ColumnElement, Connection, Date, Float, Integer, Select
 
 DAY = "datetime64[s]"
 # Nullable types of pandas: a missing number stays missing and does not turn its neighbours into floats.
@@ -22,8 +23,11 @@ def dtype_of(kind: object) -> str:
 
 def frame(conn: Connection, query: Select[Any]) -> pd.DataFrame:
     """One row per row, one column per column."""
-    columns = query.selected_columns
-    rows = conn.execute(query).all()
+    return filled(list(query.selected_columns), conn.execute(query).all())
+
+
+def filled(columns: Sequence[ColumnElement[Any]], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    """The rows under these columns, by their names and types."""
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
     return pd.DataFrame({column.name: series(of, column.type) for column, of in zip(columns, values, strict=True)})
 

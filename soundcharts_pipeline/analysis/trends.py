@@ -10,13 +10,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Date, Select, String, and_, cast, func, select
+from sqlalchemy import Connection, Date, Select, String, and_, cast, func, literal, select
 
 from soundcharts_pipeline.analysis import growth
+from soundcharts_pipeline.analysis.archived import Series
 from soundcharts_pipeline.analysis.frames import DAY, dtype_of, series
-from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.storage.bulk import replace_slice
-from soundcharts_pipeline.storage.worklists import ChartDays, entities
+from soundcharts_pipeline.storage.housekeeping.cold import Archive
+from soundcharts_pipeline.storage.queries.worklists import entities
+from soundcharts_pipeline.storage.tables import audience
+from soundcharts_pipeline.storage.tables import schema as s
+from soundcharts_pipeline.storage.tables.columns import Day
 
 # What the table looks back on.
 RANGE_DAYS = 90
@@ -40,14 +45,17 @@ def kind_of(entity: str, metric: str) -> int:
     return KINDS.get((entity, metric), KIND_OF_ENTITY[entity])
 
 
-def chart_trends(conn: Connection, slug: str, day: date, *, days: int = RANGE_DAYS) -> pd.DataFrame:
-    """Trends of one chart-day with names, tracks before artists: the columns of `audience_trends` and `name`."""
+def chart_trends(
+    conn: Connection, slug: str, day: date, *, days: int = RANGE_DAYS, archive: Archive | None = None
+) -> pd.DataFrame:
+    """Trends of one chart-day with names, tracks before artists: the columns of `audience_trends` and `name`.
+    Of the database, and of the archive if it is given."""
     parts = []
     for entity, table in (("track", s.tracks), ("artist", s.artists)):
         among = entities(ChartDays(slug, day, day), entity)
         known = select(table.c.uuid, table.c.name).where(table.c.uuid.in_(among))
         names = {row[0]: row[1] for row in conn.execute(known)}
-        for part in _trends(conn, entity, day, list(conn.scalars(among)), days):
+        for part in _trends(conn, entity, day, list(conn.scalars(among)), days, archive):
             part.insert(len(KEY), "name", part["uuid"].map(names).astype("str"))
             parts.append(part)
     found = pd.concat(parts, ignore_index=True)
@@ -58,7 +66,7 @@ def chart_trends(conn: Connection, slug: str, day: date, *, days: int = RANGE_DA
 def all_trends(conn: Connection, day: date, *, days: int = RANGE_DAYS) -> Iterator[pd.DataFrame]:
     """Trends of every stored series, in frames of some thousands of rows."""
     for entity in KIND_OF_ENTITY:
-        yield from _trends(conn, entity, day, None, days)
+        yield from _trends(conn, entity, day, None, days, None)
 
 
 def save_trends(conn: Connection, slug: str, day: date, found: pd.DataFrame) -> int:
@@ -78,11 +86,16 @@ def _plain(values: "pd.Series[Any]", kind: object) -> list[Any]:
 
 
 def _trends(
-    conn: Connection, entity: str, day: date, uuids: Sequence[str] | None, range_days: int
+    conn: Connection,
+    entity: str,
+    day: date,
+    uuids: Sequence[str] | None,
+    range_days: int,
+    archive: Archive | None,
 ) -> Iterator[pd.DataFrame]:
     """One frame for every batch of series; at least one, which may be empty."""
     first = day - timedelta(days=growth.window_days(range_days) - 1)
-    for keys, groups, values in _batches(_lists(conn, entity, first, day, uuids), first, day):
+    for keys, groups, values in _batches(_listed(conn, archive, entity, first, day, uuids), first, day):
         kinds = np.array([kind_of(entity, keys[group][2]) for group in groups], dtype=np.int64)
         kept, columns = growth.develop(values, groups, kinds, range_days=range_days)
         of_kept = [keys[group] for group in kept]
@@ -105,18 +118,40 @@ def _figures(values: Any, kind: object, first: date) -> "pd.Series[Any]":
     return made
 
 
+def _listed(
+    conn: Connection, archive: Archive | None, entity: str, first: date, last: date, uuids: Sequence[str] | None
+) -> Iterator[Listed]:
+    """As `_lists`, with the points of the archive where it has any of these days."""
+    series_ = Series(conn, archive, f"{entity}_audience", uuids=uuids) if archive else None
+    if not series_ or not series_.reach(first, last):
+        yield from _lists(conn, entity, first, last, uuids)
+        return
+    width = series_.width
+    for key, of in groupby(series_.rows(first, last), key=lambda row: row[:width]):
+        points = [row[width : width + 2] for row in of]
+        days = ",".join(str((day - first).days) for day, _ in points)
+        yield key[0], key[1], key[2], len(points), days, ",".join(str(value) for _, value in points)
+
+
 def _lists(conn: Connection, entity: str, first: date, last: date, uuids: Sequence[str] | None) -> Iterator[Listed]:
-    """Every series (of each identifier) in the order of its key: its key, how many points, their days, their values."""
-    t = s.track_audience if entity == "track" else s.artist_audience
-    key = [t.c[f"{entity}_uuid"], t.c.platform, t.c.metric]
-    query: Select[Any] = select(
-        *key,
-        func.count(),
-        func.aggregate_strings(cast(t.c.date, String), ","),
-        func.aggregate_strings(cast(t.c.value, String), ","),
-    ).where(t.c.date.between(first, last))
-    query = query if uuids is None else query.where(key[0].in_(uuids))
-    query = query.group_by(*key, *([t.c.identifier] if entity == "track" else [])).order_by(*key)
+    """Every series (of each identifier) in the order of its key: its key, how many points, their days counted from
+    `first`, their values."""
+    of, p = audience.series.c, audience.points.c
+    key = [of.uuid, of.platform, of.metric]
+    query: Select[Any] = (
+        select(
+            *key,
+            func.count(),
+            func.aggregate_strings(cast(p.day - literal(first, Day), String), ","),
+            func.aggregate_strings(cast(p.value, String), ","),
+        )
+        .join_from(audience.series, audience.points, p.series_id == of.id)
+        .where(of.entity == entity, p.day.between(first, last))
+    )
+    query = query if uuids is None else query.where(of.uuid.in_(uuids))
+    # In the order of the index of series, so that nothing has to be sorted.
+    order = [of.uuid, of.entity, of.platform, of.metric, of.identifier]
+    query = query.group_by(*order).order_by(*order)
     rows: Any = conn.execute(query, execution_options={"yield_per": BATCH})
     yield from rows
 
@@ -140,10 +175,13 @@ def _batches(
 
 
 def _matrix(rows: Sequence[Listed], first: date, last: date) -> growth.Floats:
-    values = np.full((len(rows), (last - first).days + 1), np.nan)
-    if rows:
-        days = np.array(",".join(row[4] for row in rows).split(","), dtype="datetime64[D]")
-        columns = (days - np.datetime64(first, "D")).astype(np.int64)
-        places = np.repeat(np.arange(len(rows)), [row[3] for row in rows])
-        values[places, columns] = np.fromstring(",".join(row[5] for row in rows), dtype=np.int64, sep=",")
+    """A row for each series, a column for each day; in parts where floats do not hold its values."""
+    width = (last - first).days + 1
+    if not rows:
+        return np.full((1, 0, width), np.nan)
+    columns = np.fromstring(",".join(row[4] for row in rows), dtype=np.int64, sep=",")
+    places = np.repeat(np.arange(len(rows)), [row[3] for row in rows])
+    parts = growth.in_parts(np.fromstring(",".join(row[5] for row in rows), dtype=np.int64, sep=","))
+    values = np.full((len(parts), len(rows), width), np.nan)
+    values[:, places, columns] = parts
     return values

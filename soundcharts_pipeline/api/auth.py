@@ -1,19 +1,31 @@
 """The two ways to prove who calls: a header pair, or OAuth client credentials. Secrets live here and in
 the request headers only; nothing here prints them."""
 
+import math
+import re
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import requests
 
 from soundcharts_pipeline.api.errors import AuthenticationError, NetworkError, ServerError
+from soundcharts_pipeline.api.redaction import credentials_in
+from soundcharts_pipeline.wording import program
 
 # The token is renewed this long before it ends, as the vendor's own SDK does; one that lives shorter than twice
 # that at half its life, or every call would fetch its own.
 RENEW_EARLY_SECONDS = 45
 OAUTH_PATH = "/oauth/token"
+# An answer to an earlier token may come when there is a newer one.
+TOKENS_HIDDEN = 8
+# As the vendor gives tokens, for an answer that does not say how long one lives; none is trusted for longer than a day.
+USUAL_LIFE_SECONDS, LONGEST_LIFE_SECONDS = 3_600.0, 86_400.0
+
+
+# What a header can carry (RFC 6750, 2.1, and whatever else is visible).
+_SENDABLE = re.compile(r"[\x21-\x7e]+")
 
 
 class Auth(Protocol):
@@ -25,6 +37,10 @@ class Auth(Protocol):
         """True when other headers than the refused ones are now at hand."""
         ...
 
+    def secrets(self) -> set[str]:
+        """What must not be shown, whoever repeats it."""
+        ...
+
 
 class NoCredentials:
     """Nothing is configured: every call fails with how to configure it."""
@@ -32,11 +48,15 @@ class NoCredentials:
     def headers(self) -> dict[str, str]:
         raise AuthenticationError(
             "no Soundcharts credentials: set SOUNDCHARTS_APP_ID and SOUNDCHARTS_API_KEY, or "
-            "SOUNDCHARTS_CLIENT_ID and SOUNDCHARTS_CLIENT_SECRET (or try without any: `make demo`)"
+            "SOUNDCHARTS_CLIENT_ID and SOUNDCHARTS_CLIENT_SECRET "
+            f"(or try without any: `{program()} demo`)"
         )
 
     def renewed(self, refused: dict[str, str]) -> bool:  # noqa: ARG002
         return False
+
+    def secrets(self) -> set[str]:
+        return set()
 
 
 class HeaderPair:
@@ -51,11 +71,15 @@ class HeaderPair:
     def renewed(self, refused: dict[str, str]) -> bool:  # noqa: ARG002
         return False
 
+    def secrets(self) -> set[str]:
+        return set(self._headers.values())
+
 
 class ClientCredentials:
     """OAuth 2 client credentials: one bearer token shared by all threads, renewed early and after a 401.
 
-    `auth_url` is the host (`https://account.soundcharts.com`); `monotonic` is a clock in seconds.
+    `auth_url` is the host (`https://account.soundcharts.com`); `team_id` is for clients that serve several teams;
+    `monotonic` is a clock in seconds.
     """
 
     def __init__(
@@ -64,17 +88,20 @@ class ClientCredentials:
         client_id: str,
         client_secret: str,
         *,
+        team_id: str | None = None,
         session: requests.Session,
         timeout: tuple[float, float] = (10, 30),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = auth_url.rstrip("/").removesuffix(OAUTH_PATH) + OAUTH_PATH
         self._pair = (client_id, client_secret)
+        self._form = {"grant_type": "client_credentials", **({"team_id": team_id} if team_id else {})}
         self._session = session
         self._timeout = timeout
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._headers: dict[str, str] = {}
+        self._tokens: tuple[str, ...] = ()
         self._renew_at = 0.0
 
     def headers(self) -> dict[str, str]:
@@ -90,12 +117,15 @@ class ClientCredentials:
                 self._fetch()
             return True
 
+    def secrets(self) -> set[str]:
+        return {*self._pair, ":".join(self._pair), *self._tokens, *credentials_in([self._url])}
+
     def _fetch(self) -> None:
         try:
             response = self._session.post(
                 self._url,
                 auth=self._pair,
-                data={"grant_type": "client_credentials"},
+                data=self._form,
                 timeout=self._timeout,
                 allow_redirects=False,
             )
@@ -113,15 +143,29 @@ class ClientCredentials:
         try:
             # A redirect is no token either: following it would carry the secret elsewhere.
             body = response.json() if response.ok and not response.is_redirect else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ServerError(f"{self._url} answered with a broken body; try again later", endpoint="token") from None
-        if not isinstance(body, dict) or not body.get("access_token"):
+        token = body.get("access_token") if isinstance(body, dict) else None
+        if not isinstance(token, str) or not _SENDABLE.fullmatch(token):
+            team = ", and SOUNDCHARTS_TEAM_ID" if "team_id" in self._form else ""
             raise AuthenticationError(
                 f"{self._url} refused the client credentials ({response.status_code}); "
-                "check SOUNDCHARTS_CLIENT_ID and SOUNDCHARTS_CLIENT_SECRET",
+                f"check SOUNDCHARTS_CLIENT_ID and SOUNDCHARTS_CLIENT_SECRET{team}",
                 endpoint="token",
                 status=response.status_code,
             )
-        self._headers = {"Authorization": f"Bearer {body['access_token']}"}
-        life = float(body.get("expires_in") or 3600)
+        self._tokens = (*self._tokens, token)[-TOKENS_HIDDEN:]
+        self._headers = {"Authorization": f"Bearer {token}"}
+        life = _life(body.get("expires_in"))
         self._renew_at = self._monotonic() + life - min(RENEW_EARLY_SECONDS, life / 2)
+
+
+def _life(told: Any) -> float:
+    """Seconds that a token lives, from `expires_in`: a number, also as text; everything else says nothing."""
+    try:
+        seconds = float(told)
+    except (TypeError, ValueError, OverflowError):
+        return USUAL_LIFE_SECONDS
+    if isinstance(told, bool) or math.isnan(seconds) or seconds <= 0:
+        return USUAL_LIFE_SECONDS
+    return min(seconds, LONGEST_LIFE_SECONDS)

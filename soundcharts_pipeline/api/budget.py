@@ -19,7 +19,8 @@ class RunBudget:
 
     @contextmanager
     def one_call(self) -> Iterator[None]:
-        """Room for one billed call. The last ones wait for those under way: some may come back unbilled."""
+        """Room for one billed call. The last ones wait for those under way: some may come back unbilled. Raises
+        BudgetSpent."""
         with self._returned:
             while self._limit is not None and self._usage.answered + self._under_way >= self._limit:
                 if self._usage.answered >= self._limit:

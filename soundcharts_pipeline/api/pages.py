@@ -4,7 +4,7 @@ Only `page.total` and our own offset are trusted: `next` was seen null, '' and '
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from soundcharts_pipeline.api.errors import IncompleteAnswer, UnexpectedPayload
@@ -15,37 +15,49 @@ PAGE_LIMIT = 100
 WINDOW_DAYS = 90
 
 GetPage = Callable[[Mapping[str, int]], dict[str, Any]]
+# What a row is known by, hashable; None where that cannot be read, and the whole row counts.
+Key = Callable[[Any], Any]
+
+
+def _no_key(_: Any) -> None:
+    return None
 
 
 def total_of(body: Mapping[str, Any], endpoint: str) -> int:
-    """The number of rows a collection announces."""
+    """The number of rows a collection announces. Raises UnexpectedPayload without one."""
     page = body.get("page")
     total = page.get("total") if isinstance(page, dict) else None
-    if not isinstance(total, int):
-        raise UnexpectedPayload(f"{endpoint}: the answer has no page.total", endpoint=endpoint)
+    # `true` is an int to Python, and a count that no column can hold is none.
+    if type(total) is not int or not 0 <= total < 1 << 63:
+        raise UnexpectedPayload(f"{endpoint}: the answer has no page.total that is a count", endpoint=endpoint)
     return total
 
 
 def items_of(body: Mapping[str, Any], endpoint: str) -> list[Any]:
+    """The rows of a collection. Raises UnexpectedPayload when there is no list of them."""
     items = body.get("items")
     if not isinstance(items, list):
         raise UnexpectedPayload(f"{endpoint}: the answer has no items", endpoint=endpoint)
     return items
 
 
-def each_page(get_page: GetPage, endpoint: str) -> Iterator[dict[str, Any]]:
+def each_page(get_page: GetPage, endpoint: str, key: Key = _no_key) -> Iterator[dict[str, Any]]:
     """Pages in order, up to the announced total; a caller that has what it wants stops early and pays no more.
 
     Raises IncompleteAnswer when the pages are exhausted, or one brings nothing new, with fewer distinct rows than
-    announced. A row that stands twice on one page counts twice (a series may hold two points a day); a row of an
-    earlier page does not count again (that is how overlapping pages were seen to hide missing rows).
+    the first page announced: while they are read, rows may be added in front, which moves the others. A row that stands
+    twice on one page counts twice (a series may hold two points a day); a row of an earlier page does not count again
+    (that is how overlapping pages were seen to hide missing rows), nor does one of the same `key` with other values.
     """
-    offset, seen, distinct = 0, set[str](), 0
+    offset, seen, distinct = 0, set[Any](), 0
+    announced: int | None = None
     while True:
         body = get_page({"offset": offset, "limit": PAGE_LIMIT})
         items, total = items_of(body, endpoint), total_of(body, endpoint)
+        announced = total if announced is None else announced
         # An answer of one page, the usual case, has no earlier rows to compare with.
-        rows = [json.dumps(item, sort_keys=True) for item in items] if total > len(items) else []
+        several = max(total, announced) > len(items)
+        rows = [_known_by(item, key, endpoint) for item in items] if several else []
         new = sum(row not in seen for row in rows) if rows else len(items)
         distinct += new
         seen.update(rows)
@@ -53,13 +65,68 @@ def each_page(get_page: GetPage, endpoint: str) -> Iterator[dict[str, Any]]:
         offset += len(items)
         if offset >= total or not new:
             break
-    if distinct < total:
+    if distinct < announced:
         raise IncompleteAnswer(
-            f"{endpoint}: {distinct} distinct rows of {total} announced; nothing of it was saved, run again",
+            f"{endpoint}: {distinct} distinct rows of {announced} announced; nothing of it was saved, run again",
             endpoint=endpoint,
         )
 
 
-def all_pages(get_page: GetPage, endpoint: str) -> list[dict[str, Any]]:
-    """Every page, or an error: never a part."""
-    return list(each_page(get_page, endpoint))
+def all_pages(
+    get_page: GetPage,
+    endpoint: str,
+    *,
+    tries: int = 2,
+    identity: Callable[[dict[str, Any]], Any] = lambda _: None,
+    key: Key = _no_key,
+) -> list[dict[str, Any]]:
+    """Every page, or an error: never a part.
+
+    Pages that contradict each other, in their total or in the `identity` of what they tell of, are asked again as a
+    whole, `tries` times in all; then IncompleteAnswer is raised. So are those that lack rows and repeat others with
+    other values: the list moved while it was read.
+    """
+    for attempt in range(tries):
+        pages, incomplete = _tried(get_page, endpoint, key)
+        totals = sorted({total_of(page, endpoint) for page in pages})
+        told = [found for page in pages if (found := identity(page)) is not None]
+        if len(totals) == 1 and all(other == told[0] for other in told):
+            if incomplete is None:
+                return pages
+            if attempt + 1 == tries or not _repeat_changed_rows(pages, key, endpoint):
+                raise incomplete
+    what = (
+        f"they announce {' and '.join(map(str, totals))} rows" if len(totals) > 1 else "they tell of different things"
+    )
+    raise IncompleteAnswer(
+        f"{endpoint}: the pages of one answer contradict each other: {what}; nothing of it was saved, run again",
+        endpoint=endpoint,
+    )
+
+
+def _tried(get_page: GetPage, endpoint: str, key: Key) -> tuple[list[dict[str, Any]], IncompleteAnswer | None]:
+    pages = []
+    try:
+        for page in each_page(get_page, endpoint, key):
+            pages.append(page)  # those before an error are looked at
+    except IncompleteAnswer as error:
+        return pages, error
+    return pages, None
+
+
+def _repeat_changed_rows(pages: Iterable[dict[str, Any]], key: Key, endpoint: str) -> bool:
+    rows = ((key(item), _as_text(item, endpoint)) for page in pages for item in page["items"])
+    first: dict[Any, str] = {}
+    return any(known is not None and first.setdefault(known, text) != text for known, text in rows)
+
+
+def _known_by(item: Any, key: Key, endpoint: str) -> Any:
+    known = key(item)
+    return _as_text(item, endpoint) if known is None else known
+
+
+def _as_text(item: Any, endpoint: str) -> str:
+    try:
+        return json.dumps(item, sort_keys=True)
+    except RecursionError:
+        raise UnexpectedPayload(f"{endpoint}: an item is nested too deep", endpoint=endpoint) from None

@@ -1,44 +1,81 @@
-"""JSON items (`payloads`) to records. A missing required field raises UnexpectedPayload with endpoint and key."""
+"""JSON items (`payloads`) to records.
 
-from collections.abc import Iterable
-from datetime import date
-from operator import itemgetter
+A record that lacks a required field raises UnreadableRecord with endpoint and key, or is left out with a remark where
+it is one of several; an answer of which no record can be read raises UnexpectedPayload. Series are in `series`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from soundcharts_pipeline import models
 from soundcharts_pipeline.api import payloads
-from soundcharts_pipeline.api.errors import UnexpectedPayload
+from soundcharts_pipeline.api.errors import UnexpectedPayload, UnreadableRecord
+from soundcharts_pipeline.api.remarks import FIRST_COUNTS, LAST_COUNTS, LEFT_OUT, STAND_IN, About, Remarks
+from soundcharts_pipeline.api.values import calendar_day, key_text, whole_number
+
+CHANGED = (
+    "If Soundcharts changed the endpoint, set its path under `endpoints:` in charts.yaml or update soundcharts-pipeline"
+)
 
 ItemT = TypeVar("ItemT", bound=payloads.Item)
+T = TypeVar("T")
 
 
-def _parse(kind: type[ItemT], item: Any, endpoint: str) -> ItemT:
-    try:
-        return kind.model_validate(item)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the item"
-        raise _missing(endpoint, key, first["msg"].lower()) from None
-
-
-def _missing(endpoint: str, key: str, what: str = "missing, or of another type") -> UnexpectedPayload:
+def missing(endpoint: str, key: str, what: str = "missing, or of another type") -> UnexpectedPayload:
+    """The error for an answer that lacks a required key."""
     return UnexpectedPayload(
-        f"{endpoint}: {key}: {what}; nothing of this answer was saved. If Soundcharts changed the endpoint, set its "
-        "path under `endpoints:` in charts.yaml or update soundcharts-pipeline",
-        endpoint=endpoint,
+        f"{endpoint}: {key}: {what}; nothing of this answer was saved. {CHANGED}", endpoint=endpoint
     )
 
 
-def platform(item: Any, endpoint: str) -> str:
-    """The code of one chart platform."""
-    return _parse(payloads.NamedPlatformItem, item, endpoint).code
+def _parse(kind: type[ItemT], item: Any, about: About) -> ItemT:
+    try:
+        return kind.model_validate(item, context=about)
+    except ValidationError as error:
+        field, found, what = payloads.odd_part(error)
+        field = field or "the item"
+        message = f"{about.endpoint}: {field}: {what}; this record was not saved. {CHANGED}"
+        raise UnreadableRecord(message, endpoint=about.endpoint, field=field, found=found) from None
 
 
-def chart(item: Any, endpoint: str) -> models.Chart:
-    """One chart of the catalogue, or of an answer's `related`."""
-    return _chart(_parse(payloads.ChartItem, item, endpoint))
+def readable(items: Iterable[Any], read: Callable[[Any], T], remarks: Remarks) -> list[T]:
+    """What `read` makes of each item, less those that cannot be read. Raises UnexpectedPayload when none can."""
+    found: list[T] = []
+    odd: list[tuple[Any, UnreadableRecord]] = []
+    for item in items:
+        try:
+            found.append(read(item))
+        except UnreadableRecord as error:
+            odd.append((item, error))
+    if odd and not found:
+        raise missing(odd[0][1].endpoint, odd[0][1].field, "missing, or of another type, in every record")
+    for item, why in odd:
+        remarks.add(why.endpoint, named(item), why.field, why.found, LEFT_OUT)
+    return found
+
+
+def named(item: Any) -> str:
+    """What a record calls itself, as far as that can be read."""
+    names = (item.get(key) for key in ("uuid", "slug", "code", "name")) if isinstance(item, dict) else ()
+    song = item.get("song") if isinstance(item, dict) else None
+    return next((name for name in names if isinstance(name, str) and name), "") or (named(song) if song else "")
+
+
+def platforms(items: Iterable[Any], remarks: Remarks) -> list[str]:
+    """The codes of chart platforms."""
+    about = remarks.about("chart_platforms")
+    return readable(items, lambda item: _parse(payloads.NamedPlatformItem, item, about).code, remarks)
+
+
+def charts(items: Iterable[Any], remarks: Remarks) -> list[models.Chart]:
+    """Charts of the catalog."""
+
+    def read(item: Any) -> models.Chart:
+        return _chart(_parse(payloads.ChartItem, item, remarks.about("charts", named(item))))
+
+    return readable(items, read, remarks)
 
 
 def _chart(c: payloads.ChartItem) -> models.Chart:
@@ -47,49 +84,115 @@ def _chart(c: payloads.ChartItem) -> models.Chart:
     )
 
 
-def published(timestamp: Any, endpoint: str) -> models.PublishedRanking:
-    """One bare timestamp of the list of rankings."""
-    day = _timestamp_day(timestamp, endpoint)
-    return models.PublishedRanking(day, timestamp)
+def published(timestamps: Sequence[Any], remarks: Remarks) -> list[models.PublishedRanking | None]:
+    """The bare timestamps of one page of the list of rankings; None for one that cannot be read. Raises
+    UnexpectedPayload for an entry without a timestamp."""
+    found: list[models.PublishedRanking | None] = []
+    for timestamp in timestamps:
+        try:
+            found.append(models.PublishedRanking(calendar_day(timestamp), timestamp))
+        except ValueError:
+            remarks.add("available_rankings", "", "items", timestamp, LEFT_OUT)
+            found.append(None)
+    if found and not any(found):
+        raise missing("available_rankings", "items", f"{remarks.shown(timestamps[0])} is no timestamp")
+    return found
 
 
-def _timestamp_day(timestamp: Any, endpoint: str) -> date:
+def _related(related: Any, about: About) -> tuple[payloads.RankingRelatedItem, models.PublishedRanking]:
+    # Part of the envelope: without it nothing of the answer can be used.
     try:
-        return date.fromisoformat(timestamp[:10])
-    except (TypeError, ValueError, KeyError):
-        raise UnexpectedPayload(f"{endpoint}: {timestamp!r} is no timestamp", endpoint=endpoint) from None
+        parsed = _parse(payloads.RankingRelatedItem, related, about)
+    except UnreadableRecord as error:
+        raise missing(about.endpoint, error.field) from None
+    try:
+        return parsed, models.PublishedRanking(calendar_day(parsed.date), parsed.date)
+    except ValueError:
+        raise missing(about.endpoint, "date", f"{about.remarks.shown(parsed.date)} is no timestamp") from None
 
 
-def newest(related: Any, endpoint: str) -> tuple[models.Chart, models.PublishedRanking]:
+def newest(related: Any, remarks: Remarks) -> tuple[models.Chart, models.PublishedRanking]:
     """A ranking's `related`: its chart and its date."""
-    parsed = _parse(payloads.RankingRelatedItem, related, endpoint)
-    return _chart(parsed.chart), published(parsed.date, endpoint)
+    parsed, ranking_day = _related(related, remarks.about("ranking"))
+    return _chart(parsed.chart), ranking_day
 
 
-def ranking(pages: list[dict[str, Any]], endpoint: str) -> models.Ranking:
-    """All pages of one ranking. Position 0 (has left the chart) is not an entry."""
-    related = _parse(payloads.RankingRelatedItem, pages[0].get("related"), endpoint)
-    entries = {
-        entry.position: _entry(entry)
-        for page in pages
-        for entry in (_parse(payloads.EntryItem, item, endpoint) for item in page["items"])
-        if entry.position > 0
-    }
+def ranking_identity(page: dict[str, Any]) -> Any:
+    """Which chart and day a page of a ranking tells of."""
+    related = page.get("related")
+    chart = related.get("chart") if isinstance(related, dict) else None
+    return (related.get("date"), chart.get("slug")) if isinstance(related, dict) and isinstance(chart, dict) else None
+
+
+def ranking_row(item: Any) -> tuple[int, str] | None:
+    """What a row of a ranking is known by: its place and its track. None where that cannot be read."""
+    song = item.get("song") if isinstance(item, dict) else None
+    try:
+        position = whole_number(item["position"]) if isinstance(song, dict) else None
+        return None if position is None else (position, key_text(song.get("uuid") if song else None))
+    except (KeyError, ValueError):
+        return None
+
+
+def chart_row(item: Any) -> str | None:
+    """What a row of the list of charts is known by."""
+    slug = item.get("slug") if isinstance(item, dict) else None
+    return slug if isinstance(slug, str) and slug else None
+
+
+def station_row(item: Any) -> str | None:
+    """What a row of a list of stations is known by."""
+    return chart_row(item.get("radio")) if isinstance(item, dict) else None
+
+
+def related_uuid(related: Any) -> Any:
+    """The UUID of the track or artist that a series says it tells of, where it says so."""
+    if not isinstance(related, dict):
+        return None
+    inner = next((related[key] for key in ("artist", "song") if isinstance(related.get(key), dict)), related)
+    return inner.get("uuid")
+
+
+def ranking(pages: list[dict[str, Any]], remarks: Remarks) -> models.Ranking:
+    """All pages of one ranking, from the first place down; tracks that share a position stay in the answer's order.
+
+    An entry that pages repeat is one; of two that put a track on the same position and differ the first one counts.
+    Position 0 (has left the chart) is not an entry, one below zero is left out.
+    Raises UnexpectedPayload when a place lacks what it must have.
+    """
+    related, of_day = _related(pages[0].get("related"), remarks.about("ranking"))
+    whose = f"{related.chart.slug} {of_day.day}"
+
+    def read(item: Any) -> payloads.EntryItem:
+        return _parse(payloads.EntryItem, item, remarks.about("ranking", named(item) or whose))
+
+    items = readable((item for page in pages for item in page["items"]), read, remarks)
+    if len(items) > 1 and all(item.song.name is None for item in items):
+        raise missing("ranking", "song.name", "no track has one")
+    entries: dict[tuple[int, str], models.RankingEntry] = {}
+    for item in items:
+        entry, spot = _entry(item, remarks), (item.position, item.song.uuid)
+        if item.position < 0:
+            remarks.add("ranking", item.song.uuid, "position", item.position, LEFT_OUT)
+        elif item.position > 0 and entries.setdefault(spot, entry) != entry:
+            twice = f"{item.position} twice, with other values"
+            remarks.add("ranking", item.song.uuid, "position", twice, FIRST_COUNTS)
     return models.Ranking(
         chart=_chart(related.chart),
-        day=_timestamp_day(related.date, endpoint),
+        day=of_day.day,
         metric_type=related.chart.metric.type if related.chart.metric else None,
-        entries=tuple(entries[position] for position in sorted(entries)),
+        entries=tuple(sorted(entries.values(), key=lambda entry: entry.position)),
     )
 
 
-def _entry(e: payloads.EntryItem) -> models.RankingEntry:
+def _entry(e: payloads.EntryItem, remarks: Remarks) -> models.RankingEntry:
     # A new entry's old position and change were recorded as 0 and documented as null: both mean none.
     old = e.old_position or None
     change = e.position_evolution if old is not None else e.position_evolution or None
+    name = _name(e.song.name, [e.song.uuid], remarks.about("ranking", e.song.uuid, "song"))
     return models.RankingEntry(
         position=e.position,
-        track=models.TrackRef(**e.song.model_dump()),
+        track=models.TrackRef(**e.song.model_dump(exclude={"name"}), name=name),
         old_position=old,
         position_change=change,
         metric=e.metric,
@@ -100,105 +203,64 @@ def _entry(e: payloads.EntryItem) -> models.RankingEntry:
     )
 
 
-def _artist_refs(refs: Iterable[payloads.ArtistRefItem]) -> tuple[models.ArtistRef, ...]:
-    return tuple(models.ArtistRef(**ref.model_dump()) for ref in refs)
+def _name(name: str | None, others: Sequence[str | None], about: About) -> str:
+    """A reference's name. Without one another text stands in for it, until metadata brings the name."""
+    if name is None:
+        stand_in = next(other for other in others if other)
+        about.remark("name", f"none, {stand_in}", STAND_IN)
+        return stand_in
+    return name
+
+
+def _artist_refs(refs: Iterable[payloads.ArtistRefItem], remarks: Remarks) -> tuple[models.ArtistRef, ...]:
+    return tuple(
+        models.ArtistRef(
+            **ref.model_dump(exclude={"name"}),
+            name=_name(ref.name, [ref.slug, ref.uuid], remarks.about("track", ref.uuid, "artists")),
+        )
+        for ref in refs
+    )
 
 
 def _genres(genres: Iterable[payloads.GenreItem]) -> tuple[models.Genre, ...]:
     return tuple(models.Genre(root=genre.root, subs=tuple(genre.sub)) for genre in genres)
 
 
-def track(item: Any, endpoint: str) -> models.Track:
+def track(item: Any, remarks: Remarks) -> models.Track:
     """Track metadata."""
-    t = _parse(payloads.TrackItem, item, endpoint)
+    t = _parse(payloads.TrackItem, item, remarks.about("track", named(item)))
     rest = {"duration", "audio", "artists", "main_artists", "featured_artists", "genres"}
     return models.Track(
         **t.model_dump(exclude=rest),
         duration_seconds=t.duration,
         audio_features=t.audio,
-        artists=_artist_refs(t.artists),
-        main_artists=_artist_refs(t.main_artists),
-        featured_artists=_artist_refs(t.featured_artists),
+        artists=_artist_refs(t.artists, remarks),
+        main_artists=_artist_refs(t.main_artists, remarks),
+        featured_artists=_artist_refs(t.featured_artists, remarks),
         genres=_genres(t.genres),
     )
 
 
-def artist(item: Any, endpoint: str) -> models.Artist:
+def artist(item: Any, remarks: Remarks) -> models.Artist:
     """Artist metadata."""
-    a = _parse(payloads.ArtistItem, item, endpoint)
+    a = _parse(payloads.ArtistItem, item, remarks.about("artist", named(item)))
     return models.Artist(**a.model_dump(exclude={"genres"}), genres=_genres(a.genres))
 
 
-# Series are read by hand: an artist's 90 days hold a thousand plots, and a model per plot took 9.5 ms of the
-# interpreter where this takes 1.5, while 32 calls are in flight on it.
-
-
-def track_series(items: Iterable[Any], endpoint: str) -> models.Series:
-    """Plots by identifier; of several points of one day the latest counts, a null value is missing."""
-    points: dict[tuple[date, str], models.AudiencePoint] = {}
-    for item, day in _oldest_first(items, endpoint):
-        if not isinstance(item.get("plots"), list):
-            raise _missing(endpoint, "plots")
-        for plot in item["plots"]:
-            if (value := _value(plot, endpoint, "plots")) is not None:
-                identifier = str(plot.get("identifier") or "")
-                points[day, identifier] = models.AudiencePoint(day, identifier, value)
-    return models.Series(tuple(points.values()))
-
-
-def artist_series(items: Iterable[Any], endpoint: str) -> models.Series:
-    """Values and their places; of several points of one day the latest counts, a null value is missing."""
-    points: dict[date, models.AudiencePoint] = {}
-    places: dict[tuple[date, str, str, str], int] = {}
-    for item, day in _oldest_first(items, endpoint):
-        if (value := _value(item, endpoint, "items")) is not None:
-            points[day] = models.AudiencePoint(day, "", value)
-        for plots in ("cityPlots", "countryPlots"):
-            located = item.get(plots) or ()
-            if not isinstance(located, list | tuple):
-                raise _missing(endpoint, plots)
-            for place in located:
-                if (value := _value(place, endpoint, plots)) is not None:
-                    country, region = place.get("countryCode") or "", place.get("region") or ""
-                    places[day, country, region, place.get("cityName") or ""] = value
-    return models.Series(tuple(points.values()), tuple([models.GeoPoint(*where, n) for where, n in places.items()]))
-
-
-def _oldest_first(items: Iterable[Any], endpoint: str) -> list[tuple[dict[str, Any], date]]:
-    """Items with their day. Order is not guaranteed; the sort is stable: of two equal timestamps the one that came
-    last counts."""
-    dated = [(item, _item_date(item, endpoint)) for item in items]
-    dated.sort(key=itemgetter(1))
-    return [(item, _timestamp_day(timestamp, endpoint)) for item, timestamp in dated]
-
-
-def _item_date(item: Any, endpoint: str) -> str:
-    timestamp = item.get("date") if isinstance(item, dict) else None
-    if not isinstance(timestamp, str):
-        raise _missing(endpoint, "date")
-    return timestamp
-
-
-def _value(item: Any, endpoint: str, where: str) -> int | None:
-    """A whole number, or None where it is missing; numbers in text or with `.0` are read too."""
-    if not isinstance(item, dict):
-        raise _missing(endpoint, where)
-    value = item.get("value")
-    if type(value) is int:
-        return value
-    if value is None or value == "":
-        return None
-    try:
-        whole = int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise _missing(endpoint, f"{where}.value") from None
-    if isinstance(value, float) and whole != value:
-        raise _missing(endpoint, f"{where}.value")
-    return whole
-
-
-def plays(items: Iterable[Any], endpoint: str) -> int:
-    """The plays of all stations of a broadcast-groups answer; a station that several pages list counts once."""
-    stations = [_parse(payloads.StationItem, item, endpoint) for item in items]
-    by_slug = {s.radio.slug: s.play_count for s in stations if s.radio and s.radio.slug}
-    return sum(by_slug.values()) + sum(s.play_count for s in stations if not s.radio or not s.radio.slug)
+def plays(items: Iterable[Any], remarks: Remarks) -> int:
+    """The plays of all stations of a broadcast-groups answer; a station that several pages list counts once, and one
+    whose count cannot be read is left out."""
+    endpoint = "track_broadcast_groups"
+    about = remarks.about(endpoint)
+    stations = readable(items, lambda item: _parse(payloads.StationItem, item, about), remarks)
+    by_slug: dict[str, int] = {}
+    unnamed = 0
+    for station in stations:
+        slug = station.radio.slug if station.radio else None
+        if slug is None:
+            unnamed += station.play_count
+        else:
+            if by_slug.get(slug, station.play_count) != station.play_count:
+                remarks.add(endpoint, slug, "playCount", by_slug[slug], LAST_COUNTS)
+            by_slug[slug] = station.play_count
+    return sum(by_slug.values()) + unnamed

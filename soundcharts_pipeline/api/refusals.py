@@ -1,16 +1,20 @@
 """What an HTTP answer means: its body, or the error that says what to do about it."""
 
-import json
 import math
-import time
+import re
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import unquote
 
 import requests
 
+from soundcharts_pipeline.api.bodies import NotReadable, read_json
 from soundcharts_pipeline.api.errors import (
     AuthenticationError,
     BadRequest,
+    ListFull,
+    NoAccount,
     NotFound,
     NotInPlan,
     QuotaExhausted,
@@ -18,14 +22,24 @@ from soundcharts_pipeline.api.errors import (
     ServerError,
     SoundchartsError,
     UnexpectedPayload,
+    WrongPlatform,
 )
+from soundcharts_pipeline.clock import utc_now
 from soundcharts_pipeline.models import RateNews, RatePermit
 
 # The account's minute is at most this far away; a longer wait is a mistake of somebody's clock.
 MAX_SERVER_WAIT_SECONDS = 300.0
+LONGEST_MESSAGE = 500
+
+# A platform that an endpoint does not have is a 404, too (seen live in July 2026: "not a social platform"; documented:
+# "Platform not found"). It says nothing of the entity.
+_WRONG_PLATFORM = re.compile(r"not an? [\w-]+ platform|platform (was )?not found|unknown platform", re.IGNORECASE)
+
+# What the audience endpoints say of an artist without an account (recorded: "No social account found for artist ...").
+_NO_ACCOUNT = re.compile(r"\bno (\w+ )?account", re.IGNORECASE)
 
 _REFUSALS: dict[int, tuple[type[SoundchartsError], str]] = {
-    400: (BadRequest, "the API refuses this question; check the platform codes and dates in charts.yaml"),
+    400: (BadRequest, "the API refuses this question; check its platform and its dates"),
     401: (
         AuthenticationError,
         "Soundcharts refuses the credentials: check SOUNDCHARTS_APP_ID and SOUNDCHARTS_API_KEY, "
@@ -37,15 +51,25 @@ _REFUSALS: dict[int, tuple[type[SoundchartsError], str]] = {
 }
 
 
-def body_of(response: requests.Response, endpoint: str, path: str) -> dict[str, Any]:
-    """The JSON object of a 200 without errors; raises for everything else."""
+def body_of(
+    response: requests.Response, endpoint: str, path: str, redact: Callable[[str], str] = str
+) -> dict[str, Any]:
+    """The JSON object of a 200 without errors; raises for everything else. `redact` keeps credentials out of what the
+    server says. Messages name the path as people write it."""
+    path = unquote(path)
     if response.status_code != 200:
-        raise _refusal(response, endpoint, path)
+        raise _refusal(response, endpoint, path, redact)
     try:
-        body = json.loads(response.content)
+        body = read_json(response.content)
     except ValueError:
         raise ServerError(
             f"{path}: the answer is not JSON; a later run asks again", endpoint=endpoint, status=200
+        ) from None
+    except NotReadable as error:
+        raise UnexpectedPayload(
+            f"{path}: the answer cannot be read: {error}; nothing of it was saved, please report it to Soundcharts",
+            endpoint=endpoint,
+            status=200,
         ) from None
     if not isinstance(body, dict):
         raise UnexpectedPayload(f"{path}: the answer is not a JSON object", endpoint=endpoint, status=200)
@@ -53,11 +77,17 @@ def body_of(response: requests.Response, endpoint: str, path: str) -> dict[str, 
         # The answer is billed, so another try is made only where it may bring another one.
         kind = BadRequest if _lasts(body["errors"]) else ServerError
         raise kind(
-            f"{path}: answered 200 with errors: {_messages(body)}; a later run asks again",
+            f"{path}: answered 200 with errors: {_short(redact(_messages(body)))}; a later run asks again",
             endpoint=endpoint,
             status=200,
         )
     return body
+
+
+def is_error(response: requests.Response) -> bool:
+    """Whether something went wrong: that an artist has no account on a platform is an answer like any other."""
+    no_account = response.status_code == 404 and _NO_ACCOUNT.search(_error_text(response))
+    return response.status_code >= 400 and not no_account
 
 
 def quota_remaining(response: requests.Response) -> int | None:
@@ -82,8 +112,8 @@ def rate_news(response: requests.Response, permit: RatePermit) -> RateNews:
     )
 
 
-def _refusal(response: requests.Response, endpoint: str, path: str) -> SoundchartsError:
-    status, text = response.status_code, _error_text(response)
+def _refusal(response: requests.Response, endpoint: str, path: str, redact: Callable[[str], str]) -> SoundchartsError:
+    status, text = response.status_code, _short(redact(_error_text(response)))
     if status in (402, 429):
         return _limit_reached(response, endpoint, f"{path}: {status} {text}", text.lower())
     if status >= 500:
@@ -99,15 +129,28 @@ def _refusal(response: requests.Response, endpoint: str, path: str) -> Soundchar
             endpoint=endpoint,
             status=status,
         )
+    # The list of charts has platforms that the others lack; one without charts is simply empty.
+    if status == 404 and endpoint != "charts" and _WRONG_PLATFORM.search(text):
+        return WrongPlatform(
+            f"{path}: 404 {text.rstrip('.')}; take the platform out of charts.yaml, or name another one",
+            endpoint=endpoint,
+            status=status,
+        )
+    if status == 404 and _NO_ACCOUNT.search(text):
+        return NoAccount(f"{path}: 404 {text}", endpoint=endpoint, status=status)
     kind, remedy = _REFUSALS.get(status, (UnexpectedPayload, "check `endpoints:` in charts.yaml"))
     return kind(f"{path}: {status} {text.rstrip('.')}; {remedy}", endpoint=endpoint, status=status)
 
 
 def _limit_reached(response: requests.Response, endpoint: str, what: str, text: str) -> SoundchartsError:
-    """Two things share 429. The rate's text is known ("maximum request count", read by the vendor's SDK), the
+    """Three things share 429. The rate's text is known ("maximum request count", read by the vendor's SDK), the
     quota's only by its subject; the rate headers stand on every answer and tell nothing."""
     status, left = response.status_code, quota_remaining(response)
-    of_the_term = status == 402 or "quota" in text or (left is not None and left <= 0)
+    if "maximum quota reached" in text and ("/favorite" in what or (left is not None and left > 0)):
+        return ListFull(f"{what}; remove something from that list first", endpoint=endpoint, status=status)
+    # Calls beyond the quota are let in for a while, so that nothing left does not say which limit is meant.
+    no_minute_left = response.headers.get("x-ratelimit-remaining", "").strip() == "0"
+    of_the_term = status == 402 or "quota" in text or (left is not None and left <= 0 and not no_minute_left)
     if of_the_term and "maximum request count" not in text:
         return QuotaExhausted(
             f"{what}; the plan's calls for this term are used up: what was saved stays, "
@@ -133,7 +176,7 @@ def _server_wait(response: requests.Response) -> float | None:
     seconds = _number(after)
     if seconds is None and after:
         try:
-            seconds = parsedate_to_datetime(after).timestamp() - time.time()
+            seconds = parsedate_to_datetime(after).timestamp() - utc_now().timestamp()
         except ValueError:
             return None
     return None if seconds is None else min(max(seconds, 0.0), MAX_SERVER_WAIT_SECONDS)
@@ -149,9 +192,15 @@ def _number(text: str | None) -> float | None:
 
 def _error_text(response: requests.Response) -> str:
     try:
-        return _messages(json.loads(response.content)) or response.reason or ""
-    except ValueError:
+        return _messages(read_json(response.content)) or response.reason or ""
+    except (ValueError, NotReadable):
         return response.reason or ""
+
+
+def _short(text: str) -> str:
+    """Errors are stored and shown in a line; servers may answer with pages."""
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE - 1]}…"
 
 
 def _lasts(errors: Any) -> bool:
@@ -163,8 +212,15 @@ def _lasts(errors: Any) -> bool:
 def _messages(body: Any) -> str:
     errors = body.get("errors") if isinstance(body, dict) else None
     if not isinstance(errors, list):
-        return str(errors or "")
-    return " ".join(str(e.get("message", e)) if isinstance(e, dict) else str(e) for e in errors)
+        return _text(errors or "")
+    return " ".join(_text(e.get("message", e) if isinstance(e, dict) else e) for e in errors)
+
+
+def _text(message: Any) -> str:
+    try:
+        return str(message)
+    except (RecursionError, ValueError):  # nested too deep, or a number of thousands of digits
+        return type(message).__name__
 
 
 def cause_of(error: requests.RequestException) -> str:

@@ -29,7 +29,7 @@ class Throttle(Protocol):
         """Let no call leave for so long: the server said so."""
         ...
 
-    def heard(self, permit: RatePermit, news: RateNews | None) -> None:
+    def received(self, permit: RatePermit, news: RateNews | None) -> None:
         """The call is over; its answer, if one came, told this of the account."""
         ...
 
@@ -74,8 +74,8 @@ class SharedThrottle:
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._waiting = 0
-        self._spare: deque[RatePermit] = deque()
-        self._spare_until = 0.0
+        self._unused: deque[RatePermit] = deque()
+        self._unused_until = 0.0
         self._back = self._under_way = 0
         self._news: tuple[float, RateNews] | None = None
 
@@ -84,10 +84,10 @@ class SharedThrottle:
             self._waiting += not free
         with self._turn:
             try:
-                if not free and (spare := self._spare_permit()) is not None:
-                    return spare
+                if not free and (unused := self._unused_permit()) is not None:
+                    return unused
                 while not (grant := self._ask(self._wanted(free), free)).calls:
-                    if grant.short and not self._under_way:
+                    if grant.quota_unknown and not self._under_way:
                         return None
                     # After the sleep everything is looked at again: any process may have met a pause meanwhile.
                     self._sleep(grant.wait)
@@ -98,10 +98,10 @@ class SharedThrottle:
 
     def pause(self, seconds: float) -> None:
         with self._lock:
-            self._drop_spare()
+            self._drop_unused()
         self._gate.block(seconds)
 
-    def heard(self, permit: RatePermit, news: RateNews | None) -> None:
+    def received(self, permit: RatePermit, news: RateNews | None) -> None:
         with self._lock:
             if not permit.free:
                 self._come_back(1)
@@ -111,19 +111,19 @@ class SharedThrottle:
     def rest(self) -> None:
         with self._turn:
             with self._lock:
-                self._drop_spare()
+                self._drop_unused()
             self._ask(0)
 
-    def _spare_permit(self) -> RatePermit | None:
+    def _unused_permit(self) -> RatePermit | None:
         with self._lock:
-            if not self._spare or self._monotonic() >= self._spare_until:
-                self._drop_spare()
+            if not self._unused or self._monotonic() >= self._unused_until:
+                self._drop_unused()
                 return None
-            return self._spare.popleft()
+            return self._unused.popleft()
 
-    def _drop_spare(self) -> None:
-        self._come_back(len(self._spare))
-        self._spare.clear()
+    def _drop_unused(self) -> None:
+        self._come_back(len(self._unused))
+        self._unused.clear()
 
     def _come_back(self, calls: int) -> None:
         self._back += calls
@@ -141,12 +141,12 @@ class SharedThrottle:
 
     def _first_of(self, grant: RateGrant, free: bool) -> RatePermit:
         """The first call of a batch. It leaves however long the gate took: somebody always gets on."""
-        first, *spare = (RatePermit(grant.first + n, grant.under_way + n, free) for n in range(grant.calls))
+        first, *unused = (RatePermit(grant.first + n, grant.under_way + n, free) for n in range(grant.calls))
         if not free:
             with self._lock:
                 self._under_way += grant.calls
-                self._spare = deque(spare)
-                self._spare_until = self._monotonic() - grant.age + self._permit_seconds
+                self._unused = deque(unused)
+                self._unused_until = self._monotonic() - grant.age + self._permit_seconds
         return first
 
     def _news_by_now(self) -> RateNews | None:
@@ -191,7 +191,7 @@ class SlidingWindow:
         with self._lock:
             self._blocked_until = max(self._blocked_until, self._monotonic() + seconds)
 
-    def heard(self, permit: RatePermit, news: RateNews | None) -> None:
+    def received(self, permit: RatePermit, news: RateNews | None) -> None:
         """Nothing to share, and the few calls of such a client come nowhere near the limit."""
 
     def rest(self) -> None:

@@ -12,7 +12,7 @@ from contextlib import nullcontext, suppress
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -34,7 +34,8 @@ from soundcharts_pipeline.api.errors import (
     TransientError,
     UnexpectedPayload,
 )
-from soundcharts_pipeline.api.refusals import body_of, cause_of, quota_remaining, rate_news
+from soundcharts_pipeline.api.redaction import credentials_in, redacted
+from soundcharts_pipeline.api.refusals import body_of, cause_of, is_error, quota_remaining, rate_news
 from soundcharts_pipeline.api.throttle import Throttle
 from soundcharts_pipeline.api.usage import UsageMeter
 from soundcharts_pipeline.models import RateNews, RatePermit
@@ -144,8 +145,18 @@ class Transport:
             sleep=self._sleep,
             reraise=True,
         )
-        body: dict[str, Any] = retrying(self._attempt, endpoint, path, params)
+        try:
+            body: dict[str, Any] = retrying(self._attempt, endpoint, path, params)
+        except SoundchartsError as error:
+            # Whoever wrote it: errors are shown, sent and stored.
+            error.args = (self.redact(str(error)),)
+            raise
         return body
+
+    def redact(self, text: str) -> str:
+        """The text without any credentials of this client."""
+        urls = [self._base_url, *map(str, self._session.proxies.values())]
+        return redacted(text, {*self._auth.secrets(), *credentials_in(urls)})
 
     def rest(self) -> None:
         """No call follows soon."""
@@ -165,7 +176,7 @@ class Transport:
 
     def _body(self, response: requests.Response, endpoint: str, path: str) -> dict[str, Any]:
         try:
-            return body_of(response, endpoint, path)
+            return body_of(response, endpoint, path, self.redact)
         except RateLimited as error:
             self._throttle.pause(RATE_WAIT_SECONDS if error.wait is None else error.wait)
             raise
@@ -183,7 +194,7 @@ class Transport:
                 response = self._exchange(endpoint, path, params, headers)
                 news = rate_news(response, permit)
             finally:
-                self._throttle.heard(permit, news)
+                self._throttle.received(permit, news)
         return response
 
     def _exchange(
@@ -211,7 +222,7 @@ class Transport:
         except requests.RequestException as error:
             self.usage.add(endpoint, billed=False, error=True, throttled=False)
             raise NetworkError(
-                f"no whole answer from {self._host} for {path} ({cause_of(error)}); check the network, "
+                f"no whole answer from {self._host} for {unquote(path)} ({cause_of(error)}); check the network, "
                 "the proxy settings and SOUNDCHARTS_BASE_URL, then run again: what was saved stays",
                 endpoint=endpoint,
             ) from None
@@ -255,9 +266,14 @@ class Transport:
         self._untold = left is None
         if left is None or left > self._quota_reserve:
             return None
+        beyond = (
+            f"{self._quota_reserve} are kept (SOUNDCHARTS_QUOTA_RESERVE)"
+            if self._quota_reserve >= 0
+            else f"{-self._quota_reserve} calls beyond it are allowed (SOUNDCHARTS_QUOTA_OVERAGE)"
+        )
         return QuotaExhausted(
-            f"the quota is used up: {left} billed calls are left in this term and "
-            f"{self._quota_reserve} are kept (SOUNDCHARTS_QUOTA_RESERVE); what was saved stays, a later run resumes"
+            f"the quota is used up: {left} billed calls are left in this term and {beyond}; what was saved stays, "
+            "a later run resumes"
         )
 
     def _count(self, endpoint: str, path: str, response: requests.Response, calls_before: int) -> None:
@@ -265,7 +281,7 @@ class Transport:
         self.usage.add(
             endpoint,
             billed=endpoint not in FREE and _is_billed(path, status),
-            error=status >= 400,
+            error=is_error(response),
             throttled=status == 429,
             quota=quota_remaining(response),
             since=calls_before,

@@ -1,9 +1,10 @@
 """What was called, counted where the calls are made: per UTC day and endpoint."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
+
+from soundcharts_pipeline.clock import Clock, utc_now
 
 
 @dataclass(slots=True)
@@ -20,7 +21,7 @@ class EndpointUsage:
 class UsageMeter:
     """Counts of all threads. `drain` hands over what came since the last time."""
 
-    def __init__(self, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, *, clock: Clock = utc_now) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._counts: dict[tuple[date, str], EndpointUsage] = {}

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from soundcharts_pipeline.storage.bookkeeping import alerts
+from soundcharts_pipeline.storage.tables.bookkeeping import alerts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,17 +18,17 @@ from sqlalchemy import (
     TableClause,
     bindparam,
     delete,
-    func,
     literal,
     or_,
     select,
-    true,
+    tuple_,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from soundcharts_pipeline.storage import rendering
+from soundcharts_pipeline.storage import bulk_values as rendering
 from soundcharts_pipeline.storage.engine import PREPARED_STATEMENTS
+from soundcharts_pipeline.wording import cleaned
 
 Insert = postgresql.Insert | sqlite.Insert
 
@@ -54,8 +54,8 @@ def merge(
 ) -> int:
     """Insert the rows, or update those whose primary key is already there; return how many were added or changed.
 
-    A stored row is left alone when it differs in nothing but `ignore`. A key that comes twice keeps its last row
-    (and may count twice). `columns` holds the whole primary key.
+    A stored row is left alone when it differs in nothing but `ignore`. A row may come twice; two rows that have one
+    key and differ raise RowsLost: which of them counts is for the caller to say. `columns` holds the whole primary key.
     """
     keys = [key.name for key in table.primary_key]
     if missing := set(keys) - set(columns):
@@ -87,7 +87,7 @@ def replace_slice(
     """
     given = list(rows)
     keys = list(table.primary_key)
-    kept = {tuple(_cleaned(row[columns.index(key.name)]) for key in keys) for row in given}
+    kept = {tuple(cleaned(row[columns.index(key.name)]) for key in keys) for row in given}
     stored = [tuple(row) for row in connection.execute(select(*keys).where(where))]
     gone = [
         {f"key_{key.name}": value for key, value in zip(keys, row, strict=True)} for row in stored if row not in kept
@@ -98,15 +98,17 @@ def replace_slice(
     return len(gone) + merge(connection, table, given, columns=columns, ignore=ignore)
 
 
-def remove(connection: Connection, table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str]) -> int:
+def remove(connection: Connection, table: Table, rows: Sequence[Sequence[Any]], *, columns: Sequence[str]) -> int:
     """Delete the rows that are stored exactly so; one that differs in anything stays. Returns how many were deleted.
     `columns` are all columns of the table."""
     keys = [key.name for key in table.primary_key]
+    if not rows:
+        return 0
     if connection.dialect.name == "postgresql":
         lines = rendering.copy_lines(table, rows, columns=columns, unique=keys)
         names = _key_first(table, columns, keys)
         stage = _empty_stage(connection, table)
-        _copy(connection, stage, lines, names)
+        _copy(connection, f"pg_temp.{connection.dialect.identifier_preparer.quote(stage)}", lines, names)
         staged = _staged(stage, names)
         same = (table.c[name].is_not_distinct_from(staged.c[name]) for name in columns if name not in keys)
         gone = delete(table).where(*(table.c[key] == staged.c[key] for key in keys), *same)
@@ -115,12 +117,8 @@ def remove(connection: Connection, table: Table, rows: Iterable[Sequence[Any]], 
     quote = connection.dialect.identifier_preparer.quote
     tests = (f"{quote(name)} {'=' if name in keys else 'IS'} ?" for name in named)
     command = f"DELETE FROM {quote(table.name)} WHERE {' AND '.join(tests)}"  # noqa: S608  # names of the schema
-    values = iter(rendering.sqlite_values(table, rows, columns=columns))
+    values = iter(rendering.sqlite_values(table, rows, columns=columns, unique=keys))
     return connection.exec_driver_sql(command, list(zip(*[values] * len(named), strict=True))).rowcount
-
-
-def _cleaned(value: Any) -> Any:
-    return rendering.clean(value) if isinstance(value, str) else value
 
 
 def _insert(dialect: str, table: Table) -> Insert:
@@ -158,9 +156,20 @@ def _save(
     unique: Sequence[str],
 ) -> int:
     if connection.dialect.name == "postgresql":
-        lines = rendering.copy_lines(table, rows, columns=columns, unique=unique)
-        return _copy_and_insert(connection, table, lines, _key_first(table, columns, unique), statement) if lines else 0
-    values = rendering.sqlite_values(table, rows, columns=columns)
+        given = list(rows)
+        lines = rendering.copy_lines(table, given, columns=columns, unique=unique)
+        names = _key_first(table, columns, unique)
+        if len(lines) >= WORTH_A_LOOK and _seem_new(connection, table, given, columns):
+            # Straight into the table takes half as long, and it is no less safe: a key that is there after all, or
+            # that another process saves meanwhile, ends it, and then the rule for conflicts decides.
+            try:
+                with connection.begin_nested():
+                    _copy(connection, connection.dialect.identifier_preparer.quote(table.name), lines, names)
+                    return len(lines)
+            except IntegrityError:
+                pass
+        return _copy_and_insert(connection, table, lines, names, statement) if lines else 0
+    values = rendering.sqlite_values(table, rows, columns=columns, unique=unique)
     names = tuple(column.name for column in rendering.in_table_order(table, columns))
     return _insert_many(connection, statement, values, names)
 
@@ -200,21 +209,14 @@ def _copy_and_insert(
     connection: Connection, table: Table, lines: list[str], names: tuple[str, ...], statement: Insert
 ) -> int:
     stage = _empty_stage(connection, table)
-    _copy(connection, stage, lines, names)
-    if len(lines) >= WORTH_A_LOOK and _seem_new(connection, table, stage, names):
-        # Without a rule for conflicts an insert takes half as long, and it is no less safe: a key that is there
-        # after all, or that another process saves meanwhile, ends it, and then the rule decides.
-        try:
-            with connection.begin_nested():
-                return _rows_changed(connection, _from_stage(postgresql.insert(table), stage, names))
-        except IntegrityError:
-            pass
-    return _rows_changed(connection, _from_stage(statement, stage, names))
+    _copy(connection, f"pg_temp.{connection.dialect.identifier_preparer.quote(stage)}", lines, names)
+    inserted = statement.from_select(names, select(*_staged(stage, names).c))
+    return connection.execute(inserted, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def _copy(connection: Connection, stage: str, lines: list[str], names: Sequence[str]) -> None:
+def _copy(connection: Connection, target: str, lines: list[str], names: Sequence[str]) -> None:
     quote = connection.dialect.identifier_preparer.quote
-    command = f"COPY pg_temp.{quote(stage)} ({', '.join(map(quote, names))}) FROM STDIN"
+    command = f"COPY {target} ({', '.join(map(quote, names))}) FROM STDIN"
     dbapi = connection.dialect.loaded_dbapi
     with closing(connection.connection.cursor()) as cursor:
         for start in range(0, len(lines), CHUNK):
@@ -226,30 +228,19 @@ def _copy(connection: Connection, stage: str, lines: list[str], names: Sequence[
                 raise DBAPIError.instance(command, None, error, dbapi.Error) from error
 
 
-def _seem_new(connection: Connection, table: Table, stage: str, names: Sequence[str]) -> bool:
-    """Whether none of a few staged rows, spread over all, has its key in the table."""
-    keys = [key.name for key in table.primary_key]
-    if not set(keys) <= set(names):
+def _seem_new(connection: Connection, table: Table, rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> bool:
+    """Whether none of a few rows, spread over all, has its key in the table."""
+    keys = list(table.primary_key)
+    if not {key.name for key in keys} <= set(columns):
         return False  # the database makes the keys
-    numbered = select(*_staged(stage, keys).c, func.row_number().over().label("row_number")).subquery()
-    # The limit keeps the planner from reading the whole table instead of looking up each key.
-    same = select(literal(1)).where(*(table.c[key] == numbered.c[key] for key in keys)).limit(1).lateral()
-    sampled = numbered.c.row_number % WORTH_A_LOOK == 1
-    return (
-        connection.execute(select(literal(1)).select_from(numbered.join(same, true())).where(sampled)).first() is None
-    )
-
-
-def _from_stage(insert: Insert, stage: str, names: Sequence[str]) -> Insert:
-    return insert.from_select(names, select(*_staged(stage, names).c))
+    places = [columns.index(key.name) for key in keys]
+    sample = [tuple(cleaned(row[place]) for place in places) for row in rows[::WORTH_A_LOOK]]
+    there = select(literal(1)).select_from(table).where(tuple_(*keys).in_(sample)).limit(1)
+    return connection.execute(there).first() is None
 
 
 def _staged(stage: str, names: Sequence[str]) -> TableClause:
     return TableClause(stage, *map(ColumnClause, names), schema="pg_temp")
-
-
-def _rows_changed(connection: Connection, statement: Insert) -> int:
-    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def _empty_stage(connection: Connection, target: Table) -> str:

@@ -8,13 +8,14 @@ this host's), so hosts whose clocks differ agree.
 import itertools
 import os
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, or_, select
 
-from soundcharts_pipeline.processes import host_name, is_alive
-from soundcharts_pipeline.storage.bookkeeping import claims
+from soundcharts_pipeline.clock import utc_now
 from soundcharts_pipeline.storage.bulk import insert_missing
+from soundcharts_pipeline.storage.processes import host_name, is_alive
+from soundcharts_pipeline.storage.tables.bookkeeping import claims
 
 # Renewed every few seconds; long enough for a machine that stalls.
 LEASE = timedelta(minutes=2)
@@ -65,7 +66,7 @@ def _one_at_a_time(conn: Connection) -> None:
 
 def _now(conn: Connection) -> datetime:
     if conn.dialect.name == "sqlite":
-        return datetime.now(UTC)
+        return utc_now()
     now: datetime = conn.execute(select(func.clock_timestamp())).scalar_one()
     return now
 

@@ -4,8 +4,10 @@ StorageError
 ├── StorageUnavailable   cannot be opened or reached: correct the path, the URL or the permissions
 ├── StorageBusy          another process was in the way; nothing was changed, a later attempt may work
 ├── StorageFull          no space left: make room
+├── StateUnavailable     Dagster's own state failed while a run was at work: make room or end what locks it
 ├── SchemaMismatch       the database belongs to another version of this program
-└── ValueOutOfRange      a value that its column cannot hold
+├── ValueOutOfRange      a value that its column cannot hold
+└── RowsLost             fewer rows would be stored than there are; nothing of them was saved
 
 Mistakes in our own SQL are not in this tree: they surface as SQLAlchemy raised them.
 """
@@ -18,8 +20,10 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from soundcharts_pipeline.errors import PipelineError
 
-class StorageError(Exception):
+
+class StorageError(PipelineError):
     """The database did not do what it was asked."""
 
 
@@ -35,12 +39,24 @@ class StorageFull(StorageError):
     """No space left where the database lives."""
 
 
+class StateUnavailable(StorageError):
+    """Dagster's own database could not be read or written any more."""
+
+
 class SchemaMismatch(StorageError):
     """The tables found are not those this version knows."""
 
 
+# No save will fare better for now.
+OUT_OF_REACH = (StorageUnavailable, StorageBusy, StorageFull, SchemaMismatch)
+
+
 class ValueOutOfRange(StorageError):
     """A value does not fit its column."""
+
+
+class RowsLost(StorageError):
+    """Fewer rows would be stored than were to be saved."""
 
 
 SQLITE_BUSY, SQLITE_LOCKED, SQLITE_READONLY, SQLITE_IOERR = 5, 6, 8, 10

@@ -8,12 +8,14 @@ import fcntl
 import glob
 import hashlib
 import os
+import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from soundcharts_pipeline.processes import host_name, is_alive
 from soundcharts_pipeline.storage.errors import StorageBusy, StorageFull, StorageUnavailable
+from soundcharts_pipeline.storage.processes import host_name, is_alive
 
 TEMPORARY = ".tmp"
 READ_BYTES = 1 << 20
@@ -80,6 +82,9 @@ def whole_file(path: Path) -> Iterator[Path]:
             left.unlink(missing_ok=True)
     try:
         yield temporary
+        if path.exists():
+            # Whoever was let in to the file stays so.
+            shutil.copymode(path, temporary)
         _force(temporary)
         temporary.replace(path)
         _force(path.parent)
@@ -100,6 +105,27 @@ def sha256_of(path: Path) -> str:
         while part := file.read(READ_BYTES):
             digest.update(part)
     return digest.hexdigest()
+
+
+def readable_by_others(folder: Path, umask: int) -> Path | None:
+    """A file in the folder, or the folder's own path when it is a file, that others may read though the umask says that
+    they may not; None where there is none, and where others do not get that far."""
+    above = [parent.stat().st_mode for parent in folder.absolute().parents]
+    for of_others, enters in ((0o004, 0o001), (0o040, 0o011)):
+        if of_others & umask and all(mode & enters for mode in above):
+            found = next(_readable(folder, of_others, enters), None)
+            if found:
+                return found
+    return None
+
+
+def _readable(path: Path, reads: int, enters: int) -> Iterator[Path]:
+    mode = path.stat(follow_symlinks=False).st_mode
+    if stat.S_ISREG(mode) and mode & reads:
+        yield path
+    elif stat.S_ISDIR(mode) and mode & enters:
+        for child in path.iterdir():
+            yield from _readable(child, reads, enters)
 
 
 def _force(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM wait for the end of a transaction, which is milliseconds away.
+"""Ctrl-C, SIGTERM and SIGHUP wait for the end of a transaction, which is milliseconds away.
 
 Python raises KeyboardInterrupt between any two instructions. Between BEGIN and its bookkeeping that leaves the
 transaction open, and with it the write lock of an SQLite file, for as long as the traceback lives.
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager

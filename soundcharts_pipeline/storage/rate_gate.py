@@ -20,9 +20,10 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Integer, bindparam, func, select
 
+from soundcharts_pipeline.clock import utc_now
 from soundcharts_pipeline.models import RateGrant, RateNews
-from soundcharts_pipeline.storage.bookkeeping import rate_gate, rate_slots
-from soundcharts_pipeline.storage.columns import UtcDateTime
+from soundcharts_pipeline.storage.tables.bookkeeping import rate_gate, rate_slots
+from soundcharts_pipeline.storage.tables.columns import UtcDateTime
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 # Whoever may not go looks again at least this often: a pause may have come or gone meanwhile.
@@ -104,8 +105,10 @@ _BEGIN = rate_slots.insert().values(taken_until=_END, calls=_MORE)
 
 
 class RateGate:
-    """Implements `api.throttle.Gate`. `per_minute` is our own cap; the server's limit counts where it is lower. Billed
-    calls end `quota_reserve` before the quota."""
+    """Implements `api.throttle.Gate`. `per_minute` is our own cap; the server's limit counts where it is lower.
+
+    Billed calls end `quota_reserve` before the quota; below zero, so many after it, as far as the server lets them in.
+    """
 
     def __init__(
         self,
@@ -132,8 +135,8 @@ class RateGate:
             under_way = state.calls_out
             calls, wait = self._decide(conn, state, now, wanted)
             certain = math.inf if free else self._certain(state)
-            short = calls > 0 and certain <= 0
-            calls, wait = (0, NEWS_WAIT_SECONDS) if short else (int(min(calls, certain)), wait)
+            quota_unknown = calls > 0 and certain <= 0
+            calls, wait = (0, NEWS_WAIT_SECONDS) if quota_unknown else (int(min(calls, certain)), wait)
             if calls:
                 self._count(conn, now, calls)
                 if state.probe_from is not None:
@@ -144,7 +147,9 @@ class RateGate:
             if state != found:
                 conn.execute(_KEEP, asdict(state))
             age = time.monotonic() - since
-        return RateGrant(first=found.calls + 1, calls=calls, under_way=under_way, age=age, wait=wait, short=short)
+        return RateGrant(
+            first=found.calls + 1, calls=calls, under_way=under_way, age=age, wait=wait, quota_unknown=quota_unknown
+        )
 
     def block(self, seconds: float) -> None:
         """Nobody takes a call for so long; then one tries whether the server lets calls in again."""
@@ -157,7 +162,7 @@ class RateGate:
         """The row, which nobody else changes before this transaction ends, and the time after the wait for it."""
         if conn.dialect.name == "sqlite":
             state = _State(*conn.execute(_ROW).one())
-            return state, datetime.now(UTC) if self._clock is None else self._clock()
+            return state, utc_now() if self._clock is None else self._clock()
         *columns, now, _ = conn.execute(_ROW_AND_TIME).one()
         return _State(*columns), now if self._clock is None else self._clock()
 
@@ -208,7 +213,7 @@ class RateGate:
     def _certain(self, state: _State) -> float:
         """Billed calls above the reserve. Before the server was asked: none where there is a reserve to keep."""
         if state.quota_left is None:
-            return 0 if self._quota_reserve else math.inf
+            return 0 if self._quota_reserve > 0 else math.inf
         return state.quota_left - self._quota_reserve
 
     def _decide(self, conn: Connection, state: _State, now: datetime, wanted: int) -> tuple[int, float]:

@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, and_, bindparam, func, select
 
+from soundcharts_pipeline.clock import utc_now
 from soundcharts_pipeline.models import (
+    AnsweredWindow,
     Artist,
     ArtistRef,
     Chart,
@@ -17,11 +19,14 @@ from soundcharts_pipeline.models import (
     Series,
     Track,
     TrackRef,
+    is_later,
 )
-from soundcharts_pipeline.storage import bookkeeping as b
-from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage import points
 from soundcharts_pipeline.storage.bulk import insert_missing, merge, replace_slice
-from soundcharts_pipeline.storage.worklists import AskRow
+from soundcharts_pipeline.storage.errors import RowsLost
+from soundcharts_pipeline.storage.tables import bookkeeping as b
+from soundcharts_pipeline.storage.tables import schema as s
+from soundcharts_pipeline.wording import clean, cleaned
 
 CHART_COLUMNS = [column.name for column in s.charts.columns]
 ENTRY_COLUMNS = [column.name for column in s.chart_rankings.columns]
@@ -35,16 +40,17 @@ DAY_COLUMNS = ["chart_slug", "rank_date", "published_at", "checked_at"]
 
 @dataclass(frozen=True, slots=True)
 class SeriesAnswer:
-    """One answered window of one entity's series, and the asks that are known of it from now on."""
+    """One answer for a series of an entity, and the answered windows that are known of it from now on."""
 
     uuid: str
     series: Series
-    asks: Sequence[AskRow]
+    asks: Sequence[AnsweredWindow]
 
 
 def save_charts(conn: Connection, charts: Iterable[Chart]) -> None:
-    """One row a chart; what the API no longer says stays as it was said last."""
-    merge(conn, s.charts, [tuple(getattr(chart, c) for c in CHART_COLUMNS) for chart in charts], columns=CHART_COLUMNS)
+    """One row a chart, of one that is listed twice the last; what the API no longer says stays as it was said last."""
+    rows = {chart.slug: tuple(getattr(chart, c) for c in CHART_COLUMNS) for chart in charts}
+    merge(conn, s.charts, rows.values(), columns=CHART_COLUMNS)
 
 
 def save_published(conn: Connection, slug: str, published: Iterable[PublishedRanking], now: datetime) -> None:
@@ -54,31 +60,44 @@ def save_published(conn: Connection, slug: str, published: Iterable[PublishedRan
 
 
 def save_unpublished(conn: Connection, slug: str, days: Iterable[date], now: datetime) -> None:
-    """Days older than the newest ranking that have none."""
-    merge(conn, s.ranking_days, [(slug, day, None, now) for day in days], columns=DAY_COLUMNS)
+    """Days older than the newest ranking that have none. A day that is stored was published, whatever a list says."""
+    d, days = s.ranking_days.c, set(days)
+    query = select(d.rank_date).where(d.chart_slug == slug, d.rank_date.in_(days), d.saved_at.is_not(None))
+    absent = days - set(conn.scalars(query)) if days else days
+    merge(conn, s.ranking_days, [(slug, day, None, now) for day in sorted(absent)], columns=DAY_COLUMNS)
 
 
 def save_ranking(conn: Connection, ranking: Ranking, published: PublishedRanking, now: datetime) -> int:
-    """One chart-day, replaced as a whole; its tracks come into being. Returns the number of positions."""
+    """One chart-day, replaced as a whole; its tracks come into being. Returns the number of places.
+
+    An entry that comes twice is one place. `changed_at` goes by the machine's clock, for it is compared with Dagster's
+    records. Raises RowsLost when fewer places are stored than the ranking has.
+    """
     slug, day = ranking.chart.slug, ranking.day
+    entries = list(dict.fromkeys(ranking.entries))
     save_charts(conn, [ranking.chart])
-    _save_track_stubs(conn, [e.track for e in ranking.entries], now)
+    _save_track_stubs(conn, [e.track for e in entries], now)
     rows = [
         (
             *(slug, day, e.position, e.track.uuid, e.old_position, e.position_change, e.metric, ranking.metric_type),
             *(e.entry_state, e.entry_date, e.time_on_chart, e.time_on_chart_unit, now),
         )
-        for e in ranking.entries
+        for e in entries
     ]
     of_day = and_(s.chart_rankings.c.chart_slug == slug, s.chart_rankings.c.rank_date == day)
-    replace_slice(conn, s.chart_rankings, of_day, rows, columns=ENTRY_COLUMNS, ignore=["fetched_at"])
-    merge(
-        conn,
-        s.ranking_days,
-        [(slug, day, published.timestamp, now, now)],
-        columns=[*DAY_COLUMNS, "saved_at"],
-    )
-    return len(rows)
+    d = s.ranking_days.c
+    known = conn.execute(select(d.published_at, d.saved_at).where(d.chart_slug == slug, d.rank_date == day)).first()
+    changed = replace_slice(conn, s.chart_rankings, of_day, rows, columns=ENTRY_COLUMNS, ignore=["fetched_at"])
+    stored = conn.scalar(select(func.count()).select_from(s.chart_rankings).where(of_day)) or 0
+    if stored < len(entries):
+        raise RowsLost(f"the ranking of {slug} of {day} has {len(entries)} places, {stored} could be stored")
+    saved: dict[str, Any] = {"saved_at": now, "saved_version": published.timestamp}
+    saved |= {"changed_at": utc_now()} if known and known.saved_at and changed else {}
+    listed = published.timestamp
+    if known and known.published_at and is_later(known.published_at, listed):
+        listed = known.published_at  # it came out while this one was fetched
+    merge(conn, s.ranking_days, [(slug, day, listed, now, *saved.values())], columns=[*DAY_COLUMNS, *saved])
+    return stored
 
 
 def save_tracks(conn: Connection, tracks: Sequence[Track], *, artists: bool, genres: bool, now: datetime) -> None:
@@ -100,13 +119,13 @@ def save_artists(conn: Connection, artists: Sequence[Artist], *, genres: bool, n
         _save_genres(conn, s.artist_genres, {a.uuid: a.genres for a in artists})
 
 
-def bury(conn: Connection, entity: str, scope: str, reasons: Mapping[str, str], now: datetime) -> None:
+def add_tombstones(conn: Connection, entity: str, scope: str, reasons: Mapping[str, str], now: datetime) -> None:
     """Note what the API does not have, by UUID."""
     rows = [(entity, uuid, scope, reason, now) for uuid, reason in reasons.items()]
     merge(conn, b.tombstones, rows, columns=["entity", "uuid", "scope", "reason", "noted_at"])
 
 
-def unbury(conn: Connection, entity: str, scope: str, uuids: Collection[str]) -> None:
+def remove_tombstones(conn: Connection, entity: str, scope: str, uuids: Collection[str]) -> None:
     """What was noted as missing is there after all."""
     t = b.tombstones
     conn.execute(t.delete().where(t.c.entity == entity, t.c.scope == scope, t.c.uuid.in_(uuids)))
@@ -115,17 +134,24 @@ def unbury(conn: Connection, entity: str, scope: str, uuids: Collection[str]) ->
 def save_series(
     conn: Connection, entity: str, platform: str, metric: str, answers: Sequence[SeriesAnswer], now: datetime
 ) -> int:
-    """Points, places and asks of one series of several entities. Returns the number of points."""
-    rows: list[tuple[Any, ...]]
-    if entity == "track":
-        rows = [(a.uuid, platform, metric, p.identifier, p.day, p.value, now) for a in answers for p in a.series.points]
-        table = s.track_audience
-    else:
-        rows = [(a.uuid, platform, metric, p.day, p.value, now) for a in answers for p in a.series.points]
-        table = s.artist_audience
-        places = [(a.uuid, platform, metric, *g) for a in answers for g in a.series.geo]
-        merge(conn, s.artist_audience_geo, places, columns=[c.name for c in s.artist_audience_geo.columns])
-    merge(conn, table, rows, columns=[c.name for c in table.columns], ignore=["fetched_at"])
+    """Points, places and asks of one series of several entities. Returns the number of points.
+
+    Where two answers tell of the same day of an entity, the later one of `answers` counts.
+    """
+    of_track = entity == "track"
+    keys = {(a.uuid, p.identifier if of_track else "") for a in answers for p in a.series.points}
+    keys |= {(a.uuid, "") for a in answers if a.series.geo}
+    ids = points.series_ids(conn, entity, platform, metric, keys)
+    rows = [(ids[a.uuid, p[1] if of_track else ""], p[0], p[2], now) for a in answers for p in a.series.points]
+    places = points.place_ids(conn, {g[1:4] for a in answers for g in a.series.geo})
+    located = [
+        (number, g[0], places[g[1:4]], g[4])
+        for number, series in ((ids[a.uuid, ""], a.series) for a in answers if a.series.geo)
+        for g in series.geo
+    ]
+    points.save_located(conn, _last_of_each(located, 3, answers))
+    rows = _last_of_each(rows, 2, answers)
+    points.save_points(conn, rows)
     t = b.audience_asks
     mine = and_(
         t.c.entity == entity,
@@ -152,10 +178,17 @@ def note_fact(conn: Connection, name: str, value: str, now: datetime) -> None:
     merge(conn, b.facts, [(name, value, now)], columns=["name", "value", "noted_at"])
 
 
-def save_progress(conn: Connection, run_id: str, step: str, done: int, total: int, now: datetime) -> None:
-    """How far a step is."""
-    columns = ["run_id", "step", "done", "total", "updated_at"]
-    merge(conn, b.sync_progress, [(run_id, step, done, total, now)], columns=columns)
+def forget_fact(conn: Connection, name: str) -> None:
+    """It is learnt anew."""
+    conn.execute(b.facts.delete().where(b.facts.c.name == name))
+
+
+def save_progress(
+    conn: Connection, run_id: str, step: str, done: int, total: int, now: datetime, *, calls: int = 0
+) -> None:
+    """How far a step is, in entities, and how many calls it has made."""
+    columns = ["run_id", "step", "done", "total", "updated_at", "calls"]
+    merge(conn, b.sync_progress, [(run_id, step, done, total, now, calls)], columns=columns)
 
 
 def add_usage(conn: Connection, day: date, endpoint: str, counts: Mapping[str, int], quota: int | None) -> None:
@@ -178,7 +211,7 @@ def _update(
 ) -> None:
     """Set the record's fields and `also` on existing rows. What a reference brought and metadata lacks stays."""
     if records:
-        rows = [{"key": r.uuid, **{n: getattr(r, n) for n in names if n != "uuid"}, **also} for r in records]
+        rows = [{"key": r.uuid, **{n: cleaned(getattr(r, n)) for n in names if n != "uuid"}, **also} for r in records]
         kept: dict[str, Any] = {n: func.coalesce(bindparam(n), table.c[n]) for n in names if n in BROUGHT}
         conn.execute(table.update().where(table.c.uuid == bindparam("key")).values(kept), rows)
 
@@ -195,22 +228,34 @@ def _save_artist_stubs(conn: Connection, artists: Iterable[Artist | ArtistRef], 
     insert_missing(conn, s.artists, list(rows.values()), columns=columns)
 
 
+def _last_of_each(rows: list[tuple[Any, ...]], key: int, answers: Sequence[SeriesAnswer]) -> list[tuple[Any, ...]]:
+    """Rows that begin with a key of so many columns. Within one answer no key comes twice."""
+    if len({answer.uuid for answer in answers}) == len(answers):
+        return rows
+    return list({row[:key]: row for row in rows}.values())
+
+
 def _save_credits(conn: Connection, tracks: Sequence[Track], now: datetime) -> None:
     roles = [("credited", "artists"), ("main", "main_artists"), ("featured", "featured_artists")]
     refs = [ref for track in tracks for _, name in roles for ref in getattr(track, name)]
     _save_artist_stubs(conn, refs, now)
-    rows = [
-        (track.uuid, ref.uuid, role, position)
+    # An artist who is named twice in one role has the first place of the two.
+    rows = {
+        (track.uuid, ref.uuid, role): (track.uuid, ref.uuid, role, position)
         for track in tracks
         for role, name in roles
-        for position, ref in enumerate(getattr(track, name))
-    ]
+        for position, ref in reversed(list(enumerate(getattr(track, name))))
+    }
     of_tracks = s.track_artists.c.track_uuid.in_([track.uuid for track in tracks])
-    replace_slice(conn, s.track_artists, of_tracks, rows, columns=["track_uuid", "artist_uuid", "role", "position"])
+    columns = ["track_uuid", "artist_uuid", "role", "position"]
+    replace_slice(conn, s.track_artists, of_tracks, rows.values(), columns=columns)
 
 
 def _save_genres(conn: Connection, link: Table, genres: Mapping[str, Sequence[Genre]]) -> None:
-    wanted = {uuid: {(g.root, name) for g in of_entity for name in ("", *g.subs)} for uuid, of_entity in genres.items()}
+    wanted = {
+        uuid: {(clean(g.root), clean(name)) for g in of_entity for name in ("", *g.subs)}
+        for uuid, of_entity in genres.items()
+    }
     names = sorted(set().union(*wanted.values()))
     t = s.genres
     found = _genre_ids(conn)

@@ -58,9 +58,15 @@ class Warehouse:
             if not self._prepared:
                 engine.make_parent_folder(self.url)
                 if self._revision() != migrations.HEAD:
-                    with self._writer.begin() as connection:
-                        migrations.upgrade(connection)
+                    migrations.upgrade(self._writer)
+                    self._describe()
                 self._prepared = True
+
+    def migrate(self) -> None:
+        """Bring the tables up to date, and what the database says of them, as their owner. Raises like `prepare`."""
+        self.prepare()
+        with explained(self.url):
+            self._describe()
 
     def beside(self) -> "Warehouse":
         """For transactions so short that they must not wait for a save: this database; for SQLite, where a save
@@ -79,6 +85,10 @@ class Warehouse:
         self._engine.dispose()
         if self._beside is not None:
             self._beside.close()
+
+    def _describe(self) -> None:
+        with self._writer.begin() as connection:
+            migrations.describe(connection)
 
     def _revision(self) -> str | None:
         with self._reader.connect() as connection:

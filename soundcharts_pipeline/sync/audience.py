@@ -1,47 +1,53 @@
 """Audience series of the tracks of a chart, and of their artists, one platform at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
-from soundcharts_pipeline.api.errors import SoundchartsError
-from soundcharts_pipeline.models import FOLLOWERS, TRACK_METRICS, Series, artist_metrics
-from soundcharts_pipeline.settings import ChartSettings
-from soundcharts_pipeline.sync.answers import save_answers
-from soundcharts_pipeline.sync.collector import frozen_heap
-from soundcharts_pipeline.sync.context import SyncContext
-from soundcharts_pipeline.sync.fanout import Task, fan_out, still_to_do
-from soundcharts_pipeline.sync.plays import Plays
-from soundcharts_pipeline.sync.questions import AIRPLAY, Question, SeriesKey, audience_worklist, still_due
-from soundcharts_pipeline.sync.report import SyncReport
+from sqlalchemy import Connection
 
-NOUN = "audience windows"
+from soundcharts_pipeline.api.errors import NoAccount, SoundchartsError
+from soundcharts_pipeline.config.settings import ChartSettings
+from soundcharts_pipeline.models import FOLLOWERS, TRACK_METRICS, Series, artist_metrics
+from soundcharts_pipeline.sync.context import SyncContext
+from soundcharts_pipeline.sync.evidence import Says
+from soundcharts_pipeline.sync.fanout import fan_out, frozen_heap
+from soundcharts_pipeline.sync.radio_plays import Plays
+from soundcharts_pipeline.sync.report import SyncReport, still_to_do
+from soundcharts_pipeline.sync.scopes import Asked
+from soundcharts_pipeline.sync.series_saves import save_answers
+from soundcharts_pipeline.sync.series_worklist import (
+    AIRPLAY,
+    Question,
+    SeriesKey,
+    audience_worklist,
+    controls,
+    still_due,
+)
+from soundcharts_pipeline.sync.worklist import Answer, Worklist
 
 
 def sync_track_audience(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], platform: str) -> SyncReport:
     """One platform's series of every track ranked on the days or at most `follow_days` before.
 
-    Costs one call per track and window of 90 days that is not known yet; radio plays one per track and day.
+    Costs one call per track and window of 90 days that is not known yet; radio plays one per track and day. Raises
+    SyncIncomplete when some are not answered, after saving the others.
     """
+    windows: _AudienceWindows = _TrackWindows(ctx, chart)
     if platform == AIRPLAY:
         plays = Plays(ctx, chart)
         try:
             plays.check_totals(lambda: track_questions(ctx, chart, days, platform))
         except SoundchartsError as error:
             asked = len(track_questions(ctx, chart, days, platform))
-            raise still_to_do(NOUN, error, SyncReport(asked=asked, remaining=asked)) from error
-        return plays.add_refused(_ask(ctx, chart, track_questions(ctx, chart, days, platform), plays.fetch))
-    questions = track_questions(ctx, chart, days, platform)
-    return _ask(ctx, chart, questions, lambda q: ctx.client.track_audience(q.uuid, platform, q.window))
+            raise still_to_do(windows.noun, error, SyncReport(asked=asked, remaining=asked)) from error
+        windows = _RadioPlays(ctx, chart, plays)
+    return windows.sync(track_questions(ctx, chart, days, platform))
 
 
 def sync_artist_audience(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], platform: str) -> SyncReport:
-    """One platform's series of every artist of those tracks. Costs one call per artist, metric and window."""
-
-    def fetch(q: Question) -> Series:
-        ask = ctx.client.artist_followers if q.key.metric == FOLLOWERS else ctx.client.artist_streaming
-        return ask(q.uuid, platform, q.window)
-
-    return _ask(ctx, chart, artist_questions(ctx, chart, days, platform), fetch)
+    """One platform's series of every artist of those tracks. Costs one call per artist, metric and window. Raises as
+    that of tracks."""
+    return _ArtistWindows(ctx, chart).sync(artist_questions(ctx, chart, days, platform))
 
 
 def track_questions(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], platform: str) -> list[Question]:
@@ -55,16 +61,61 @@ def artist_questions(ctx: SyncContext, chart: ChartSettings, days: Sequence[date
     return [question for key in keys for question in audience_worklist(ctx, key, chart, days)]
 
 
-def _ask(
-    ctx: SyncContext, chart: ChartSettings, questions: Sequence[Question], fetch: Callable[[Question], Series]
-) -> SyncReport:
-    task = Task(
-        noun=NOUN,
-        fetch=fetch,
-        save=lambda conn, answers: save_answers(ctx, conn, answers),
-        subjects=lambda question: [question.subject],
-        still_due=lambda conn, found: still_due(conn, found, chart, ctx.clock()),
-        days=lambda question: question.days,
-    )
-    with frozen_heap():
-        return fan_out(ctx, questions, task)
+class _AudienceWindows(Worklist[Question, Series]):
+    """Windows of audience series; a subclass says where they are asked for."""
+
+    noun = "audience windows"
+
+    def __init__(self, ctx: SyncContext, chart: ChartSettings) -> None:
+        self._ctx, self._chart = ctx, chart
+        self.asked = Asked(
+            scope_of=lambda q: q.key.whole_scope, uuid_of=lambda q: q.uuid, says=_says, controls=controls
+        )
+
+    def sync(self, questions: Sequence[Question]) -> SyncReport:
+        with frozen_heap():
+            return fan_out(self._ctx, questions, self)
+
+    def save(self, conn: Connection, answers: list[Answer[Question, Series]]) -> int:
+        return save_answers(self._ctx, conn, answers)
+
+    def subjects(self, question: Question) -> list[str]:
+        return [question.subject]
+
+    def still_due(self, conn: Connection, questions: Sequence[Question]) -> list[Question]:
+        return still_due(self._ctx, conn, questions, self._chart)
+
+    def days(self, question: Question) -> Collection[date]:
+        return question.days
+
+
+class _TrackWindows(_AudienceWindows):
+    def fetch(self, question: Question) -> Series:
+        return self._ctx.client.track_audience(question.uuid, question.key.platform, question.window)
+
+
+class _ArtistWindows(_AudienceWindows):
+    def fetch(self, question: Question) -> Series:
+        client = self._ctx.client
+        ask = client.artist_followers if question.key.metric == FOLLOWERS else client.artist_streaming
+        return ask(question.uuid, question.key.platform, question.window)
+
+
+class _RadioPlays(_AudienceWindows):
+    """Windows of a day."""
+
+    def __init__(self, ctx: SyncContext, chart: ChartSettings, plays: Plays) -> None:
+        super().__init__(ctx, chart)
+        self._plays = plays
+
+    def fetch(self, question: Question) -> Series:
+        return self._plays.fetch(question)
+
+
+def _says(answer: Series | SoundchartsError) -> tuple[Says, SoundchartsError | None, int]:
+    """No plays at all are a count, and no sign that plays are counted."""
+    if isinstance(answer, NoAccount):
+        return Says.NOTHING, None, 1
+    if isinstance(answer, SoundchartsError):
+        return Says.REFUSED, answer, 1
+    return (Says.SOMETHING if any(point.value for point in answer.points) else Says.NOTHING), None, 1

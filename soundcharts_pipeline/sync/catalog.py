@@ -1,4 +1,4 @@
-"""The catalogue: every chart that Soundcharts has, into `charts`."""
+"""The catalog: every chart that Soundcharts has, into `charts`."""
 
 from collections.abc import Iterator
 

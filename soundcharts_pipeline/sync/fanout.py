@@ -1,28 +1,33 @@
 """Ask a worklist's questions side by side and save each answer as soon as it is there."""
 
-from collections.abc import Callable, Collection, Sequence
+import gc
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from datetime import date
 from time import sleep
-from typing import Generic, TypeVar
-
-from sqlalchemy import Connection
+from typing import Generic
 
 from soundcharts_pipeline.api.errors import (
     AuthenticationError,
+    EndpointRefuses,
     NetworkError,
     NotFound,
     NotInPlan,
     QuotaExhausted,
     RateLimited,
     SoundchartsError,
+    WrongPlatform,
 )
+from soundcharts_pipeline.storage.errors import OUT_OF_REACH, StorageError
 from soundcharts_pipeline.storage.interrupts import deferred_interrupts
-from soundcharts_pipeline.sync.claimed import LOOK_AGAIN_SECONDS, ClaimedQuestions
 from soundcharts_pipeline.sync.context import SyncContext
+from soundcharts_pipeline.sync.evidence import Unproven
 from soundcharts_pipeline.sync.pace import LINE_SECONDS, Pace
-from soundcharts_pipeline.sync.report import SyncIncomplete, SyncReport
+from soundcharts_pipeline.sync.report import SyncReport, still_to_do, unreadable
+from soundcharts_pipeline.sync.scopes import Scopes
+from soundcharts_pipeline.sync.shared_worklist import LOOK_AGAIN_SECONDS, ClaimedQuestions
+from soundcharts_pipeline.sync.worklist import A, Answer, Q, Worklist
 
 # After these no other question would fare better.
 STOP_AT_ONCE = (AuthenticationError, NetworkError, QuotaExhausted, RateLimited)
@@ -31,122 +36,170 @@ FAILURES_IN_A_ROW = 10
 # What is in flight when a run is interrupted is paid for; it is waited for so long, and saved.
 LAST_ANSWERS_SECONDS = 5.0
 
-Q = TypeVar("Q")
-A = TypeVar("A")
-Answer = tuple[Q, A | NotFound | NotInPlan]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task(Generic[Q, A]):
-    """How the questions of one worklist are asked and their answers saved.
-
-    `save` runs in the calling thread, all answers of a moment in one transaction, and returns the number of rows.
-    `subjects` names what a question asks about, for runs that overlap; `still_due` leaves out what they have answered.
-    `days` are the days of the worklist that need the answer; `also_left` are days that lack something else.
-    """
-
-    noun: str
-    fetch: Callable[[Q], A]
-    save: Callable[[Connection, list[Answer[Q, A]]], int]
-    subjects: Callable[[Q], Sequence[str]]
-    still_due: Callable[[Connection, Sequence[Q]], list[Q]]
-    days: Callable[[Q], Collection[date]]
-    also_left: Callable[[], Collection[date]] = tuple
-
-
-def fan_out(ctx: SyncContext, questions: Sequence[Q], task: Task[Q, A]) -> SyncReport:
+def fan_out(ctx: SyncContext, questions: Sequence[Q], worklist: Worklist[Q, A]) -> SyncReport:
     """Every question answered and saved; raises SyncIncomplete when some are not, after saving the others.
 
     At most `ctx.max_in_flight` questions are fetched or wait to be saved, so a killed process repeats no more
     calls than that, and memory holds no more answers, however long the worklist is. NotFound and NotInPlan are
-    answers; other errors leave their question for a later run.
+    answers where others are answered; other errors leave their question for a later run. Raises StorageError when the
+    database is out of reach, after saving what was on its way, as far as it can be.
     """
-    return _FanOut(ctx, questions, task).run()
+    return _FanOut(ctx, questions, worklist).run()
 
 
 class _FanOut(Generic[Q, A]):
-    def __init__(self, ctx: SyncContext, questions: Sequence[Q], task: Task[Q, A]) -> None:
-        self._ctx, self._task = ctx, task
+    def __init__(self, ctx: SyncContext, questions: Sequence[Q], worklist: Worklist[Q, A]) -> None:
+        self._ctx, self._worklist = ctx, worklist
         self._total = len(questions)
-        self._questions = ClaimedQuestions(
-            questions, subjects=task.subjects, still_due=task.still_due, at_once=ctx.max_in_flight
-        )
+        self._scopes = Scopes(ctx, worklist.asked, worklist.fetch)
+        self._questions = ClaimedQuestions(self._scopes.in_order(questions), worklist, at_once=ctx.max_in_flight)
         self._running: dict[Future[A], Q] = {}
-        self._errors: list[tuple[Q, SoundchartsError]] = []
+        self._errors: list[tuple[Q, BaseException]] = []
+        self._dropped: list[Q] = []
+        self._unreleased: list[Q] = []
         self._in_a_row = 0
         self._stopped = False
+        self._fatal: Exception | None = None
         self._in_doubt = True
         self._report = SyncReport(asked=len(questions))
         self._calls_before = ctx.client.usage.calls
-        self._pace = Pace(task.noun, self._total)
+        self._pace = Pace(worklist.noun, self._total)
 
     def run(self) -> SyncReport:
+        self._store([], [], renew=False)  # the total is known from here on, also when there is nothing to ask
+        self._in_doubt = False
+        pool = ThreadPoolExecutor(self._ctx.max_in_flight, thread_name_prefix="soundcharts")
         try:
-            self._store([], [], renew=False)  # the total is known from here on, also when there is nothing to ask
-            self._in_doubt = False
-            with ThreadPoolExecutor(self._ctx.max_in_flight, thread_name_prefix="soundcharts") as pool:
-                try:
-                    while self._running or (len(self._questions) and not self._stopped):
-                        with deferred_interrupts():
-                            self._submit(pool)
-                        self._take_answers()
-                except BaseException as error:
-                    if not isinstance(error, Exception):  # an interrupt: Ctrl-C, a run that is cancelled
-                        self._stopped = True
-                        wait(self._running, timeout=LAST_ANSWERS_SECONDS)
-                        self._take_answers()
-                    raise
+            while self._running or (len(self._questions) and not self._stopped):
+                with deferred_interrupts():
+                    self._submit(pool)
+                self._take_answers()
+            self._scopes.begin_to_end()
+            self._settle_doubts()
+            self._end()
+        except BaseException as error:
+            self._save_the_last(error)
+            raise
         finally:
+            # Without a wait: what was worth one is over.
+            pool.shutdown(wait=False, cancel_futures=True)
             if not self._in_doubt:
-                self._ctx.watcher.left(self._days_left())
+                self._ctx.watcher.remaining(self._days_left())
         return self._finish()
 
     def _submit(self, pool: ThreadPoolExecutor) -> None:
-        ready = self._questions.ready
-        while ready and not self._stopped and len(self._running) < self._ctx.max_in_flight:
+        ready, waiting = self._questions.ready, []
+        # What waits for evidence is not saved either.
+        most = max(self._ctx.max_in_flight - len(self._scopes.waiting), 1)
+        while ready and not self._stopped and len(self._running) < most:
             question = ready.popleft()
-            self._running[pool.submit(self._task.fetch, question)] = question
+            if self._scopes.is_closed(question):
+                self._dropped.append(question)
+            elif self._scopes.may_ask(question):
+                self._running[pool.submit(self._worklist.fetch, question)] = question
+            else:
+                waiting.append(question)
+        ready.extendleft(reversed(waiting))
 
     def _take_answers(self) -> None:
         is_wanting = self._questions.is_wanting and not self._stopped
-        if not self._running and not self._stopped and not is_wanting:
+        if not self._running and not self._stopped and not is_wanting and not self._dropped:
             sleep(LOOK_AGAIN_SECONDS)  # others hold all that is left
         done, _ = wait(self._running, timeout=0 if is_wanting else LINE_SECONDS, return_when=FIRST_COMPLETED)
         pulse = self._pace.is_due()
+        self._take(done, renew=pulse)
+        self._settle_doubts()
+        if pulse:
+            self._ctx.watcher.progress(self._pace.line(self._done, self._ctx.client.usage.calls - self._calls_before))
+            self._ctx.watcher.remaining(self._days_left())
+
+    def _take(self, done: Collection[Future[A]], *, renew: bool) -> None:
         with deferred_interrupts():
             # Until its answer is saved, a question that is over is neither left nor done: nobody may be told that
             # its day is complete.
             self._in_doubt = True
             over = [self._running.pop(future) for future in done]
-            taken = [self._answer(question, future) for question, future in zip(over, done, strict=True)]
-            self._store([answer for answer in taken if answer is not None], over, renew=pulse)
+            taken = [answer for q, future in zip(over, done, strict=True) for answer in self._answer(q, future)]
+            self._errors += [(q, error) for q in self._dropped if (error := self._scopes.closed_by(q)) is not None]
+            self._unreleased += [*over, *self._dropped]
+            self._dropped = []
+            try:
+                self._save(taken, self._released(), renew=renew)
+            except BaseException as error:
+                self._errors += [(question, error) for question in over]
+                raise
             self._in_doubt = False
-        if pulse:
-            self._ctx.watcher.heard(self._pace.line(self._done, self._ctx.client.usage.calls - self._calls_before))
-            self._ctx.watcher.left(self._days_left())
 
-    def _answer(self, question: Q, future: Future[A]) -> Answer[Q, A] | None:
+    def _released(self) -> list[Q]:
+        """Questions that are over: others may ask them. One whose answer waits for evidence is not, or they would pay
+        for the same doubt."""
+        waiting = set(self._scopes.waiting)
+        over = [question for question in self._unreleased if question not in waiting]
+        self._unreleased = [question for question in self._unreleased if question in waiting]
+        return over
+
+    def _settle_doubts(self) -> None:
+        """Where everybody was refused, find out whether that is true of them; may make a call or two."""
+        if self._scopes.in_doubt:
+            kept, refused = self._scopes.settle_doubts(may_ask=not self._stopped)
+            with deferred_interrupts():
+                self._errors += refused
+                self._save(kept, self._released(), renew=False)
+
+    def _answer(self, question: Q, future: Future[A]) -> list[Answer[Q, A]]:
         error = future.exception()
-        if error is None:
+        if error is None or isinstance(error, NotFound | NotInPlan | WrongPlatform):
             self._in_a_row = 0
-            return question, future.result()
-        if isinstance(error, NotFound | NotInPlan):
-            self._in_a_row = 0
-            return question, error
-        if not isinstance(error, SoundchartsError):
+            return self._scopes.take(question, future.result() if error is None else error)
+        if not isinstance(error, Exception):
             raise error
-        self._errors.append((question, error))
-        self._in_a_row += 1
-        self._stopped |= isinstance(error, STOP_AT_ONCE) or self._in_a_row >= FAILURES_IN_A_ROW
-        return None
+        if not isinstance(error, SoundchartsError | StorageError):
+            # Whatever one answer does to us, its siblings are paid for.
+            error = unreadable(self._worklist.subjects(question)[0], error)
+        is_judged = isinstance(error, SoundchartsError) and self._scopes.failed(question, error)
+        if not (is_judged and self._scopes.is_left_out(question)):
+            self._errors.append((question, error))
+        if isinstance(error, StorageError):
+            self._fatal, self._stopped = self._fatal or error, True
+        elif not is_judged:
+            self._in_a_row += 1
+            self._stopped |= isinstance(error, STOP_AT_ONCE) or self._in_a_row >= FAILURES_IN_A_ROW
+        return []
+
+    def _save(self, answers: list[Answer[Q, A]], over: Sequence[Q], *, renew: bool) -> None:
+        try:
+            self._store(answers, over, renew=renew)
+        except OUT_OF_REACH:
+            raise
+        except Exception:
+            if not answers:
+                raise
+            for answer in answers:
+                self._save_alone(answer)
+            self._store([], over, renew=renew)
+
+    def _save_alone(self, answer: Answer[Q, A]) -> None:
+        """One answer that cannot be saved does not take others along."""
+        try:
+            with self._ctx.warehouse.write() as conn:
+                self._report.rows += self._worklist.save(conn, [answer])
+        except OUT_OF_REACH:
+            raise
+        except Exception as error:
+            ours = isinstance(error, SoundchartsError | StorageError)
+            subject = self._worklist.subjects(answer[0])[0]
+            self._errors.append((answer[0], error if ours else unreadable(subject, error)))
 
     def _store(self, answers: list[Answer[Q, A]], over: Sequence[Q], *, renew: bool) -> None:
         report, questions = self._report, self._questions
         with self._ctx.warehouse.write() as conn:
-            if answers:
-                report.rows += self._task.save(conn, answers)
-            report.not_found += sum(isinstance(answer, NotFound) for _, answer in answers)
-            report.not_in_plan += sum(isinstance(answer, NotInPlan) for _, answer in answers)
+            # First, for it may fail: then all of this is tried again, one answer at a time.
+            rows = self._worklist.save(conn, answers) if answers else 0
+            report.rows += rows
+            given = [answer.answer if isinstance(answer, Unproven) else answer for _, answer in answers]
+            report.not_found += sum(isinstance(answer, NotFound) for answer in given)
+            report.not_in_plan += sum(isinstance(answer, NotInPlan) for answer in given)
             questions.answered(conn, over)
             if self._stopped:
                 questions.give_up(conn)
@@ -156,32 +209,61 @@ class _FanOut(Generic[Q, A]):
                 questions.renew(conn)
             self._ctx.keep_books(conn, self._done, self._total)
 
+    def _end(self) -> None:
+        """What waited for evidence, and what the next run should know."""
+        kept, states = self._scopes.end()
+        with deferred_interrupts():
+            self._in_doubt = True
+            self._save(kept, self._released(), renew=False)
+            self._scopes.save(states)
+            self._in_doubt = False
+
+    def _save_the_last(self, error: BaseException) -> None:
+        """What is under way when the work breaks off is paid for. After an interrupt (Ctrl-C, a run that is canceled)
+        nobody waits for long."""
+        self._stopped = True
+        interrupted = not isinstance(error, Exception)
+        wait(self._running, timeout=LAST_ANSWERS_SECONDS if interrupted else None)
+        # What was wrong before may be wrong still; it is the first error that is told.
+        with suppress(Exception):
+            self._take([future for future in self._running if future.done()], renew=False)
+            self._end()
+
     @property
     def _done(self) -> int:
-        return self._total - len(self._questions) - len(self._running) - len(self._errors)
+        waiting = len(self._questions) + len(self._running) + len(self._scopes.waiting)
+        return self._total - waiting - len(self._errors)
 
     def _days_left(self) -> set[date]:
-        left = [*self._questions.waiting(), *self._running.values(), *(question for question, _ in self._errors)]
-        return {day for question in left for day in self._task.days(question)} | set(self._task.also_left())
+        asked = [*self._running.values(), *self._scopes.waiting, *(question for question, _ in self._errors)]
+        left = [*self._questions.waiting(), *asked]
+        return {day for question in left for day in self._worklist.days(question)} | set(self._worklist.also_left())
 
     def _finish(self) -> SyncReport:
         usage, report = self._ctx.client.usage, self._report
         report.calls = usage.calls - self._calls_before
         report.quota_remaining = usage.quota_remaining
+        report.left_out = self._scopes.left_out
         report.remaining = len(self._questions) + len(self._errors)
+        if self._fatal is not None:
+            raise self._fatal
         if not self._errors:
             return report
         # The error that stopped the work says more than one that it met on the way.
         errors = [error for _, error in self._errors]
-        cause = next((error for error in errors if isinstance(error, STOP_AT_ONCE)), errors[0])
-        raise still_to_do(self._task.noun, cause, report)
+        cause = next((error for error in errors if isinstance(error, (*STOP_AT_ONCE, EndpointRefuses))), errors[0])
+        raise still_to_do(self._worklist.noun, cause, report)
 
 
-def still_to_do(noun: str, cause: SoundchartsError, report: SyncReport) -> SyncIncomplete:
-    """The end of a sync that could not answer all it asked."""
-    return SyncIncomplete(
-        f"{report.remaining} of {report.asked} {noun} are still to do: {cause}. "
-        "What was answered is saved; run it again to ask for the rest alone.",
-        cause=cause,
-        report=report,
-    )
+@contextmanager
+def frozen_heap() -> Iterator[None]:
+    """What lives now is not looked through again before the end.
+
+    An answer of 90 days is thousands of objects that come and go, so the collector runs all the time, over everything
+    that the process has loaded: a sixth of the interpreter's time in a chart-day.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -1,63 +1,48 @@
-"""One chart's rankings: which of its days are published, and the rankings themselves."""
+"""One chart's rankings: which of its days are to be fetched, and the rankings themselves."""
 
-import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from soundcharts_pipeline.api.errors import NotFound, NotInPlan, QuotaExhausted, SoundchartsError, TransientError
-from soundcharts_pipeline.models import PublishedRanking, Ranking
-from soundcharts_pipeline.settings import ChartSettings
-from soundcharts_pipeline.storage import worklists
-from soundcharts_pipeline.storage.saves import save_published, save_ranking, save_unpublished
-from soundcharts_pipeline.storage.worklists import ChartDays, RankingDay
-from soundcharts_pipeline.sync.catalog import each_platform
-from soundcharts_pipeline.sync.claimed import claimed
+from soundcharts_pipeline.api.errors import NotFound, NotInPlan, QuotaExhausted, TransientError
+from soundcharts_pipeline.clock import last_ranking_day
+from soundcharts_pipeline.config.settings import BadUse, ChartSettings
+from soundcharts_pipeline.models import ChartDays, PublishedRanking, Ranking
+from soundcharts_pipeline.storage.queries import worklists
+from soundcharts_pipeline.storage.queries.worklists import RankingDay
+from soundcharts_pipeline.storage.saves import save_ranking
 from soundcharts_pipeline.sync.context import SyncContext
-from soundcharts_pipeline.sync.fanout import Answer, Task, fan_out, still_to_do
-from soundcharts_pipeline.sync.report import SyncIncomplete, SyncReport
-
-
-class UnknownChart(NotFound):
-    """The catalogue has no chart of this slug."""
-
-
-class RankingRefused(SoundchartsError):
-    """A published ranking that the API does not give."""
+from soundcharts_pipeline.sync.fanout import fan_out
+from soundcharts_pipeline.sync.ranking_list import RankingRefused, list_published
+from soundcharts_pipeline.sync.report import SyncIncomplete, SyncReport, still_to_do
+from soundcharts_pipeline.sync.shared_worklist import claimed
+from soundcharts_pipeline.sync.versions import PUBLISHED_AGAIN, StoredVersion
+from soundcharts_pipeline.sync.worklist import Answer, Worklist
 
 
 class NotPublished(NotFound):
     """The ranking of this day is not out yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Published:
-    """What the list of rankings said: days with a ranking, wanted days that certainly have none, the newest."""
-
-    days: dict[date, PublishedRanking]
-    absent: frozenset[date]
-    newest: date | None
-
-
 def sync_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> SyncReport:
     """The rankings of a chart on the given days (contiguous, oldest first), each saved as a whole.
 
-    Costs one call per 100 places of a ranking that is not saved yet, and one or more for the list of rankings
-    when it is not known whether a day is published. A day without a ranking that is older than the newest one is
-    noted as such. Raises SyncIncomplete by NotPublished when a day is newer than that, after saving the others, and
-    UnknownChart with the nearest slugs.
+    Costs one call per 100 places of a ranking that is not saved yet, or of which a later version is listed
+    (`refresh_rankings`), and one or more for the list of rankings when it is not known whether a day is published. A
+    day without a ranking that is older than the newest one is noted as such. Raises SyncIncomplete by NotPublished when
+    a day is newer than that, after saving the others, UnknownChart with the nearest slugs,
+    and RankingRefused when a known chart's list of rankings is not found.
     """
     calls_before = ctx.client.usage.calls
     todo = due_rankings(ctx, chart, days)
-    if any(_timestamp(known) is None for known in _known(ctx, chart, todo).values()):
+    if any(listed_ranking(ctx, known) is None for known in _known(ctx, chart, todo).values()):
         # Runs that overlap ask the list of rankings once.
         with claimed(ctx.warehouse, f"published/{chart.slug}"):
             published, unpublished, newest = _published(ctx, chart, due_rankings(ctx, chart, days))
     else:
         published, unpublished, newest = _published(ctx, chart, todo)
-    report = _fetch(ctx, chart.slug, published, unpublished)
+    report = fan_out(ctx, published, _Rankings(ctx, chart, unpublished))
     report.calls = ctx.client.usage.calls - calls_before
     if unpublished:
         _refuse_unpublished(chart.slug, unpublished, newest, report)
@@ -77,24 +62,47 @@ def _published(
     ctx: SyncContext, chart: ChartSettings, todo: Sequence[date]
 ) -> tuple[list[PublishedRanking], list[date], date | None]:
     """The rankings to fetch for these days, the days that have none yet, and the newest published one if asked."""
-    published = {day: k for day, known in _known(ctx, chart, todo).items() if (k := _timestamp(known)) is not None}
+    known = _known(ctx, chart, todo)
+    published = {day: k for day in todo if (k := listed_ranking(ctx, known[day])) is not None}
     unknown = [day for day in todo if day not in published]
     if not unknown:
         return [published[day] for day in todo], [], None
     try:
         listed = list_published(ctx, chart.slug, wanted=unknown)
     except (QuotaExhausted, TransientError) as error:
-        ctx.watcher.left(todo)
+        ctx.watcher.remaining(todo)
         raise still_to_do("rankings", error, SyncReport(asked=len(todo), remaining=len(todo))) from error
-    published |= {day: listed.days[day] for day in unknown if day in listed.days}
-    unpublished = [day for day in unknown if day not in listed.days and day not in listed.absent]
+    unpublished = []
+    for day in unknown:
+        before = known[day]
+        if day in listed.days:
+            published[day] = listed.days[day]
+        elif before and before.saved_at:
+            # It was published once. A plan without the list of rankings may still have it; a list without it has not.
+            if before.published_at and day not in listed.absent:
+                published[day] = PublishedRanking(day, before.published_at)
+        elif day not in listed.absent:
+            unpublished.append(day)
     return [published[day] for day in sorted(published)], unpublished, listed.newest
 
 
 def due_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> list[date]:
-    """Days whose ranking is neither saved nor confirmed, not long ago, to be missing."""
-    oldest_check = ctx.clock() - timedelta(days=chart.metadata_refresh_days)
-    return [day for day, known in _known(ctx, chart, days).items() if not _is_settled(known, oldest_check)]
+    """Days whose ranking is neither saved in its newest known version nor confirmed, not long ago, to be missing."""
+    return [day for day, known in _known(ctx, chart, days).items() if not _is_settled(ctx, chart, known)]
+
+
+def republished_days(ctx: SyncContext, chart: ChartSettings) -> list[date]:
+    """Stored days of the last `heal_days` of which a later version is listed, oldest first. Makes no call."""
+    if not chart.refresh_rankings:
+        return []
+    with ctx.warehouse.read() as conn:
+        return worklists.published_again(conn, span_to_heal(chart, ctx.clock()))
+
+
+def span_to_heal(chart: ChartSettings, now: datetime) -> ChartDays:
+    """The days of the chart on which what was lost, or published again, is fetched without being asked for."""
+    first = max(chart.first_date, now.date() - timedelta(days=chart.heal_days))
+    return ChartDays(chart.slug, first, last_ranking_day(now))
 
 
 def find_published(ctx: SyncContext, chart: ChartSettings) -> list[date]:
@@ -102,7 +110,8 @@ def find_published(ctx: SyncContext, chart: ChartSettings) -> list[date]:
 
     Asks the list of rankings: one call, more only while days of the past are not known yet.
     """
-    today = ctx.clock().date()
+    now = ctx.clock()
+    today, latest = now.date(), last_ranking_day(now)
     with ctx.warehouse.read() as conn:
         known = worklists.ranking_days(conn, ChartDays(chart.slug, chart.first_date, today))
     span = (today - chart.first_date).days + 1 if chart.sync_history else 0
@@ -111,87 +120,72 @@ def find_published(ctx: SyncContext, chart: ChartSettings) -> list[date]:
     if not chart.sync_history:
         return [listed.newest] if listed.newest and listed.newest >= chart.first_date else []
     with ctx.warehouse.read() as conn:
-        return [day for day in worklists.published_days(conn, chart.slug) if day >= chart.first_date]
+        return [day for day in worklists.published_days(conn, chart.slug) if chart.first_date <= day <= latest]
 
 
-def list_published(ctx: SyncContext, slug: str, *, wanted: Sequence[date]) -> _Published:
-    """Ask the list of rankings until every wanted day is found or certainly absent, and save what it said.
-
-    One call as a rule: the list is newest first. It is left early only while it has proven to be in that order.
-    """
-    found: dict[date, PublishedRanking] = {}
-    previous: date | None = None
-    descending, certain = True, True
-    try:
-        for page in ctx.client.published_rankings(slug):
-            for ranking in page:
-                descending &= previous is None or ranking.day <= previous
-                previous = ranking.day
-                # Of several rankings of one day the latest counts.
-                if ranking.day not in found or ranking.timestamp > found[ranking.day].timestamp:
-                    found[ranking.day] = ranking
-            passed = descending and previous is not None and bool(wanted) and previous < min(wanted)
-            if passed or (descending and all(day in found for day in wanted)):
-                break
-    except NotInPlan:
-        # A plan without the list of rankings still has the newest one.
-        _, newest = ctx.client.newest_ranking(slug)
-        found, certain = {newest.day: newest}, False
-    except NotFound as error:
-        raise _unknown_chart(ctx, slug, error) from error
-    newest_day = max(found, default=None)
-    absent = frozenset(d for d in wanted if certain and d not in found and newest_day is not None and d < newest_day)
-    with ctx.warehouse.write() as conn:
-        now = ctx.clock()
-        save_published(conn, slug, found.values(), now)
-        save_unpublished(conn, slug, absent, now)
-        ctx.keep_books(conn, 0, len(wanted))
-    return _Published(found, absent, newest_day)
-
-
-def _is_settled(day: RankingDay | None, oldest_check: datetime) -> bool:
-    """Saved, or confirmed not long ago that there is none."""
+def _is_settled(ctx: SyncContext, chart: ChartSettings, day: RankingDay | None) -> bool:
+    """Saved in its newest known version, or confirmed not long ago that there is none."""
     if day is None:
         return False
-    return day.saved_at is not None or (day.published_at is None and day.checked_at >= oldest_check)
+    if day.saved_at is None:
+        oldest_check = ctx.clock() - timedelta(days=chart.metadata_refresh_days)
+        return day.published_at is None and day.checked_at >= max(oldest_check, ctx.known_since or oldest_check)
+    is_old = ctx.known_since is not None and day.saved_at < ctx.known_since
+    return not is_old and not (chart.refresh_rankings and day.is_published_again)
 
 
-def _timestamp(day: RankingDay | None) -> PublishedRanking | None:
-    return None if day is None or day.published_at is None else PublishedRanking(day.day, day.published_at)
+def listed_ranking(ctx: SyncContext, day: RankingDay | None) -> PublishedRanking | None:
+    """What asks for the day's ranking; None when the list of rankings is to be read first."""
+    if day is None or day.published_at is None:
+        return None
+    is_old = ctx.known_since is not None and day.checked_at < ctx.known_since
+    return None if is_old else PublishedRanking(day.day, day.published_at)
 
 
-def _fetch(
-    ctx: SyncContext, slug: str, published: Sequence[PublishedRanking], unpublished: Sequence[date]
-) -> SyncReport:
-    def save(conn: Connection, answers: list[Answer[PublishedRanking, Ranking]]) -> int:
-        rows = 0
-        for asked, ranking in answers:
-            if isinstance(ranking, Ranking):
-                rows += save_ranking(conn, ranking, asked, ctx.clock())
-        return rows
+class _Rankings(Worklist[PublishedRanking, Ranking]):
+    """Published rankings that are to be fetched; of the days `unpublished` there is none yet."""
 
-    def fetch(asked: PublishedRanking) -> Ranking:
+    noun = "rankings"
+
+    def __init__(self, ctx: SyncContext, chart: ChartSettings, unpublished: Sequence[date]) -> None:
+        self._ctx, self._chart, self._unpublished = ctx, chart, unpublished
+
+    def fetch(self, asked: PublishedRanking) -> Ranking:
+        slug = self._chart.slug
         try:
-            return ctx.client.ranking(asked, slug)
+            ranking = self._ctx.client.ranking(asked, slug)
         except (NotFound, NotInPlan) as error:
             # A listed ranking that cannot be had is no answer: the day must not count as done.
             raise RankingRefused(f"the ranking of {slug} of {asked.day} is listed, but {error}") from error
+        if not ranking.entries:
+            raise RankingRefused(f"the ranking of {slug} of {asked.day} is listed, but has no places; try again later")
+        return ranking
 
-    def still_due(conn: Connection, asked: Sequence[PublishedRanking]) -> list[PublishedRanking]:
+    def save(self, conn: Connection, answers: list[Answer[PublishedRanking, Ranking]]) -> int:
+        return sum(self._save(conn, asked, got) for asked, got in answers if isinstance(got, Ranking))
+
+    def _save(self, conn: Connection, asked: PublishedRanking, ranking: Ranking) -> int:
+        before = StoredVersion(conn, ranking.chart.slug, asked)
+        rows = save_ranking(conn, ranking, asked, self._ctx.clock())
+        if moved := before.told(ranking):
+            self._ctx.watcher.note(asked.day, PUBLISHED_AGAIN, moved)
+        return rows
+
+    def subjects(self, asked: PublishedRanking) -> list[str]:
+        return [f"{self._chart.slug}/{asked.day}"]
+
+    def still_due(self, conn: Connection, asked: Sequence[PublishedRanking]) -> list[PublishedRanking]:
         first, last = min(ranking.day for ranking in asked), max(ranking.day for ranking in asked)
-        known = worklists.ranking_days(conn, ChartDays(slug, first, last))
-        return [ranking for ranking in asked if ranking.day not in known or known[ranking.day].saved_at is None]
+        known = worklists.ranking_days(conn, ChartDays(self._chart.slug, first, last))
+        due = [ranking for ranking in asked if not _is_settled(self._ctx, self._chart, known.get(ranking.day))]
+        # Whoever else reads the list of rankings may have found a later version by now.
+        return [listed_ranking(self._ctx, known.get(ranking.day)) or ranking for ranking in due]
 
-    task = Task(
-        noun="rankings",
-        fetch=fetch,
-        save=save,
-        subjects=lambda ranking: [f"{slug}/{ranking.day}"],
-        still_due=still_due,
-        days=lambda ranking: [ranking.day],
-        also_left=lambda: unpublished,
-    )
-    return fan_out(ctx, published, task)
+    def days(self, asked: PublishedRanking) -> list[date]:
+        return [asked.day]
+
+    def also_left(self) -> Sequence[date]:
+        return self._unpublished
 
 
 def _refuse_unpublished(slug: str, days: Sequence[date], newest: date | None, report: SyncReport) -> None:
@@ -202,25 +196,18 @@ def _refuse_unpublished(slug: str, days: Sequence[date], newest: date | None, re
     raise SyncIncomplete(str(cause), cause=cause, report=report)
 
 
-def _unknown_chart(ctx: SyncContext, slug: str, error: NotFound) -> UnknownChart:
-    near = nearest_charts(ctx, slug)
-    hint = f"did you mean {', '.join(near)}? Else find" if near else "find"
-    return UnknownChart(
-        f"Soundcharts has no chart {slug!r}: {hint} charts with `soundcharts-pipeline charts search`, "
-        "then correct charts.yaml",
-        endpoint=error.endpoint,
-        status=error.status,
-    )
+def newest_day(ctx: SyncContext, chart: ChartSettings) -> date:
+    """The newest published day. One call.
 
-
-def nearest_charts(ctx: SyncContext, slug: str) -> list[str]:
-    """Slugs that look alike, from the charts met so far; an empty warehouse is given the catalogue first
-    (a call per 100 charts, once)."""
-    with ctx.warehouse.read() as conn:
-        slugs = worklists.chart_slugs(conn)
-    near = difflib.get_close_matches(slug, slugs, n=3)
-    if near:
-        return near
-    for _, charts in each_platform(ctx):
-        slugs += [chart.slug for chart in charts]
-    return difflib.get_close_matches(slug, slugs, n=3)
+    Raises NotPublished when there is none, BadUse when the chart begins after it.
+    """
+    newest = list_published(ctx, chart.slug, wanted=[]).newest
+    ctx.client.rest()  # what follows is the work of others: the process of a run, or its resource
+    if newest is None:
+        raise NotPublished(f"{chart.slug} has no ranking at all yet; try again later")
+    if newest < chart.first_date:
+        raise BadUse(
+            f"the newest ranking of {chart.slug} is of {newest}, before its first_date {chart.first_date}; "
+            "set an earlier first_date in charts.yaml, or try again later"
+        )
+    return newest

@@ -8,7 +8,7 @@ import pytest
 from soundcharts_pipeline_tests.admin.filled import Filled, fill
 from soundcharts_pipeline_tests.admin.site import Client, serving
 from soundcharts_pipeline_tests.admin.visitor import Visitor, visiting
-from soundcharts_pipeline_tests.command_line import CHARTS
+from soundcharts_pipeline_tests.support.command_line import CHARTS
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from sqlalchemy import URL, select
 
-from soundcharts_pipeline.settings import ChartSettings
+from soundcharts_pipeline.config.settings import ChartSettings
 from soundcharts_pipeline.simulator import Simulator
-from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.rankings import sync_rankings
-from soundcharts_pipeline_tests.helpers import SLUG, last_days, new_context, run_cascade, small_chart
+from soundcharts_pipeline_tests.support.helpers import SLUG, last_days, new_context, run_cascade, small_chart
+from soundcharts_pipeline_tests.support.today import TODAY
 
 SCRIPT = "<script>alert(1)</script>"
 MARKUP = "</text></svg><script>alert(2)</script> $x^2$"
@@ -44,7 +45,7 @@ def fill(folder: Path) -> Filled:
     charts = folder / "charts.yaml"
     charts.write_text(CHARTS)
     url = URL.create("sqlite", database=str(folder / "soundcharts.db")).render_as_string()
-    with Simulator() as simulator, closing(Warehouse(url)) as warehouse:
+    with Simulator(today=TODAY) as simulator, closing(Warehouse(url)) as warehouse:
         ctx = new_context(simulator, warehouse)
         days = last_days(simulator, SLUG, 3)
         sync_rankings(ctx, settings_of_it(), days)

@@ -13,8 +13,9 @@ from pathlib import Path
 import dagster as dg
 
 from soundcharts_pipeline.simulator import Simulator
-from soundcharts_pipeline_tests.admin.site import TOKEN, Client, free_port, processes_of, wait_for
-from soundcharts_pipeline_tests.command_line import COMMAND, user_environ
+from soundcharts_pipeline_tests.admin.site import READ_TOKEN, TOKEN, Client, free_port, processes_of, wait_for
+from soundcharts_pipeline_tests.support.command_line import COMMAND, user_environ
+from soundcharts_pipeline_tests.support.today import TODAY
 
 # Where people of this site find Dagster's UI.
 UI = "https://dagster.example"
@@ -29,6 +30,7 @@ class Site:
     client: Client
     supervisor: "subprocess.Popen[bytes]"
     log: Path
+    dagster_url: str
 
     def newest(self, slug: str) -> date:
         """The newest published day."""
@@ -68,13 +70,15 @@ class Site:
 
 
 @contextmanager
-def running_serve(folder: Path, charts: str) -> Iterator[Site]:
-    """`serve` in the folder, once it is healthy. `{first_date}` in the text of charts.yaml is a month ago."""
-    with Simulator(latency=0.02) as simulator:
+def running_serve(folder: Path, charts: str, **more: str) -> Iterator[Site]:
+    """`serve` in the folder, once it is healthy. `{first_date}` in the text of charts.yaml is a month ago, `more` are
+    variables."""
+    with Simulator(today=TODAY, latency=0.02) as simulator:
         file = folder / "charts.yaml"
         file.write_text(charts.format(first_date=simulator.world.today - timedelta(days=30)))
         environ = user_environ(simulator, folder)
-        environ |= {"SOUNDCHARTS_CHARTS": str(file), "SOUNDCHARTS_ADMIN_TOKEN": TOKEN, "SOUNDCHARTS_UI_URL": UI}
+        environ |= {"SOUNDCHARTS_CHARTS": str(file), "SOUNDCHARTS_UI_URL": UI}
+        environ |= {"SOUNDCHARTS_ADMIN_TOKEN": TOKEN, "SOUNDCHARTS_READ_TOKEN": READ_TOKEN, **more}
         port, ui_port = free_port(), free_port()
         log = folder / "serve.log"
         with log.open("w") as out:
@@ -90,7 +94,7 @@ def running_serve(folder: Path, charts: str) -> Iterator[Site]:
             wait_for(f"address in {log}", lambda: "Dashboard: " in log.read_text() or supervisor.poll() is not None)
             client = Client(f"http://127.0.0.1:{port}")
             wait_for("health", lambda: client.get("/health/").status_code == 200)
-            yield Site(simulator, environ, client, supervisor, log)
+            yield Site(simulator, environ, client, supervisor, log, f"http://127.0.0.1:{ui_port}")
         finally:
             for pid in processes_of(environ):
                 os.kill(pid, signal.SIGKILL)

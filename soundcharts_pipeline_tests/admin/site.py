@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -13,14 +13,24 @@ from typing import Any
 import requests
 import uvicorn
 
+from soundcharts_pipeline.admin.access.connections import Bounds
 from soundcharts_pipeline.admin.app import build_app
-from soundcharts_pipeline.admin.graphql import Dagster
-from soundcharts_pipeline.admin.live import Live
-from soundcharts_pipeline.settings import ChartSettings
+from soundcharts_pipeline.admin.configuration.change_log import ChangeLog
+from soundcharts_pipeline.admin.configuration.editor import Surroundings
+from soundcharts_pipeline.admin.serve import server_config
+from soundcharts_pipeline.admin.state.dagster_client import Dagster
+from soundcharts_pipeline.admin.state.live import Live
+from soundcharts_pipeline.clock import standing_still
+from soundcharts_pipeline.config.settings import ChartSettings, SettingsError
+from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.rankings import NotPublished
+from soundcharts_pipeline_tests.support.helpers import new_context
+from soundcharts_pipeline_tests.support.today import TODAY, noon
 
 TOKEN = "a-token-that-nobody-may-read"
+READ_TOKEN = "a-token-that-only-reads"
 PREFIX = "/admin/soundcharts"
 # Nothing listens there.
 NOBODY = "http://127.0.0.1:1"
@@ -67,14 +77,30 @@ def serving(
     database_url: str,
     *,
     token: str | None = TOKEN,
+    read_token: str | None = READ_TOKEN,
     dagster_url: str = NOBODY,
     newest_published: Callable[[ChartSettings], date] | None = None,
+    simulator: Simulator | None = None,
+    root_path: str = "",
+    trusted_proxies: Sequence[str] = (),
+    bounds: Bounds | None = None,
 ) -> Iterator[Client]:
-    """The app on a free port, in a thread."""
+    """The app on a free port, in a thread. Without a simulator nothing can be asked of Soundcharts."""
+    bounds = bounds or Bounds()
     with closing(Warehouse(database_url, lock_timeout=1.0)) as warehouse:
-        live = Live(charts_file, Dagster(dagster_url), warehouse)
-        app = build_app(live, token=token, newest_published=newest_published or _nothing_published)
-        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical"))
+        live = Live(charts_file, Dagster(dagster_url), warehouse, clock=standing_still(noon(TODAY)))
+        newest = newest_published or _nothing_published
+        app = build_app(
+            live,
+            token=token,
+            read_token=read_token,
+            newest_published=newest,
+            surroundings=_surroundings(simulator, warehouse, charts_file.parent / "data"),
+            root_path=root_path,
+            trusted_proxies=trusted_proxies,
+            most_at_once=bounds.answered_at_once,
+        )
+        server = uvicorn.Server(server_config(app, host="127.0.0.1", port=0, bounds=bounds))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         try:
@@ -84,6 +110,19 @@ def serving(
         finally:
             server.should_exit = True
             thread.join()
+
+
+def _surroundings(simulator: Simulator | None, warehouse: Warehouse, data: Path) -> Surroundings:
+    def planning() -> SyncContext:
+        if simulator is None:
+            raise SettingsError("there is no Soundcharts; start one")
+        return new_context(simulator, warehouse)
+
+    @contextmanager
+    def asking() -> Iterator[SyncContext]:
+        yield planning()
+
+    return Surroundings(asking, planning, reserve=0, changes=ChangeLog(data))
 
 
 def _nothing_published(chart: ChartSettings) -> date:

@@ -11,10 +11,11 @@ from xml.etree import ElementTree
 
 from starlette.requests import Request
 
-from soundcharts_pipeline.admin.entity_pictures import PICTURE_HEADERS
-from soundcharts_pipeline.admin.middleware import SECURITY_HEADERS
-from soundcharts_pipeline.admin.rendering import Renderer
-from soundcharts_pipeline.health import ChartHealth, Task, TaskError
+from soundcharts_pipeline.admin.access.middleware import SECURITY_HEADERS
+from soundcharts_pipeline.admin.pages.entity_pictures import PICTURE_HEADERS
+from soundcharts_pipeline.admin.pages.rendering import Renderer
+from soundcharts_pipeline.models import RunError
+from soundcharts_pipeline.monitoring.health import ChartHealth, Task
 from soundcharts_pipeline_tests.admin.filled import (
     MARKUP,
     SCRIPT,
@@ -27,7 +28,7 @@ from soundcharts_pipeline_tests.admin.filled import (
 )
 from soundcharts_pipeline_tests.admin.site import TOKEN, serving, wait_for
 from soundcharts_pipeline_tests.admin.visitor import Visitor, visiting
-from soundcharts_pipeline_tests.helpers import SLUG
+from soundcharts_pipeline_tests.support.helpers import SLUG
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -107,7 +108,7 @@ def test_tasks_show_their_progress_their_error_and_what_to_do() -> None:
         finished_at=None,
         error=None,
     )
-    error = TaskError("track_metadata", "NetworkError", SCRIPT, "Look at the line")
+    error = RunError("track_metadata", "NetworkError", SCRIPT, "Look at the line")
     failed = replace(at_work, status="failed", task_id="2", error=error, finished_at=NOW)
     health = ChartHealth(
         chart=SLUG,

@@ -9,14 +9,15 @@ import pytest
 from sqlalchemy import URL, create_engine, select, text
 
 from soundcharts_pipeline.simulator import Simulator
-from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.rankings import sync_rankings
 from soundcharts_pipeline_tests.admin.site import serving
 from soundcharts_pipeline_tests.admin.visitor import Visitor, visiting
-from soundcharts_pipeline_tests.command_line import CHARTS
-from soundcharts_pipeline_tests.helpers import SLUG, last_days, new_context, run_cascade, small_chart
-from soundcharts_pipeline_tests.postgres import url_of
+from soundcharts_pipeline_tests.support.command_line import CHARTS
+from soundcharts_pipeline_tests.support.helpers import SLUG, last_days, new_context, run_cascade, small_chart
+from soundcharts_pipeline_tests.support.postgres import url_of
+from soundcharts_pipeline_tests.support.today import TODAY
 
 Visitors = dict[str, Visitor]
 
@@ -43,7 +44,7 @@ def visitors(
         "postgresql": url_of(postgres_server, "entity_pages"),
     }
     with ExitStack() as stack:
-        simulator = stack.enter_context(Simulator())
+        simulator = stack.enter_context(Simulator(today=TODAY))
         visitors = {}
         for kind, url in urls.items():
             entities |= filled(simulator, url.render_as_string())

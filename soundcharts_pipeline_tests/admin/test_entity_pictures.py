@@ -7,7 +7,7 @@ from html import escape
 
 from soundcharts_pipeline_tests.admin.filled import SCRIPT, Filled, cells, path_of
 from soundcharts_pipeline_tests.admin.visitor import Visitor
-from soundcharts_pipeline_tests.helpers import SLUG
+from soundcharts_pipeline_tests.support.helpers import SLUG
 
 
 def test_an_artist_shows_where_the_audience_is_and_how_partial_that_is(visitor: Visitor, filled: Filled) -> None:

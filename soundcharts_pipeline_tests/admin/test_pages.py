@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from soundcharts_pipeline.admin.api import TRIGGERS_PER_MINUTE
-from soundcharts_pipeline.admin.middleware import MOST_BODY_BYTES, SECURITY_HEADERS
-from soundcharts_pipeline.admin.overview import calls_a_day, exhausted_on, failures
-from soundcharts_pipeline.admin.rendering import byte_size, number, percent, relative, utc, with_code
-from soundcharts_pipeline.admin.strip import Strip, strip_svg, strip_text
-from soundcharts_pipeline.health import ChartHealth, Task, TaskError
+from soundcharts_pipeline.admin.access.middleware import MOST_BODY_BYTES, SECURITY_HEADERS
+from soundcharts_pipeline.admin.internal_api.routes import TRIGGERS_PER_MINUTE
+from soundcharts_pipeline.admin.pages.day_strip import Strip, strip_svg, strip_text
+from soundcharts_pipeline.admin.pages.overview import calls_a_day, exhausted_on, failures
+from soundcharts_pipeline.admin.pages.rendering import byte_size, number, percent, relative, utc, with_code
+from soundcharts_pipeline.models import RunError
+from soundcharts_pipeline.monitoring.health import ChartHealth, Task
 from soundcharts_pipeline_tests.admin.site import TOKEN, Client, serving
 from soundcharts_pipeline_tests.admin.visitor import Visitor, visiting
-from soundcharts_pipeline_tests.helpers import SLUG
+from soundcharts_pipeline_tests.support.helpers import SLUG
 
 SCRIPT = "<script>alert(1)</script>"
 CHARTS = f"""
@@ -74,7 +75,7 @@ def test_the_dashboard_shows_every_chart_with_words_for_its_state(visitor: Visit
         *("No run failed in the last seven days.", "The server has not said yet how many calls are left."),
     ):
         assert words in text, words
-    assert text.count("data-trigger") == 2
+    assert text.count("Trigger cascade of") == 2
 
 
 def test_what_cannot_be_reached_is_an_alert_on_top(visitor: Visitor) -> None:
@@ -106,10 +107,9 @@ def test_an_address_without_its_last_slash_is_the_same(visitor: Visitor) -> None
 
 
 def test_a_cascade_that_cannot_start_says_why_and_what_to_do(visitor: Visitor) -> None:
-    form = {"csrf": visitor.csrf()}
-    page = visitor.post(f"/chart/{SLUG}/trigger/", form)
-    part = visitor.post(f"/chart/{SLUG}/trigger/", form, headers={"X-Fragment": "1"})
-    unknown = visitor.post("/chart/viral-50-globl/trigger/", form, headers={"X-Fragment": "1"})
+    page = visitor.post(f"/chart/{SLUG}/trigger/")
+    part = visitor.post(f"/chart/{SLUG}/trigger/", headers={"X-Fragment": "1"})
+    unknown = visitor.post("/chart/viral-50-globl/trigger/", headers={"X-Fragment": "1"})
 
     for answer in (page, part):
         assert answer.status_code == 400
@@ -127,7 +127,7 @@ def test_the_button_and_the_api_share_one_limit(tmp_path: Path) -> None:
     with serving(charts, f"sqlite:///{tmp_path}/soundcharts.db") as client, visiting(client.url) as visitor:
         for _ in range(TRIGGERS_PER_MINUTE):
             client.trigger("nowhere")
-        answer = visitor.post(f"/chart/{SLUG}/trigger/", {"csrf": visitor.csrf()}, headers={"X-Fragment": "1"})
+        answer = visitor.post(f"/chart/{SLUG}/trigger/", headers={"X-Fragment": "1"})
 
         assert answer.status_code == 429
         assert "try again in" in answer.text
@@ -164,7 +164,7 @@ def failed(kind: str, ago: timedelta, asset: str = "chart_rankings") -> Task:
         logs_url="http://127.0.0.1:1/runs/x",
         started_at=None,
         finished_at=NOW - ago,
-        error=TaskError(asset, kind, "message", "remedy"),
+        error=RunError(asset, kind, "message", "remedy"),
     )
 
 
@@ -195,6 +195,8 @@ def test_failures_of_one_cause_are_one_and_say_whether_it_is_over() -> None:
 
     assert found == [("Network down", 2, False, tasks[0]), ("Quota used up", 1, True, tasks[2])]
     assert list(failures([replace(health, tasks=())], NOW)) == []
+    canceled = replace(tasks[0], status="canceled")
+    assert list(failures([replace(health, tasks=(canceled,))], NOW)) == [], "a person's stop is no error"
 
 
 def test_a_strip_tells_its_days_in_words_too() -> None:

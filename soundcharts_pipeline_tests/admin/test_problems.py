@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from soundcharts_pipeline.admin.graphql import Daemon, Deployment
-from soundcharts_pipeline.admin.problems import LONGEST_SILENCE, LONGEST_SILENCE_OF_ONE, deployment_problems
+from soundcharts_pipeline.admin.state.dagster_client import Daemon, Deployment
+from soundcharts_pipeline.admin.state.problems import LONGEST_SILENCE, LONGEST_SILENCE_OF_ONE, deployment_problems
 from soundcharts_pipeline_tests.admin.site import serving, wait_for
-from soundcharts_pipeline_tests.command_line import CHARTS
-from soundcharts_pipeline_tests.helpers import SLUG
+from soundcharts_pipeline_tests.support.command_line import CHARTS
+from soundcharts_pipeline_tests.support.helpers import SLUG
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SCHEDULER = Daemon("SCHEDULER", True, NOW - timedelta(seconds=20), ())

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import requests
 
-from soundcharts_pipeline.admin.answers import Refused
-from soundcharts_pipeline.admin.api import TRIGGERS_PER_MINUTE
-from soundcharts_pipeline.admin.auth import Guard
-from soundcharts_pipeline.admin.middleware import MOST_BODY_BYTES, SECURITY_HEADERS
-from soundcharts_pipeline.admin.rate_limit import RateLimit
-from soundcharts_pipeline_tests.admin.site import TOKEN, Client, serving
-from soundcharts_pipeline_tests.helpers import SLUG
+from soundcharts_pipeline.admin.access.auth import WRONG_TOKENS_PER_MINUTE, Guard
+from soundcharts_pipeline.admin.access.middleware import MOST_BODY_BYTES, SECURITY_HEADERS
+from soundcharts_pipeline.admin.access.rate_limit import RateLimit
+from soundcharts_pipeline.admin.internal_api.routes import TRIGGERS_PER_MINUTE
+from soundcharts_pipeline.admin.refusals import HttpRefusal
+from soundcharts_pipeline_tests.admin.site import READ_TOKEN, TOKEN, Client, serving
+from soundcharts_pipeline_tests.support.helpers import SLUG
 
 GUARDED = [
     ("GET", f"/chart/{SLUG}/status/"),
@@ -56,17 +56,47 @@ def test_a_token_in_the_address_is_refused_even_beside_the_right_header(client: 
 
 
 def test_no_configured_token_lets_nobody_in_and_says_how_to_set_one(charts_file: Path) -> None:
-    with serving(charts_file, f"sqlite:///{charts_file.parent}/soundcharts.db", token=None) as nobody:
+    with serving(charts_file, f"sqlite:///{charts_file.parent}/soundcharts.db", token=None, read_token=None) as nobody:
         for token in (None, TOKEN, "", "None"):
             answer = Client(nobody.url, token).get(f"/chart/{SLUG}/status/")
             refused(answer, 401, "SOUNDCHARTS_ADMIN_TOKEN", "openssl rand")
 
 
 def test_a_guard_without_a_token_accepts_nothing_for_whoever_asks_it() -> None:
-    assert not any(Guard(None).accepts(given) for given in ("", "None", TOKEN))
-    assert Guard(TOKEN).accepts(TOKEN)
-    assert not any(Guard(TOKEN).accepts(given) for given in ("", TOKEN[:-1], TOKEN + "x", "\u043a"))
-    assert TOKEN not in repr(Guard(TOKEN))
+    assert not any(Guard(None).role_of(given) for given in ("", "None", TOKEN))
+    assert Guard(TOKEN).role_of(TOKEN) == "admin"
+    assert Guard(TOKEN, READ_TOKEN).role_of(READ_TOKEN) == "reader"
+    assert not any(Guard(TOKEN, READ_TOKEN).role_of(given) for given in ("", TOKEN[:-1], TOKEN + "x", "\u043a"))
+    assert TOKEN not in repr(Guard(TOKEN, READ_TOKEN))
+    assert READ_TOKEN not in repr(Guard(TOKEN, READ_TOKEN))
+
+
+@pytest.mark.parametrize(("method", "path"), GUARDED)
+def test_the_token_that_only_reads_does(client: Client, method: str, path: str) -> None:
+    answer = Client(client.url, READ_TOKEN).ask(method, path, {})
+
+    if method == "GET":
+        assert answer.status_code == 200
+    else:
+        refused(answer, 403, "SOUNDCHARTS_READ_TOKEN", "SOUNDCHARTS_ADMIN_TOKEN")
+
+
+def test_wrong_tokens_are_limited_whatever_address_they_name_and_right_ones_never(charts_file: Path) -> None:
+    with serving(charts_file, f"sqlite:///{charts_file.parent}/soundcharts.db") as client:
+        status = f"/chart/{SLUG}/status/"
+        guesser = Client(client.url, "wrong")
+        answers = [
+            guesser.ask("GET", status, {"headers": {"X-Forwarded-For": f"198.51.100.{number}"}})
+            for number in range(WRONG_TOKENS_PER_MINUTE + 2)
+        ]
+
+        assert [answer.status_code for answer in answers] == [401] * WRONG_TOKENS_PER_MINUTE + [429] * 2
+        refused(answers[-1], 429, "wrong tokens", "try again in")
+        assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+        assert refused(guesser.get("/metrics"), 429)
+        assert {Client(client.url, token).get(status).status_code for token in (TOKEN, READ_TOKEN)} == {200}
+        # Whoever sends none guesses nothing.
+        refused(Client(client.url, None).get(status), 401)
 
 
 def test_an_unknown_chart_is_404_with_the_nearest_one(client: Client) -> None:
@@ -81,11 +111,17 @@ def test_an_unknown_chart_is_404_with_the_nearest_one(client: Client) -> None:
         (b'{"date": "20261120"}', "YYYY-MM-DD"),
         (b'{"date": 20261120}', "YYYY-MM-DD"),
         (b'{"date": "2025-12-31"}', "since 2026-01-01"),
-        (b'{"date": "2999-01-01"}', "no later than today"),
+        (b'{"date": "2999-01-01"}', "no ranking is dated after"),
         (b'{"day": "2026-11-20"}', "the field 'date' alone"),
         (b"[1]", "the field 'date' alone"),
         (b"{", "no JSON"),
         (b"\xff", "no JSON"),
+        (b"[" * 3_000 + b"]" * 3_000, "no JSON"),
+        (b'{"date": ' + b'{"date": ' * 1_500 + b"1" + b"}" * 1_501, "no JSON"),
+        (b"date=2026-11-20", "no JSON"),
+        (b'{"date": NaN}', "YYYY-MM-DD"),
+        (b'{"date": "\\ud8002026-11"}', "YYYY-MM-DD"),
+        *((body, "the field 'date' alone") for body in (b"null", b"7", b'"2026-11-20"', b"true", b'{"": 1}')),
     ],
 )
 def test_a_bad_date_is_400_and_says_what_to_send(charts_file: Path, body: bytes, words: str) -> None:
@@ -151,17 +187,17 @@ def test_triggers_are_limited_for_each_client(charts_file: Path) -> None:
 
 def test_a_minute_after_the_limit_the_client_is_let_in_again() -> None:
     now = [0.0]
-    limit = RateLimit(2, "things were done", "wait", clock=lambda: now[0])
+    limit = RateLimit(2, what="things were done", advice="wait", clock=lambda: now[0])
     limit.count("a")
     now[0] = 30.0
     limit.count("a")
     limit.count("b")
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(HttpRefusal) as refusal:
         limit.count("a")
     assert refusal.value.headers == {"Retry-After": "30"}
     now[0] = 60.0
     limit.count("a")
-    with pytest.raises(Refused):
+    with pytest.raises(HttpRefusal):
         limit.count("a")
 
 

@@ -5,16 +5,26 @@ One session shows everything, in the order in which an operator would meet it.
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import pytest
+from dagster_graphql.client.query import LAUNCH_PARTITION_BACKFILL_MUTATION
 
+from soundcharts_pipeline.admin.state.dagster_client import Dagster, LaunchRefused
+from soundcharts_pipeline.config.read_charts import load_settings
+from soundcharts_pipeline.models import ChartDays
+from soundcharts_pipeline.orchestration.partitions import partition_key, range_tags
 from soundcharts_pipeline_tests.admin.running import UI, Site, running_serve
 from soundcharts_pipeline_tests.admin.site import TOKEN, processes_of, wait_for
-from soundcharts_pipeline_tests.command_line import run
+from soundcharts_pipeline_tests.support.command_line import run
+from soundcharts_pipeline_tests.support.dagster_site import ask
 
 CHARTS = """
 defaults:
@@ -28,9 +38,11 @@ charts:
   - slug: viral-50-global
   - slug: nowhere-28
 """
-SLUG, UNKNOWN = "viral-50-global", "nowhere-28"
+SLUG, UNKNOWN, ADDED, REMOVED = "viral-50-global", "nowhere-28", "viral-50-in", "viral-50-us"
 # Makes a chart-day of some 110 calls last for seconds, so that there is something to watch.
 SLOW_SECONDS = 1.0
+# Lasts until Dagster's daemon has looked at a backfill twice.
+LONG_SECONDS = 15.0
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +88,28 @@ def test_a_synced_chart_is_told_the_same_by_api_and_terminal(site: Site) -> None
     assert printed == said
 
 
+def test_a_canceled_task_is_neither_a_failure_nor_a_success(site: Site) -> None:
+    day = site.newest(SLUG) - timedelta(days=2)
+    task_id = site.client.trigger(SLUG, day).json()["task_id"]
+    with dg.DagsterInstance.from_config(site.environ["DAGSTER_HOME"]) as instance:
+        # What Terminate does in Dagster's UI.
+        wait_for("end", lambda: instance.run_coordinator.cancel_run(task_id))
+    wait_for("word", lambda: site.client.task(SLUG, task_id)["status"] == "canceled")
+    task, said = site.client.task(SLUG, task_id), site.client.status(SLUG)
+    done = run(site.environ, "status", SLUG)
+    page = site.client.get("/metrics").text
+
+    assert task["error"]["kind"] == "Canceled"
+    assert "canceled in Dagster's UI or by a program" in task["error"]["message"]
+    assert task["finished_at"]
+    assert (said["status"], said["success_rate"], said["error_count"]) == ("healthy", 1.0, 0)
+    assert said["reason"].endswith(f"the run of {day} was canceled")
+    assert {one["day"]: one["state"] for one in said["strip"]}[str(day)] in ("offered", "partial")
+    assert done.code == 0
+    assert done.says(f"the run of {day} was canceled", "canceled in Dagster's UI or by a program")
+    assert f'soundcharts_chart_errors{{chart="{SLUG}"}} 0' in page
+
+
 def test_a_failed_task_says_what_happened_and_what_to_do(site: Site) -> None:
     task_id = site.client.trigger(UNKNOWN, site.newest(SLUG)).json()["task_id"]
 
@@ -90,9 +124,10 @@ def test_a_failed_task_says_what_happened_and_what_to_do(site: Site) -> None:
     assert UNKNOWN in task["error"]["message"]
     assert "charts search" in task["error"]["remedy"]
     assert said["last_error"] == task["error"]
-    assert (said["status"], said["error_count"], said["success_rate"]) == ("never_synced", 1, 0.0)
-    assert done.code == 0
-    assert done.says(UNKNOWN, "never_synced")
+    assert (said["status"], said["error_count"], said["success_rate"]) == ("failing", 1, 0.0)
+    assert said["reason"] == "nothing of it was ever saved: its only run failed"
+    assert done.code == 1
+    assert done.says(UNKNOWN, "failing", task["error"]["message"].partition(";")[0], "what to do:")
 
 
 def test_without_a_date_of_a_chart_that_soundcharts_does_not_have_nothing_is_started(site: Site) -> None:
@@ -100,6 +135,87 @@ def test_without_a_date_of_a_chart_that_soundcharts_does_not_have_nothing_is_sta
 
     assert answer.status_code in (400, 503)
     assert UNKNOWN in answer.json()["error"]
+
+
+def test_a_chart_that_is_added_while_all_runs_is_triggered_at_once_and_synced(site: Site) -> None:
+    file = Path(site.environ["SOUNDCHARTS_CHARTS"])
+    file.write_text(file.read_text() + f"  - slug: {ADDED}\n")
+    answer = site.client.trigger(ADDED, site.newest(ADDED))
+    assert answer.status_code == 202, answer.text
+    assert site.watch(ADDED, answer.json()["task_id"])[-1] == 100
+    wait_for("the end of the notice", lambda: site.client.status(ADDED)["problems"] == [])
+    # The daemon started it, so it knows the chart too; a mistake in the file is told, and all goes on as it was.
+    good = file.read_text()
+    file.write_text(good + "  - slug: Not A Slug\n")
+    wait_for("the mistake", lambda: "Not A Slug" in " ".join(site.client.status(ADDED)["problems"]))
+    assert site.client.trigger(ADDED, site.newest(ADDED)).status_code == 202
+    file.write_text(good)
+
+
+def test_a_launch_that_dagster_refuses_leaves_no_run_behind(site: Site) -> None:
+    dagster = Dagster(site.dagster_url)
+    repository = dagster.deployment().repository
+    assert repository is not None
+    before = {one.run_id for one in dagster.in_flight()}
+    nowhere = range_tags(ChartDays("gone", site.newest(SLUG), site.newest(SLUG)))
+    with pytest.raises(LaunchRefused):
+        dagster.launch("full_sync", tags=nowhere, keys=["chart_rankings"], repository=repository)
+    assert {one.run_id for one in dagster.in_flight()} <= before
+
+
+def test_a_chart_that_is_taken_out_while_its_backfill_runs_is_told(site: Site) -> None:
+    file, day = Path(site.environ["SOUNDCHARTS_CHARTS"]), site.newest(SLUG) - timedelta(days=3)
+    head, _, _ = file.read_text().partition("charts:\n")
+    dagster, charts = Dagster(site.dagster_url), load_settings(file).version
+    file.write_text(f"{head}charts:\n" + "".join(f"  - slug: {slug}\n" for slug in (SLUG, UNKNOWN, ADDED, REMOVED)))
+    wait_for("Dagster's own look at it", lambda: dagster.deployment().charts_version not in ("", charts))
+    site.simulator.set(latency=LONG_SECONDS)
+    # What the UI sends: at once, with a chart that is only just there.
+    backfill = _backfill(site, [ADDED, REMOVED], day)
+    for slug in (ADDED, REMOVED):
+        wait_for(f"the run of {slug}", lambda slug=slug: (_task(site, slug, day)["step"] or "").startswith("track"))  # type: ignore[misc]
+    queued = [site.client.trigger(slug, day - timedelta(days=1)).json()["task_id"] for slug in (ADDED, REMOVED)]
+    head = re.sub("first_date: .*", f"first_date: {day}", head)
+    file.write_text(f"{head}charts:\n" + "".join(f"  - slug: {slug}\n" for slug in (ADDED, UNKNOWN, SLUG)))
+
+    gone = f"{REMOVED} is not in charts.yaml any more"
+    told = f"its runs with it: {gone}; launch what is left of it again: {ADDED} {day}"
+    wait_for("word", lambda: told in " ".join(site.client.status(SLUG)["problems"]))
+    assert run(site.environ, "status").says(f"Dagster gave up backfill {backfill}", told)
+    assert site.client.get("/health/").status_code == 200, "nothing that a run needs is away"
+    wait_for("the end of its run", lambda: _task(site, ADDED, day)["status"] == "failed")
+    site.simulator.set(latency=0.02)
+    error = _task(site, ADDED, day)["error"]
+    assert (error["kind"], error["message"]) == ("BackfillGivenUp", f"Dagster gave up its backfill {backfill}: {gone}")
+    for run_id, words in zip(queued, (f"no day before {day}", f"{REMOVED} is not in the charts file"), strict=True):
+        wait_for(f"the failure: {words}", lambda run_id=run_id: dagster.failure(run_id).kind == "SettingsError")  # type: ignore[misc]
+        assert words in dagster.failure(run_id).message
+    # Nobody wished for its end: the cascade sensor may have requested the day already.
+    assert site.client.trigger(ADDED, day).status_code in (202, 409)
+    wait_for("the end of the notice", lambda: site.client.status(SLUG)["problems"] == [])
+
+
+def _backfill(site: Site, slugs: list[str], day: date) -> str:
+    keys = [
+        "chart_rankings",
+        "track_metadata",
+        "track_audience/spotify",
+        "artist_metadata",
+        "artist_audience/instagram",
+    ]
+    params = {
+        "assetSelection": [{"path": key.split("/")} for key in keys],
+        "partitionNames": [partition_key(slug, day) for slug in slugs],
+    }
+    launched = ask(site.dagster_url, LAUNCH_PARTITION_BACKFILL_MUTATION, backfillParams=params)
+    backfill: str = launched["launchPartitionBackfill"]["backfillId"]
+    return backfill
+
+
+def _task(site: Site, slug: str, day: date) -> dict[str, Any]:
+    """The newest task of this day alone; one without a step while there is none."""
+    tasks = [task for task in site.client.status(slug)["tasks"] if task["partition"] == partition_key(slug, day)]
+    return tasks[0] if tasks else {"step": None}
 
 
 def test_a_run_that_is_killed_shows_as_failed(site: Site) -> None:

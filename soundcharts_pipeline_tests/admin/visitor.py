@@ -1,6 +1,5 @@
 """Somebody at the pages, without a browser: cookies are kept, redirects are not followed, forms are sent as given."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,7 +23,9 @@ class Visitor:
         return self.ask("GET", path, **options)
 
     def post(self, path: str, form: dict[str, str] | None = None, **options: Any) -> requests.Response:
-        return self.ask("POST", path, data=form or {}, **options)
+        """As a form of these pages; a header that is None is left out."""
+        headers = {"Origin": self.url} | options.pop("headers", {})
+        return self.ask("POST", path, data=form or {}, headers=headers, **options)
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         options["headers"] = HTML | options.get("headers", {})
@@ -33,12 +34,6 @@ class Visitor:
 
     def sign_in(self, token: str = TOKEN, page: str = "", **options: Any) -> requests.Response:
         return self.post("/login/", {"token": token, "next": page}, **options)
-
-    def csrf(self) -> str:
-        """What the forms of the dashboard carry."""
-        found = re.findall(r'name="csrf" value="([0-9a-f]{64})"', self.get().text)
-        assert len(set(found)) == 1
-        return str(found[0])
 
 
 @contextmanager

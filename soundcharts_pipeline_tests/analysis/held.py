@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert
-
-from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline_tests.support.rows import put
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 DAY = date(2026, 11, 22)
@@ -24,7 +23,7 @@ def ago(days: int) -> date:
 
 def save(warehouse: Warehouse, table: Any, *rows: Mapping[str, Any]) -> None:
     with warehouse.write() as conn:
-        conn.execute(insert(table), list(rows))
+        put(conn, table, rows)
 
 
 def save_names(warehouse: Warehouse, tracks: str, artists: str = "", charts: str = CHART) -> None:

@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from soundcharts_pipeline.analysis import Analysis, connect
 from soundcharts_pipeline.analysis.charts import NoRanking
 from soundcharts_pipeline.analysis.trends import all_trends, chart_trends, save_trends
-from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.errors import SchemaMismatch, StorageError, StorageUnavailable
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 from .held import CHART, DAY, ago, save, save_artist_points, save_names, save_ranking, save_track_points

@@ -1,15 +1,15 @@
 """What pictures show: whole days only, and names that tell lines apart."""
 
-from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage.lines import (
+from soundcharts_pipeline.storage.queries.lines import (
     RACE_RANKINGS,
-    SeriesLines,
+    SeriesHistory,
     Shown,
     audience_lines,
     best_placed,
     rank_lines,
     week_change,
 )
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 from .held import CHART, DAY, ago, save, save_artist_points, save_names, save_ranking, save_track_points
@@ -24,11 +24,8 @@ def test_tracks_that_share_a_name_are_two_lines_best_first(sqlite_warehouse: War
     with sqlite_warehouse.read() as conn:
         found = rank_lines(conn, CHART, DAY)
         since = rank_lines(conn, CHART, DAY, first=DAY)
-    assert list(found.items()) == [
-        ("Hello (b)", [(ago(1), 2), (DAY, 1)]),
-        ("Hello (a)", [(ago(1), 1), (DAY, 2)]),
-    ]
-    assert since == {"Hello (b)": [(DAY, 1)], "Hello (a)": [(DAY, 2)]}
+    assert found == [("Hello (1)", [(ago(1), 2), (DAY, 1)]), ("Hello (2)", [(ago(1), 1), (DAY, 2)])]
+    assert since == [("Hello (1)", [(DAY, 1)]), ("Hello (2)", [(DAY, 2)])]
 
 
 def test_the_race_goes_over_the_last_rankings_however_far_they_are_apart(warehouse: Warehouse) -> None:
@@ -38,8 +35,8 @@ def test_the_race_goes_over_the_last_rankings_however_far_they_are_apart(warehou
     save_ranking(warehouse, ago(1), "b a", "other")
     with warehouse.read() as conn:
         found = rank_lines(conn, CHART, DAY)
-        assert rank_lines(conn, CHART, ago(1)) == {}
-    assert found == {"Track a": [(ago(7 * number), 1) for number in reversed(range(RACE_RANKINGS))]}
+        assert rank_lines(conn, CHART, ago(1)) == []
+    assert found == [("Track a", [(ago(7 * number), 1) for number in reversed(range(RACE_RANKINGS))])]
 
 
 def test_totals_are_shown_as_what_days_brought_and_only_where_that_is_known(warehouse: Warehouse) -> None:
@@ -55,20 +52,20 @@ def test_totals_are_shown_as_what_days_brought_and_only_where_that_is_known(ware
     with warehouse.read() as conn:
         tracks = audience_lines(conn, CHART, DAY, "track", platform="spotify")
         assert tracks.series == [
-            SeriesLines(
+            SeriesHistory(
                 "spotify",
                 "streams",
                 "streams a day",
                 {"a": [(ago(5), 2), (ago(2), 5), (DAY, 2)], "b": [(DAY, 6)]},
             )
         ]
-        assert list(tracks.named(tracks.series[0], 5)) == ["Track b", "Track a"]
-        assert list(tracks.named(tracks.series[0], 1)) == ["Track b"]
-        spins = SeriesLines("airplay", "spins", "spins a day", {"b": [(ago(3), 4)]})
+        assert [name for name, _ in tracks.named(tracks.series[0], 5)] == ["Track b", "Track a"]
+        assert [name for name, _ in tracks.named(tracks.series[0], 1)] == ["Track b"]
+        spins = SeriesHistory("airplay", "spins", "spins a day", {"b": [(ago(3), 4)]})
         assert audience_lines(conn, CHART, DAY, "track").series == [spins, *tracks.series]
         artists = audience_lines(conn, CHART, DAY, "artist", platform="spotify")
         assert artists.series == [
-            SeriesLines("spotify", "followers", "followers", {"x": [(ago(9), 5), (ago(5), 6), (ago(4), 4)]}),
+            SeriesHistory("spotify", "followers", "followers", {"x": [(ago(9), 5), (ago(5), 6), (ago(4), 4)]}),
         ]
         assert audience_lines(conn, CHART, DAY, "artist", days=5).series[0].points == {"x": [(ago(4), 4)]}
         assert audience_lines(conn, CHART, DAY, "track", platform="shazam").series == []
@@ -102,7 +99,7 @@ def test_artists_stand_at_their_best_position_and_namesakes_are_told_apart(wareh
     rows = [{"track_uuid": t, "artist_uuid": a, "role": r, "position": 0} for t, a, r in links]
     save(warehouse, s.track_artists, *rows)
     with warehouse.read() as conn:
-        assert best_placed(conn, CHART, DAY, "artist") == [Shown(1, "y", "Hello (y)"), Shown(2, "x", "Hello (x)")]
+        assert best_placed(conn, CHART, DAY, "artist") == [Shown(1, "y", "Hello (1)"), Shown(2, "x", "Hello (2)")]
         assert best_placed(conn, CHART, ago(1), "artist") == []
 
 

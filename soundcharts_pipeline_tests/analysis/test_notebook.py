@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 import soundcharts_pipeline
-from soundcharts_pipeline.environment import read_environment
+from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.helpers import SLUG, last_days, new_context, run_cascade, small_chart
+from soundcharts_pipeline_tests.support.helpers import SLUG, last_days, new_context, run_cascade, small_chart
 
 NOTEBOOK = Path(soundcharts_pipeline.__file__).parents[1] / "docs" / "analysis.ipynb"
 

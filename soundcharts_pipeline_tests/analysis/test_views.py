@@ -5,10 +5,10 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import inspect, select, text
 
-from soundcharts_pipeline.storage import audience_views as a
-from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage import views as v
-from soundcharts_pipeline.storage.view_sql import View
+from soundcharts_pipeline.storage.tables import audience_views as a
+from soundcharts_pipeline.storage.tables import schema as s
+from soundcharts_pipeline.storage.tables import views as v
+from soundcharts_pipeline.storage.tables.view_sql import View
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 from .held import CHART, DAY, NOW, ago, save, save_artist_points, save_names, save_ranking, save_track_points
@@ -28,6 +28,7 @@ def test_the_views_of_a_database_are_those_written_down(warehouse: Warehouse) ->
             assert conn.execute(select(view.table)).all() == [], view.table.name
     assert found == {view.table.name: [column.name for column in view.table.columns] for view in v.VIEWS}
     assert set(found) == {
+        *("track_audience", "artist_audience", "artist_audience_geo"),
         *("track_audience_daily", "artist_audience_daily", "chart_history", "current_charts", "track_overview"),
         *("artist_overview", "audience_latest", "coverage_gaps", "artist_audience_geo_latest"),
     }

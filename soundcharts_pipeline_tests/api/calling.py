@@ -148,6 +148,8 @@ def answering(answer: Callable[[Asked], Says]) -> Iterator[Stub]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body in one packet: the body would wait for the head's receipt, up to 40 ms.
+        wbufsize = -1
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from soundcharts_pipeline.api.remarks import Remarks
 from soundcharts_pipeline.simulator import Simulator
 
 from .calling import APP, CLIENT
@@ -30,3 +31,11 @@ def simulate() -> Iterator[Simulate]:
             return running.enter_context(Simulator(**{"today": TODAY, "app": APP, "client": CLIENT, **settings}))
 
         yield start
+
+
+@pytest.fixture
+def unremarked() -> Iterator[Remarks]:
+    """Remarks of a test in which there must be none."""
+    remarks = Remarks()
+    yield remarks
+    assert remarks.drain() == []

@@ -1,7 +1,5 @@
 """Each question as the API reference spells it, and what a client does with answers that are not plain."""
 
-import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -10,8 +8,9 @@ from typing import Any
 import pytest
 
 from soundcharts_pipeline.api.client import SoundchartsClient
-from soundcharts_pipeline.api.errors import BadRequest, IncompleteAnswer, NotFound, NotInPlan, UnexpectedPayload
-from soundcharts_pipeline.models import AudiencePoint, PublishedRanking, Series, Track, Window
+from soundcharts_pipeline.api.errors import BadRequest, IncompleteAnswer, UnexpectedPayload
+from soundcharts_pipeline.api.remarks import KEPT, LEFT_OUT
+from soundcharts_pipeline.models import AudiencePoint, PublishedRanking, Series, Window
 
 from .calling import BAD_GUY, BILLIE, Asked, Says, Stub, answering, caller_of
 from .conftest import TODAY, Simulate
@@ -122,118 +121,34 @@ def test_days_beyond_those_wanted_are_not_paid_for(simulate: Simulate) -> None:
     assert simulator.counters.total == 1
 
 
-# Ten in a call.
-
-
-def _chart_tracks(simulator: Any, count: int) -> list[str]:
-    ranking = simulator.world.ranking("global-28", TODAY - timedelta(days=1))
-    return [entry.track.uuid for entry in ranking.entries[:count]]
-
-
-def test_ten_tracks_are_one_billed_call(simulate: Simulate) -> None:
-    simulator = simulate()
-    uuids = _chart_tracks(simulator, 10)
-
-    assert caller_of(simulator.url).client.tracks(uuids) == {uuid: simulator.world.track(uuid) for uuid in uuids}
-    assert (simulator.counters.total, simulator.counters.billed) == (1, 1)
-
-
-def test_one_unknown_track_does_not_take_the_others_along(simulate: Simulate) -> None:
-    simulator = simulate()
-    known = _chart_tracks(simulator, 4)
-    found = caller_of(simulator.url).client.tracks([*known[:2], UNKNOWN, *known[2:]])
-
-    assert list(found) == [*known[:2], UNKNOWN, *known[2:]]
-    assert isinstance(found.pop(UNKNOWN), NotFound)
-    assert found == {uuid: simulator.world.track(uuid) for uuid in known}
-    assert simulator.counters.total == 1 + 5
-
-
-@pytest.mark.parametrize(("status", "kind"), [(404, NotFound), (410, NotFound), (403, NotInPlan)])
-def test_a_refusal_of_one_entity_is_its_answer(status: int, kind: type[Exception]) -> None:
-    refused = Says.json({"errors": [{"key": "access", "code": status, "message": "No."}]}, status)
-    with _answering_client(lambda _: refused) as (client, _):
-        assert [type(answer) for answer in client.artists([BILLIE]).values()] == [kind]
-
-
-@pytest.mark.parametrize("status", [400, 403, 404])
-def test_a_plan_that_refuses_batches_is_remembered(status: int) -> None:
-    def answer(asked: Asked) -> Says:
-        uuids = asked.path.rpartition("/")[2].split(",")
-        if len(uuids) > 1:
-            return Says.json({"errors": [{"code": status, "message": "Too many."}]}, status)
-        return Says.json({"object": {"uuid": uuids[0], "name": "a track"}})
-
-    with _answering_client(answer) as (client, stub):
-        for _ in range(2):
-            found = client.tracks([BAD_GUY, SECOND])
-            assert [record.uuid for record in found.values() if isinstance(record, Track)] == [BAD_GUY, SECOND]
-
-    assert [asked.target.count(",") for asked in stub.asked] == [1, 0, 0, 0, 0]
-
-
-def test_an_unknown_track_is_no_reason_to_give_up_batches(simulate: Simulate) -> None:
-    simulator = simulate()
-    known = _chart_tracks(simulator, 6)
-    client = caller_of(simulator.url).client
-    client.tracks([*known[:2], UNKNOWN])
-    before = simulator.counters.total
-    client.tracks(known[2:])
-
-    assert simulator.counters.total == before + 1
-
-
-def test_what_a_batch_leaves_out_is_asked_for_alone() -> None:
-    def answer(asked: Asked) -> Says:
-        if "," in asked.path:
-            return Says.json({**payload("track_batch"), "items": payload("track_batch")["items"][:1]})
-        return Says.json({"object": {"uuid": SECOND, "name": "second"}})
-
-    with _answering_client(answer) as (client, stub):
-        found = client.tracks([BAD_GUY, SECOND])
-
-    assert [getattr(record, "name", None) for record in found.values()] == ["bad guy", "second"]
-    assert [asked.path for asked in stub.asked] == [f"/api/v2.25/song/{BAD_GUY},{SECOND}", f"/api/v2.25/song/{SECOND}"]
-
-
-def test_a_batch_that_brings_a_refusal_of_one_member_does_not_cost_the_others_their_answer() -> None:
-    def answer(asked: Asked) -> Says:
-        gone = Says.json({"errors": [{"code": 404, "message": "Not found."}]}, 404)
-        if "," in asked.path:
-            return Says.json({**payload("track_batch"), "errors": json.loads(gone.body)["errors"]})
-        return gone if SECOND in asked.path else Says.json({"object": {"uuid": BAD_GUY, "name": "bad guy"}})
-
-    with _answering_client(answer) as (client, stub):
-        found = client.tracks([BAD_GUY, SECOND])
-
-    assert [type(record) for record in found.values()] == [Track, NotFound]
-    assert len(stub.asked) == 3
-
-
-def test_a_merged_entity_keeps_the_uuid_it_was_asked_by() -> None:
-    merged = {"uuid": SECOND, "name": "merged"}
-
-    def answer(asked: Asked) -> Says:
-        return Says.json({"items": [merged]} if "," in asked.path else {"object": merged})
-
-    with _answering_client(answer) as (client, _):
-        found = client.tracks([BAD_GUY, SECOND])
-
-    assert [(uuid, getattr(record, "uuid", None)) for uuid, record in found.items()] == [
-        (BAD_GUY, BAD_GUY),
-        (SECOND, SECOND),
-    ]
-
-
-@pytest.mark.parametrize("body", [{}, {"object": None}, {"object": []}, {"object": {"name": "nameless"}}])
-def test_metadata_without_its_object_is_an_error_and_not_an_absence(body: dict[str, Any]) -> None:
-    with _answering_client(lambda _: Says.json(body)) as (client, _):
-        error = client.tracks([BAD_GUY])[BAD_GUY]
-    assert isinstance(error, UnexpectedPayload)
-    assert re.match(r"^track: .*charts\.yaml", str(error))
-
-
 # Windows.
+
+
+def _remarks(client: SoundchartsClient) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
+    return [(r.endpoint, r.field, r.done, r.examples) for r in client.remarks.drain()]
+
+
+@pytest.mark.parametrize(
+    "related",
+    [{"uuid": SECOND}, {"artist": {"uuid": SECOND}}, {"artist": {"uuid": BILLIE}}, {"uuid": BILLIE}, None, [], 7],
+)
+def test_a_series_of_another_one_is_kept_under_the_one_asked_for_and_remarked(related: Any) -> None:
+    body = {**payload("artist_streaming"), "related": related}
+    with _answering_client(lambda _: Says.json(body)) as (client, _):
+        assert client.artist_streaming(BILLIE, "spotify", MAY).points
+    is_other = SECOND in str(related)
+    assert _remarks(client) == ([("artist_streaming", "related.uuid", KEPT, [(BILLIE, SECOND)])] if is_other else [])
+
+
+@pytest.mark.parametrize("odd", ["2027-02-01", "1999-02-01", "2026-06-01", "2026-04-30"])
+def test_a_day_that_was_not_asked_for_is_left_out_and_remarked(odd: str) -> None:
+    days = ["2026-05-01", odd, "2026-05-31"]
+    items = [{"date": f"{day}T00:00:00+00:00", "value": 1, "plots": [{"identifier": "x", "value": 1}]} for day in days]
+    with _answering_client(lambda _: Says.json({"items": items, "page": {"total": 3}})) as (client, _):
+        for ask in (client.track_audience, client.artist_streaming, client.artist_followers):
+            assert [str(point.day) for point in ask(BILLIE, "spotify", MAY).points] == [days[0], days[2]]
+            ((_, field, done, examples),) = _remarks(client)
+            assert (field, done, examples) == ("date", LEFT_OUT, [(BILLIE, items[1]["date"])])
 
 
 @pytest.mark.parametrize("days", [-5, 0, 91, 365])

@@ -47,12 +47,12 @@ def _tracks(world: World) -> list[str]:
 
 
 def _artists(world: World) -> list[str]:
-    catalogue = world.catalogue
-    indexes = [catalogue.tracks[catalogue.track_index[uuid]].artist for uuid in _tracks(world)]
-    return list(dict.fromkeys(catalogue.artist_uuids[index] for index in indexes))
+    catalog = world.catalog
+    indexes = [catalog.tracks[catalog.track_index[uuid]].artist for uuid in _tracks(world)]
+    return list(dict.fromkeys(catalog.artist_uuids[index] for index in indexes))
 
 
-def test_the_catalogue(client: SoundchartsClient, world: World) -> None:
+def test_the_catalog(client: SoundchartsClient, world: World) -> None:
     platforms = client.chart_platforms()
 
     assert set(platforms) >= {"spotify", "airplay", "apple-music", "shazam", "tiktok", "youtube"}

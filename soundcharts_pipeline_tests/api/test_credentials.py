@@ -2,13 +2,15 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import parse_qs
 
 import pytest
 
-from soundcharts_pipeline.api.auth import HeaderPair, NoCredentials
+from soundcharts_pipeline.api.auth import ClientCredentials, HeaderPair, NoCredentials
 from soundcharts_pipeline.api.errors import AuthenticationError, NetworkError, ServerError, SoundchartsError
+from soundcharts_pipeline.api.transport import new_session
 
-from .calling import APP, BAD_GUY, TRACK, Says, answering, caller_of, closed_port, error_of, track
+from .calling import APP, BAD_GUY, CLIENT, TRACK, Says, answering, caller_of, closed_port, error_of, track
 from .conftest import Simulate
 from .fake_time import FakeTime
 
@@ -80,6 +82,48 @@ def test_a_token_that_lives_shorter_than_that_still_serves_many_calls() -> None:
     assert [asked.path for asked in stub.asked].count("/oauth/token") == 3
 
 
+@pytest.mark.parametrize(
+    ("told", "renewed_at"),
+    [
+        *((3600, 3555.0), ("3600", 3555.0), (3600.5, 3555.5), (20, 10.0), ("1e2", 55.0)),
+        # What says nothing, or cannot be, is the usual hour; none is trusted for longer than a day.
+        *((told, 3555.0) for told in list[object]([None, "soon", "", -1, 0, float("nan"), "nan", True, {}, [3600]])),
+        *((told, 86_355.0) for told in (1e300, float("inf"), "inf", 10**9)),
+        (int("9" * 400), 3555.0),
+    ],
+)
+def test_a_token_is_renewed_once_whatever_the_answer_says_of_its_life(told: object, renewed_at: float) -> None:
+    time = FakeTime()
+    token = Says.json({"access_token": "sesame-token", "token_type": "bearer", "expires_in": told})
+    with answering(lambda asked: token if asked.path == "/oauth/token" else Says()) as stub:
+        caller = caller_of(stub.url, oauth_url=stub.url, time=time)
+        for time.now in (0.0, 1.0, renewed_at - 0.1, renewed_at, renewed_at + 0.1):
+            track(caller)
+
+    assert [asked.path for asked in stub.asked] == ["/oauth/token", TRACK, TRACK, TRACK, "/oauth/token", TRACK, TRACK]
+
+
+def test_the_team_is_named_in_the_form_alone() -> None:
+    token = Says.json({"access_token": "sesame-token", "token_type": "bearer", "expires_in": 3600})
+    with answering(lambda asked: token if asked.path == "/oauth/token" else Says()) as stub:
+        auth = ClientCredentials(stub.url, *CLIENT, team_id="team & 7", session=new_session(1, stub.url, {}))
+        track(caller_of(stub.url, auth=auth))
+
+    assert parse_qs(stub.asked[0].body.decode()) == {"grant_type": ["client_credentials"], "team_id": ["team & 7"]}
+    assert [(asked.path, "team" in str(asked.headers)) for asked in stub.asked] == [
+        ("/oauth/token", False),
+        (TRACK, False),
+    ]
+
+
+def test_a_refused_team_is_named_with_its_variable() -> None:
+    with answering(lambda _: Says(401, b"{}")) as stub:
+        auth = ClientCredentials(stub.url, *CLIENT, team_id="7", session=new_session(1, stub.url, {}))
+        error = error_of(caller_of("http://127.0.0.1:9", auth=auth), AuthenticationError)
+
+    assert "SOUNDCHARTS_CLIENT_SECRET, and SOUNDCHARTS_TEAM_ID" in str(error)
+
+
 def test_a_token_that_the_server_ended_is_renewed_once_and_the_call_repeated(simulate: Simulate) -> None:
     simulator = simulate()
     caller = caller_of(simulator.url, oauth_url=simulator.auth_url)
@@ -133,6 +177,13 @@ def test_wrong_client_credentials_make_no_call_and_name_the_variables(simulate: 
         (Says(500), ServerError, 5, "answered 500; try again later"),
         (Says(429), ServerError, 5, "answered 429; try again later"),
         (Says(200, b"<html>"), ServerError, 5, "broken body"),
+        (Says(200, b"[" * 100_000), ServerError, 5, "broken body"),
+        (Says(200, b'{"access_token": ' + b"[" * 3_000 + b"]" * 3_000 + b"}"), ServerError, 5, "broken body"),
+        *(
+            (Says.json({"access_token": token}), AuthenticationError, 1, "refused the client credentials (200)")
+            for token in list[object]([["sesame"], {}, 7, True, "", "ses\name", "ses ame", "sésame", "ключ"])
+        ),
+        (Says(200, b'"sesame"'), AuthenticationError, 1, "SOUNDCHARTS_CLIENT_SECRET"),
         (Says(200, b"[]"), AuthenticationError, 1, "SOUNDCHARTS_CLIENT_SECRET"),
         (Says(200, b"{}"), AuthenticationError, 1, "SOUNDCHARTS_CLIENT_SECRET"),
         (Says(400, b"{}"), AuthenticationError, 1, "refused the client credentials (400)"),

@@ -1,7 +1,7 @@
 """Paging against servers that page as they please: the whole answer or an error, and no request too many."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from itertools import islice
 from typing import Any
 
@@ -148,6 +148,78 @@ def test_whoever_stops_early_pays_for_no_further_page_and_meets_no_error(wanted:
     assert len(server.asked) == wanted
 
 
+class Changing:
+    """A list of `len(rows)` rows, of which each request (by number, from 0) finds another state."""
+
+    def __init__(self, states: Callable[[int], Sequence[Any]], related: Callable[[int], Any] = lambda _: None) -> None:
+        self.states, self.related = states, related
+        self.asked: list[int] = []
+
+    def page(self, params: Mapping[str, int]) -> dict[str, Any]:
+        rows = self.states(len(self.asked))
+        self.asked.append(params["offset"])
+        items = rows[params["offset"] : params["offset"] + 100]
+        return {"related": self.related(len(self.asked) - 1), "items": items, "page": {"total": len(rows)}}
+
+
+def test_pages_that_announce_different_totals_are_asked_again_as_a_whole() -> None:
+    server = Changing(lambda request: _plots(130 if request == 0 else 123))
+
+    assert [row for body in all_pages(server.page, "ranking") for row in body["items"]] == _plots(123)
+    assert server.asked == [0, 100, 0, 100]
+
+
+@pytest.mark.parametrize("more", [7, -7, 1, -1])
+def test_pages_that_go_on_contradicting_each_other_are_refused(more: int) -> None:
+    server = Changing(lambda request: _plots(130 + more * (request % 2)))
+
+    with pytest.raises(
+        IncompleteAnswer, match=r"ranking: the pages .* contradict each other: they announce 1\d\d and 1"
+    ):
+        all_pages(server.page, "ranking")
+    assert server.asked == [0, 100, 0, 100]
+
+
+@pytest.mark.parametrize(("second", "is_refused"), [("2026-05-30", True), (None, False), ("2026-05-29", False)])
+def test_pages_that_tell_of_different_things_are_refused_and_one_that_does_not_say_is_no_contradiction(
+    second: str | None, is_refused: bool
+) -> None:
+    server = Changing(lambda _: _plots(130), lambda request: "2026-05-29" if request % 2 == 0 else second)
+
+    with pytest.raises(IncompleteAnswer, match="tell of different things") if is_refused else nullcontext():
+        all_pages(server.page, "ranking", identity=lambda body: body["related"])
+    assert len(server.asked) == (4 if is_refused else 2)
+
+
+@pytest.mark.parametrize("new", [1, 3])
+def test_a_list_that_grows_in_front_while_it_is_read_is_read_all_the_same(new: int) -> None:
+    """Rankings come out while the list of them is read: all others move on."""
+    old = [f"day {number}" for number in range(250)]
+    server = Changing(lambda request: old if request == 0 else [*[f"new {n}" for n in range(new)], *old])
+
+    read = [row for body in each_page(server.page, "available_rankings") for row in body["items"]]
+    assert set(read) == set(old)
+    assert server.asked == [0, 100, 200]
+
+
+def test_a_list_that_shrinks_while_it_is_read_may_hide_a_row() -> None:
+    old = _plots(250)
+    server = Changing(lambda request: old if request == 0 else old[1:])
+
+    with pytest.raises(IncompleteAnswer, match="249 distinct rows of 250 announced"):
+        list(each_page(server.page, "available_rankings"))
+
+
+def test_rows_of_a_long_answer_that_are_nested_without_end_are_refused_by_name() -> None:
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    server = Server([deep] * 130, lambda offset: slice(offset, offset + 100))
+
+    with pytest.raises(UnexpectedPayload, match="series: an item is nested too deep"):
+        server.received()
+
+
 def test_bare_texts_are_rows_too() -> None:
     stamps = [f"2026-01-01T00:00:{number:02}+00:00" for number in range(60)]
     server = Server(stamps, lambda offset: slice(offset, offset + 25))
@@ -168,7 +240,13 @@ def test_recorded_links_to_the_next_page_are_not_believed() -> None:
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("page", [None, [], "None", {}, {"total": None}, {"total": "200"}, {"total": []}])
+@pytest.mark.parametrize(
+    "page",
+    [
+        *[None, [], "None", {}, {"total": None}, {"total": "200"}, {"total": []}],
+        *[{"total": True}, {"total": False}, {"total": -1}, {"total": 2.0}, {"total": 1 << 63}],
+    ],
+)
 def test_an_answer_without_a_total_is_refused(page: object) -> None:
     with pytest.raises(UnexpectedPayload, match=r"series: the answer has no page\.total") as raised:
         total_of({"items": [], "page": page}, "series")

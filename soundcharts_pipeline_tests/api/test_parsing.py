@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from soundcharts_pipeline.api import parsing
+from soundcharts_pipeline.api.remarks import Remarks
 from soundcharts_pipeline.models import (
     Artist,
     ArtistRef,
@@ -49,14 +50,14 @@ def _may(day: int) -> date:
     return date(2026, 5, day)
 
 
-def test_chart_platforms() -> None:
+def test_chart_platforms(unremarked: Remarks) -> None:
     items = payload("chart_platforms")["items"]
 
-    assert [parsing.platform(item, "chart_platforms") for item in items] == ["spotify", "apple-music"]
+    assert parsing.platforms(items, unremarked) == ["spotify", "apple-music"]
 
 
-def test_charts_worldwide_of_a_city_and_with_nothing_but_what_is_required() -> None:
-    assert [parsing.chart(item, "charts") for item in payload("charts")["items"]] == [
+def test_charts_worldwide_of_a_city_and_with_nothing_but_what_is_required(unremarked: Remarks) -> None:
+    assert parsing.charts(payload("charts")["items"], unremarked) == [
         GLOBAL,
         Chart(
             slug="local-pulse-paris",
@@ -72,19 +73,19 @@ def test_charts_worldwide_of_a_city_and_with_nothing_but_what_is_required() -> N
     ]
 
 
-def test_published_rankings_keep_their_own_calendar_day_and_exact_timestamp() -> None:
+def test_published_rankings_keep_their_own_calendar_day_and_exact_timestamp(unremarked: Remarks) -> None:
     items = payload("available_rankings")["items"]
 
     # The last one is the 29th in UTC: the day printed counts.
-    assert [parsing.published(item, "available_rankings") for item in items] == [
+    assert parsing.published(items, unremarked) == [
         PublishedRanking(_may(30), "2026-05-30T12:00:00+00:00"),
         PublishedRanking(_may(29), "2026-05-29T12:00:00+00:00"),
         PublishedRanking(_may(28), "2026-05-28T23:00:00-02:00"),
     ]
 
 
-def test_a_ranking_as_documented() -> None:
-    assert parsing.ranking([payload("ranking")], "ranking") == Ranking(
+def test_a_ranking_as_documented(unremarked: Remarks) -> None:
+    assert parsing.ranking([payload("ranking")], unremarked) == Ranking(
         chart=GLOBAL,
         day=_may(29),
         metric_type="streams",
@@ -108,8 +109,10 @@ def test_a_ranking_as_documented() -> None:
     )
 
 
-def test_a_ranking_as_recorded_has_zeros_for_a_new_entry_and_a_change_of_zero_for_a_steady_one() -> None:
-    assert parsing.ranking([payload("ranking_recorded")], "ranking") == Ranking(
+def test_a_ranking_as_recorded_has_zeros_for_a_new_entry_and_a_change_of_zero_for_a_steady_one(
+    unremarked: Remarks,
+) -> None:
+    assert parsing.ranking([payload("ranking_recorded")], unremarked) == Ranking(
         chart=GLOBAL,
         day=_may(29),
         metric_type="streamcount",
@@ -127,8 +130,8 @@ def test_a_ranking_as_recorded_has_zeros_for_a_new_entry_and_a_change_of_zero_fo
     )
 
 
-def test_a_bare_ranking_is_sorted_and_leaves_out_what_left_the_chart() -> None:
-    assert parsing.ranking([payload("ranking_bare")], "ranking") == Ranking(
+def test_a_bare_ranking_is_sorted_and_leaves_out_what_left_the_chart(unremarked: Remarks) -> None:
+    assert parsing.ranking([payload("ranking_bare")], unremarked) == Ranking(
         chart=Chart(slug="airplay-daily", name="Airplay Daily", platform="airplay"),
         day=_may(29),
         metric_type=None,
@@ -139,14 +142,14 @@ def test_a_bare_ranking_is_sorted_and_leaves_out_what_left_the_chart() -> None:
     )
 
 
-def test_the_newest_ranking_is_read_off_what_a_ranking_is_related_to() -> None:
-    chart, published = parsing.newest(payload("ranking_recorded")["related"], "ranking")
+def test_the_newest_ranking_is_read_off_what_a_ranking_is_related_to(unremarked: Remarks) -> None:
+    chart, published = parsing.newest(payload("ranking_recorded")["related"], unremarked)
 
     assert (chart, published) == (GLOBAL, PublishedRanking(_may(29), "2026-05-29T12:00:00+00:00"))
 
 
-def test_a_track_as_documented() -> None:
-    assert parsing.track(payload("track")["object"], "track") == Track(
+def test_a_track_as_documented(unremarked: Remarks) -> None:
+    assert parsing.track(payload("track")["object"], unremarked) == Track(
         uuid=BAD_GUY,
         name="bad guy",
         credit_name="Billie Eilish feat. Tones and I",
@@ -180,14 +183,14 @@ def test_a_track_as_documented() -> None:
     )
 
 
-def test_a_track_of_empty_texts_empty_objects_and_missing_fields() -> None:
-    assert parsing.track(payload("track_bare")["object"], "track") == Track(
+def test_a_track_of_empty_texts_empty_objects_and_missing_fields(unremarked: Remarks) -> None:
+    assert parsing.track(payload("track_bare")["object"], unremarked) == Track(
         uuid=SECOND, name="second", labels=[], composers=["A. Writer"], producers=[], iswcs=[]
     )
 
 
-def test_a_track_of_the_second_version_has_texts_where_objects_are_now() -> None:
-    assert parsing.track(payload("track_v2")["object"], "track") == Track(
+def test_a_track_of_the_second_version_has_texts_where_objects_are_now(unremarked: Remarks) -> None:
+    assert parsing.track(payload("track_v2")["object"], unremarked) == Track(
         uuid=THIRD,
         name="third",
         credit_name="Someone",
@@ -202,8 +205,8 @@ def test_a_track_of_the_second_version_has_texts_where_objects_are_now() -> None
     )
 
 
-def test_an_artist_as_documented() -> None:
-    assert parsing.artist(payload("artist")["object"], "artist") == Artist(
+def test_an_artist_as_documented(unremarked: Remarks) -> None:
+    assert parsing.artist(payload("artist")["object"], unremarked) == Artist(
         uuid=BILLIE.uuid,
         name="Billie Eilish",
         slug="billie-eilish",
@@ -224,13 +227,13 @@ def test_an_artist_as_documented() -> None:
     )
 
 
-def test_an_artist_of_empty_texts_a_number_for_a_text_and_an_unset_date() -> None:
-    assert parsing.artist(payload("artist_bare")["object"], "artist") == Artist(
+def test_an_artist_of_empty_texts_a_number_for_a_text_and_an_unset_date(unremarked: Remarks) -> None:
+    assert parsing.artist(payload("artist_bare")["object"], unremarked) == Artist(
         uuid=TONES.uuid, name="Tones and I", slug="tones-and-i", isni="12345", genres=(Genre(root="pop"),)
     )
 
 
-def test_an_artist_of_the_second_version_has_six_fields() -> None:
-    assert parsing.artist(payload("artist_v2")["object"], "artist") == Artist(
+def test_an_artist_of_the_second_version_has_six_fields(unremarked: Remarks) -> None:
+    assert parsing.artist(payload("artist_v2")["object"], unremarked) == Artist(
         uuid=TONES.uuid, name="Tones and I", slug="tones-and-i", country_code="AU"
     )

@@ -289,3 +289,22 @@ def test_threads_lose_no_count(simulate: Simulate) -> None:
     [count] = caller.transport.usage.drain().values()
     assert count.calls == simulator.counters.total
     assert caller.transport.usage.quota_remaining == 500_000 - simulator.counters.billed
+
+
+@pytest.mark.parametrize("overage", [0, 5])
+def test_calls_beyond_the_quota_are_made_where_they_are_allowed(warehouse: Warehouse, overage: int) -> None:
+    left = iter(range(1, -30, -1))
+
+    def says(_asked: object) -> Says:
+        return Says.json({"object": {}}, x_quota_remaining=str(next(left)))
+
+    with answering(says) as stub:
+        caller = sharer(stub.url, warehouse, reserve=-overage, clock=FakeTime())
+        answers = 0
+        while outcome(caller) is None:
+            answers += 1
+            assert answers < 25
+        error = error_of(caller, QuotaExhausted)
+    # The server is asked first, as always at the end; what it then tells has gone down by one.
+    assert answers in (1 + overage, 2 + overage)
+    assert ("SOUNDCHARTS_QUOTA_OVERAGE" in str(error)) is bool(overage)

@@ -8,6 +8,9 @@ import pytest
 
 from soundcharts_pipeline.api.errors import (
     BadRequest,
+    ListFull,
+    NetworkError,
+    NoAccount,
     NotFound,
     NotInPlan,
     QuotaExhausted,
@@ -15,6 +18,7 @@ from soundcharts_pipeline.api.errors import (
     ServerError,
     SoundchartsError,
     UnexpectedPayload,
+    WrongPlatform,
 )
 from soundcharts_pipeline.api.transport import RetryPolicy
 
@@ -30,17 +34,22 @@ def _refusal(message: str, status: int, **headers: str) -> Says:
     ("says", "kind", "message"),
     [
         (Says.json(payload("error_400"), 400), BadRequest, "Supported platforms: spotify, youtube."),
-        (Says(400, b"no json"), BadRequest, "400 Bad Request; .*charts.yaml"),
+        (Says(400, b"no json"), BadRequest, "400 Bad Request; .*check its platform and its dates"),
         (_refusal("Not in your plan.", 403), NotInPlan, "403 Not in your plan; .*does not include it"),
         (Says(403, b""), NotInPlan, "403 Forbidden"),
         (Says.json(payload("error_404"), 404), NotFound, "404 Not found."),
-        (Says.json(payload("error_no_account"), 404), NotFound, "No social account found for artist Tones and I."),
+        (Says.json(payload("error_no_account"), 404), NoAccount, "No social account found for artist Tones and I."),
         (Says.json({"detail": "nothing"}, 404), NotFound, "404 Not Found"),
         (Says.json({"errors": "gone"}, 410), NotFound, "410 gone; Soundcharts has withdrawn it"),
         (Says.json({"errors": ["one", "two"]}, 410), NotFound, "410 one two;"),
         (_refusal("Pay first.", 402), QuotaExhausted, "402 Pay first.; .*used up"),
         (_refusal("Available quota exceeded.", 429), QuotaExhausted, "Available quota exceeded."),
         (_refusal("Too much.", 429, x_quota_remaining="0"), QuotaExhausted, "429 Too much."),
+        (_refusal("You have reached your monthly available quota.", 429), QuotaExhausted, "monthly available quota"),
+        (_refusal("Maximum quota reached.", 429, x_quota_remaining="400"), ListFull, "remove something"),
+        (_refusal("Maximum quota reached.", 429, x_quota_remaining="0"), QuotaExhausted, "Maximum quota reached."),
+        (_refusal("x is not a social platform", 404), WrongPlatform, r"404 x is not a social platform; .*charts\.yaml"),
+        (_refusal("Platform not found.", 404), WrongPlatform, r"take the platform out of charts\.yaml"),
         (_refusal("Too much.", 429, x_quota_remaining="-3"), QuotaExhausted, "429 Too much."),
         (Says(204, b""), UnexpectedPayload, "204 No Content; .*charts.yaml"),
         (Says(405, b"{}"), UnexpectedPayload, "405 Method Not Allowed; .*charts.yaml"),
@@ -58,6 +67,20 @@ def test_what_another_try_cannot_help_is_asked_once(says: Says, kind: type[Sound
     assert re.search(rf"^{TRACK}: .*{message}", str(error))
     assert len(stub.asked) == 1
     assert (caller.between, caller.time.slept) == ([], [])
+    [count] = caller.transport.usage.drain().values()
+    assert count.errors == (says.status >= 400 and kind is not NoAccount)
+
+
+def test_a_path_stands_in_a_message_as_people_write_it() -> None:
+    asked = "/ranking/2026-11-20T12%3A00%3A00%2B00%3A00"
+    with answering(lambda _: Says(403, b"")) as stub, pytest.raises(NotInPlan) as refused:
+        caller_of(stub.url).transport.get("ranking", asked, {})
+    with pytest.raises(NetworkError) as unanswered:
+        caller_of(stub.url).transport.get("ranking", asked, {})
+
+    assert stub.asked[0].target == asked
+    for error in (refused, unanswered):
+        assert "/ranking/2026-11-20T12:00:00+00:00" in str(error.value)
 
 
 def test_an_empty_list_with_errors_beside_it_is_not_an_absence() -> None:
@@ -159,3 +182,9 @@ def test_a_server_in_trouble_may_ask_for_a_longer_wait_than_ours() -> None:
 
     assert caller.between == [33.0]
     assert caller.time.slept == []
+
+
+def test_beyond_the_quota_a_full_minute_is_a_minute() -> None:
+    says = _refusal("Too much.", 429, x_quota_remaining="-12", x_ratelimit_remaining="0")
+    with answering(lambda _: says) as stub:
+        error_of(caller_of(stub.url, retry=RetryPolicy(rate_limited_attempts=2)), RateLimited)

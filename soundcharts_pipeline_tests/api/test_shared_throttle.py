@@ -28,7 +28,7 @@ class OpenGate:
         self.asked: list[tuple[int, RateNews | None]] = []
         self.back: list[int] = []
         self.free = 0
-        self.short = False
+        self.quota_unknown = False
         self.blocked: list[float] = []
         self.waits: list[float] = []
         self._taken = 0
@@ -39,8 +39,8 @@ class OpenGate:
         self.free += free
         self.back.append(back)
         self._at_take()
-        if self.short and not free:
-            return RateGrant(short=True, wait=0.1)
+        if self.quota_unknown and not free:
+            return RateGrant(quota_unknown=True, wait=0.1)
         if self.waits:
             return RateGrant(wait=self.waits.pop())
         self._taken += wanted
@@ -126,11 +126,11 @@ def test_every_billed_call_is_reported_as_back_once_whether_it_was_answered_or_n
     billed, free = throttle.acquire(), throttle.acquire(free=True)
     assert billed is not None
     assert free is not None
-    throttle.heard(billed, None)
-    throttle.heard(free, RateNews(call=free.call, let_in=True))
+    throttle.received(billed, None)
+    throttle.received(free, RateNews(call=free.call, let_in=True))
     throttle.acquire(free=True)
     time.now += PERMIT_SECONDS
-    throttle.acquire()  # the spare one of the first grant is too old
+    throttle.acquire()  # the unused one of the first grant is too old
     throttle.acquire()  # this one's own is not
     assert gate.back == [0, 0, 1, 1]
     assert gate.free == 2
@@ -141,19 +141,19 @@ def test_who_rests_reports_all_that_came_back_and_keeps_no_call() -> None:
     throttle = throttle_of(gate, FakeTime())
     permit = throttle.acquire()
     assert permit is not None
-    throttle.heard(permit, None)
+    throttle.received(permit, None)
     throttle.rest()
     assert gate.back == [0, 2]
     assert gate.wanted == [2, 0]
 
 
 def test_where_no_call_is_left_for_certain_those_under_way_are_awaited_before_the_server_is_asked() -> None:
-    gate, time = OpenGate(), FakeTime(woken=lambda: throttle.heard(under_way, None))
+    gate, time = OpenGate(), FakeTime(woken=lambda: throttle.received(under_way, None))
     throttle = throttle_of(gate, time)
     permit = throttle.acquire()
     assert permit is not None
     under_way = permit
-    gate.short = True
+    gate.quota_unknown = True
     assert throttle.acquire() is None
     assert time.slept == [0.1]
     assert gate.back == [0, 0, 1]
@@ -164,7 +164,7 @@ def test_the_newest_answer_is_passed_on_once() -> None:
     throttle = throttle_of(gate, time)
     newest = RateNews(call=9, let_in=True, limit=100)
     for news in (RateNews(call=3, let_in=True), newest, RateNews(call=5, let_in=True)):
-        throttle.heard(RatePermit(news.call), news)
+        throttle.received(RatePermit(news.call), news)
     throttle.acquire()
     throttle.acquire()
     assert [news for _, news in gate.asked] == [newest, None]

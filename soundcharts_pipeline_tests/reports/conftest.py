@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from soundcharts_pipeline.analysis.trends import chart_trends, save_trends
-from soundcharts_pipeline.assets.chart_report import expected_series
-from soundcharts_pipeline.reports.summary import chart_lines
-from soundcharts_pipeline.reports.workbook import Report, write_workbook
+from soundcharts_pipeline.orchestration.assets.chart_report import expected_series
+from soundcharts_pipeline.reports.workbook.summary import chart_lines
+from soundcharts_pipeline.reports.workbook.workbook import Report, write_workbook
 from soundcharts_pipeline.simulator import Simulator
-from soundcharts_pipeline.storage.chart_day import read_chart_day
+from soundcharts_pipeline.storage.queries.chart_day import read_chart_day
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.altered import altered
-from soundcharts_pipeline_tests.helpers import SLUG, last_days, new_context, run_cascade, small_chart
 from soundcharts_pipeline_tests.reports.odd_names import oddly_named
+from soundcharts_pipeline_tests.support.altered import altered
+from soundcharts_pipeline_tests.support.helpers import SLUG, last_days, new_context, run_cascade, small_chart
+from soundcharts_pipeline_tests.support.today import TODAY
 
 MADE = datetime(2026, 11, 23, 3, 4, 5, tzinfo=UTC)
 NAME = "R&B =Viral 50"
@@ -44,7 +45,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     folder = tmp_path_factory.mktemp("workbook")
     chart = small_chart(history_days=HISTORY_DAYS)
     with (
-        Simulator(slow=0.05) as simulator,
+        Simulator(today=TODAY, slow=0.05) as simulator,
         altered(simulator.url, oddly_named) as url,
         closing(Warehouse(f"sqlite:///{folder / 'soundcharts.db'}")) as warehouse,
     ):

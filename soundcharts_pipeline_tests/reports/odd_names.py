@@ -25,11 +25,17 @@ ODD_NAMES = (
         "日本語の曲",
         LONG,
         "R&B <b>&amp;",
+        # A sheet writes characters so: these are names that only look like one.
+        "_x0041_BC",
+        "a_x000D_b",
     ),
 )
 WEB = "https://app.soundcharts.com/app/song/x/overview"
-# As a workbook holds those that it cannot hold as they are.
+# As a workbook holds those that it cannot hold as they are. openpyxl reads the escape of an underscore as it stands in
+# the file; spreadsheet programs show the name.
 SHOWN = {
+    "_x0041_BC": "_x005F_x0041_BC",
+    "a_x000D_b": "a_x005F_x000D_b",
     "\rReturn": "\nReturn",
     "Bell \x07 and escape \x1b": "Bell  and escape ",
     "Half \ufffe": "Half ",

@@ -5,8 +5,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl.utils.escape import unescape
 
-from soundcharts_pipeline.reports.cells import CUT, LONGEST_TEXT, plain_text, web_link
+from soundcharts_pipeline.reports.workbook.cells import CUT, LONGEST_TEXT, as_written, plain_text, web_link
 
 
 def _units(text: str) -> int:
@@ -20,6 +21,17 @@ def test_every_text_becomes_one_that_a_sheet_can_hold(text: str) -> None:
     element.text = shown
     assert (ET.fromstring(ET.tostring(element)).text or "") == shown  # noqa: S314  # our own
     assert plain_text(shown) == shown
+
+
+@given(st.text("_x04Fg"))
+def test_what_looks_like_a_code_is_written_so_that_it_is_read_as_it_was(name: str) -> None:
+    assert unescape(as_written(name)) == name
+
+
+def test_codes_in_a_long_text_are_not_cut_apart() -> None:
+    written = as_written("_x0041_" * (LONGEST_TEXT // 7))
+    assert len(written) <= LONGEST_TEXT
+    assert unescape(written).removesuffix(CUT).startswith("_x0041_" * 2_000)
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+A1", "-1", "@SUM", "\tx", "مرحبا", "🎧", "R&B <b>"])

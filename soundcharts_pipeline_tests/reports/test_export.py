@@ -11,15 +11,16 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from openpyxl import load_workbook
-from sqlalchemy import insert, text
+from sqlalchemy import insert
 
-from soundcharts_pipeline.reports.export_files import disarmed
-from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage.exports import BATCH
+from soundcharts_pipeline.reports.export.files import disarmed
+from soundcharts_pipeline.storage.queries.exports import BATCH
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline_tests.admin.site import wait_for
-from soundcharts_pipeline_tests.command_line import run, start
 from soundcharts_pipeline_tests.reports.odd_names import ODD_NAMES, SHOWN
+from soundcharts_pipeline_tests.support.command_line import run, start
+from soundcharts_pipeline_tests.support.rows import merge_whole
 
 SLUG = "global-28"
 DAY = date(2026, 11, 20)
@@ -53,15 +54,9 @@ def fill(url: str, *, points: int = POINTS) -> None:
         day = {"chart_slug": SLUG, "rank_date": DAY, "fetched_at": AT}
         places = [day | {"position": n, "track_uuid": track["uuid"]} for n, track in enumerate(made, 1)]
         conn.execute(insert(s.chart_rankings), places)
-        numbers = "WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :points)"
-        identifier = "lpad(n::text, 9, '0')" if warehouse.dialect == "postgresql" else "printf('%09d', n)"
-        conn.execute(
-            text(
-                "INSERT INTO track_audience (track_uuid, platform, metric, identifier, date, value, fetched_at) "
-                f"{numbers} SELECT '{_uuid(0)}', 'spotify', 'streams', {identifier}, '{DAY}', "
-                f"4611686018427387904 + n, '{AT:%Y-%m-%d %H:%M:%S.%f}' FROM numbers"
-            ),
-            {"points": points},
+        of_track = (_uuid(0), "spotify", "streams")
+        merge_whole(
+            conn, s.track_audience, ((*of_track, f"{n:09}", DAY, 4611686018427387904 + n, AT) for n in range(points))
         )
 
 

@@ -15,9 +15,9 @@ from openpyxl import load_workbook
 from sqlalchemy import BigInteger, Boolean, Date, Float, Integer, String
 from sqlalchemy.types import TypeEngine
 
-from soundcharts_pipeline.reports.export_files import disarmed, write_csv, write_parquet
-from soundcharts_pipeline.reports.export_sheets import write_xlsx
-from soundcharts_pipeline.storage.columns import Document, UtcDateTime
+from soundcharts_pipeline.reports.export.files import disarmed, write_csv, write_parquet
+from soundcharts_pipeline.reports.export.xlsx import write_xlsx
+from soundcharts_pipeline.storage.tables.columns import Document, UtcDateTime
 from soundcharts_pipeline_tests.reports.odd_names import ODD_NAMES, SHOWN
 from soundcharts_pipeline_tests.reports.test_libreoffice import converted
 

@@ -1,15 +1,26 @@
 """The workbook in another program: LibreOffice opens it, prints it and saves it again with everything in place."""
 
+import csv
 import subprocess
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
+from openpyxl.utils.escape import unescape
+from sqlalchemy import String
 
-from soundcharts_pipeline.reports.workbook import read_back
+from soundcharts_pipeline.reports.export.xlsx import write_xlsx
+from soundcharts_pipeline.reports.workbook.sheets import Column, Sheet, add_sheet
+from soundcharts_pipeline.reports.workbook.workbook import read_back
 from soundcharts_pipeline_tests.reports.conftest import NAME, Made
 
+# What looks like a character's code in a sheet, and what only nearly does.
+LIKE_CODES = [
+    *("_x0041_BC", "_x005F_x0041_BC", "_x005f_x0041_", "_x005F_", "_x0041_x0042_", "a_x0009_b"),
+    *("_xD83D_", "__x0041__", "_x0041", "_x004g_", "_X0041_", "x0041_", "_x00041_"),
+]
 # For a program that hangs; no promise.
 LONGEST_SECONDS = 300
 
@@ -71,6 +82,30 @@ def test_another_program_saves_what_we_wrote(made: Made, tmp_path: Path) -> None
     assert {name: again.rows[name] for name in made.rows} == made.rows
     ours, theirs = (load_workbook(one, read_only=True)["Ranking"] for one in (made.path, path))
     for mine, its in zip(ours.iter_rows(values_only=True), theirs.iter_rows(values_only=True), strict=True):
-        assert its[: len(mine)] == mine
+        # openpyxl decodes the escape of an underscore in a file of LibreOffice's and not in ours.
+        assert its[: len(mine)] == tuple(unescape(cell) if isinstance(cell, str) else cell for cell in mine)
     with ZipFile(path) as file:
         assert sum(name.startswith("xl/charts/chart") for name in file.namelist()) == 4
+
+
+def test_both_writers_show_a_text_that_looks_like_the_code_of_a_character(tmp_path: Path) -> None:
+    bulk, styled = tmp_path / "bulk.xlsx", tmp_path / "styled.xlsx"
+    write_xlsx(bulk, {"_x0041_": String()}, [[(name,) for name in LIKE_CODES]], count=len(LIKE_CODES))
+    workbook = Workbook(write_only=True)
+    add_sheet(
+        workbook,
+        Sheet(name="Data", columns=[Column("_x0041_")], rows=[(name,) for name in LIKE_CODES]),
+        about="_x0041_ & Co",
+    )
+    workbook.save(styled)
+    held = []
+    for path in (bulk, styled):
+        sheet = load_workbook(path)["Data"]
+        held.append([cell for (cell,) in sheet.iter_rows(values_only=True)])
+        # As the format's own rule decodes it, and as another program shows it.
+        assert [unescape(str(cell)) for cell in held[-1]] == ["_x0041_", *LIKE_CODES]
+        with converted(path, "csv", tmp_path).open(encoding="utf-8", newline="") as file:
+            assert [cell for (cell,) in csv.reader(file)] == ["_x0041_", *LIKE_CODES]
+    assert held[0] == held[1]
+    header: Any = load_workbook(styled)["Data"].oddHeader
+    assert header.left.text == "_x0041_ && Co"

@@ -10,11 +10,11 @@ from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 from sqlalchemy import func, select
 
-from soundcharts_pipeline.reports.summary import LINES
-from soundcharts_pipeline.reports.workbook import read_back, write_workbook
-from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage.lines import audience_lines, rank_lines
-from soundcharts_pipeline.storage.rankings import moves_of
+from soundcharts_pipeline.reports.workbook.summary import LINES
+from soundcharts_pipeline.reports.workbook.workbook import read_back, write_workbook
+from soundcharts_pipeline.storage.queries.lines import audience_lines, rank_lines
+from soundcharts_pipeline.storage.queries.rankings import moves_of
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline_tests.reports.conftest import HISTORY_DAYS, NAME, Made
 from soundcharts_pipeline_tests.reports.odd_names import WEB, has_link, shown_name_of
 
@@ -41,7 +41,7 @@ def test_sheets_hold_the_rows_of_their_queries(made: Made, book: Any) -> None:
         ranked = conn.execute(
             select(s.chart_rankings.c.position, s.chart_rankings.c.track_uuid)
             .where(s.chart_rankings.c.rank_date == made.day)
-            .order_by(s.chart_rankings.c.position)
+            .order_by(s.chart_rankings.c.position, s.chart_rankings.c.track_uuid)
         ).all()
         artists = select(s.track_artists.c.artist_uuid).where(
             s.track_artists.c.track_uuid.in_([uuid for _, uuid in ranked])
@@ -53,7 +53,7 @@ def test_sheets_hold_the_rows_of_their_queries(made: Made, book: Any) -> None:
     assert values(ranking["Position"]) == [position for position, _ in ranked]
     assert values(ranking["Track UUID"]) == [uuid for _, uuid in ranked]
     moved = zip(*(values(ranking[name]) for name in ("State", "Previous", "Movement")), strict=True)
-    assert list(moved) == [moves[position] for position, _ in ranked]
+    assert list(moved) == [moves[spot.position, spot.track_uuid] for spot in ranked]
     assert made.rows["Artists"] == of_artists
     assert made.rows["Trends"] == trends
     assert {name: book[name].max_row - 1 for name in SHEETS[1:]} == made.rows
@@ -132,7 +132,7 @@ def test_the_first_page_has_four_charts_of_cells_that_are_there(made: Made, book
     with made.warehouse.read() as conn:
         race = rank_lines(conn, made.report.of.slug, made.day, first=made.report.of.days[0])
         of_tracks = audience_lines(conn, made.report.of.slug, made.day, "track", platform="spotify", days=HISTORY_DAYS)
-    drawn = [dict(points) for lines in (race, of_tracks.named(of_tracks.series[0], LINES)) for points in lines.values()]
+    drawn = [dict(points) for lines in (race, of_tracks.named(of_tracks.series[0], LINES)) for _, points in lines]
     days = [cell.value.date() for cell in data["Day"]]
     sheet = book["Chart data"]
     for column, by_day in enumerate(drawn, start=2):

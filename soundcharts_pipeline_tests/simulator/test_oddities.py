@@ -29,7 +29,7 @@ def _artists(simulator: Simulator) -> list[str]:
     world = simulator.world
     return list(
         dict.fromkeys(
-            world.catalogue.artist_uuids[world.catalogue.tracks[world.catalogue.track_index[uuid]].artist]
+            world.catalog.artist_uuids[world.catalog.tracks[world.catalog.track_index[uuid]].artist]
             for uuid in _tracks(simulator)
         )
     )
@@ -146,6 +146,26 @@ def _see_late(simulator: Simulator, api: Api) -> set[str]:
     return seen
 
 
+def _see_dated_ahead(simulator: Simulator, api: Api) -> set[str]:
+    seen = set()
+    for ago in range(7):
+        simulator.set(today=TODAY - timedelta(days=ago))
+        newest = api.items("/api/v2/chart/song/tiktok-weekly-songs/available-rankings")[0]
+        seen |= {"ahead"} if date.fromisoformat(newest[:10]) > simulator.world.today else set()
+    return seen
+
+
+def _see_ties(_simulator: Simulator, api: Api) -> set[str]:
+    places = [int(item["position"]) for item in storing.collect(api, RANKING_PATH) or []]
+    signs = {"shared" for one, other in pairwise(places) if one == other}
+    return signs | {"counted" for one, other in pairwise(places) if other - one > 1}
+
+
+def _see_republished(_simulator: Simulator, api: Api) -> set[str]:
+    stamps = [str(stamp) for stamp in storing.collect(api, f"/api/v2/chart/song/{SLUG}/available-rankings") or []]
+    return {"later time" for stamp in stamps if stamp[11:] != stamps[0][11:]}
+
+
 SIGNS: dict[str, tuple[Callable[[Simulator, Api], set[str]], set[str]]] = {
     "no-data": (_see_no_data, {"No social account found for ar", "empty"}),
     "untidy-series": (
@@ -168,6 +188,9 @@ SIGNS: dict[str, tuple[Callable[[Simulator, Api], set[str]], set[str]]] = {
     "errors-in-answer": (_see_errors_in_answer, {"Partial data."}),
     "throttling": (_see_throttling, {"retry-after", "bare"}),
     "late": (_see_late, {"late"}),
+    "dated-ahead": (_see_dated_ahead, {"ahead"}),
+    "ties": (_see_ties, {"shared", "counted"}),
+    "republished": (_see_republished, {"later time"}),
 }
 
 

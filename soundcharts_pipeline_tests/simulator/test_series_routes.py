@@ -36,7 +36,7 @@ def _geo(items: list[dict[str, Any]]) -> set[models.GeoPoint]:
 
 @pytest.mark.parametrize("platform", ["spotify", "youtube", "shazam", "tiktok", "melon"])
 def test_track_audience_equals_the_truth(sim: Simulator, api: Api, platform: str) -> None:
-    for track in sim.world.catalogue.tracks[:12]:
+    for track in sim.world.catalog.tracks[:12]:
         items = api.items(f"/api/v2/song/{track.uuid}/audience/{platform}", **WINDOW)
         wire = [
             models.AudiencePoint(_day(item), plot["identifier"], plot["value"])
@@ -58,7 +58,7 @@ def test_totals_only_grow_and_follow_the_week(sim: Simulator) -> None:
 
 
 def test_tracks_have_one_to_three_identifiers(sim: Simulator, api: Api) -> None:
-    tracks = sim.world.catalogue.tracks[:60]
+    tracks = sim.world.catalog.tracks[:60]
     accounts = [sim.world.accounts.track(track.index, "spotify") for track in tracks]
     counts = {len(account.identifiers) for account in accounts if account}
     several = next(
@@ -74,7 +74,7 @@ def test_tracks_have_one_to_three_identifiers(sim: Simulator, api: Api) -> None:
 
 @pytest.mark.parametrize("platform", ["spotify", "youtube"])
 def test_artist_streaming_equals_the_truth(sim: Simulator, api: Api, platform: str) -> None:
-    for uuid in sim.world.catalogue.artist_uuids[:5]:
+    for uuid in sim.world.catalog.artist_uuids[:5]:
         items = api.items(f"/api/v2/artist/{uuid}/streaming/{platform}", **WINDOW)
         truth = sim.world.artist_streaming(uuid, platform, START, END)
         assert truth is not None
@@ -124,7 +124,7 @@ def test_followers_equal_the_truth_and_the_plain_audience(sim: Simulator, api: A
 
 def test_small_accounts_are_read_days_apart(sim: Simulator, api: Api) -> None:
     steps = set()
-    for index, uuid in enumerate(sim.world.catalogue.artist_uuids):
+    for index, uuid in enumerate(sim.world.catalog.artist_uuids):
         account = sim.world.accounts.followers(index, "instagram")
         if account and account.step not in steps:
             steps.add(account.step)
@@ -147,7 +147,7 @@ def test_audience_can_be_sorted(api: Api) -> None:
 def test_a_missing_account_is_404_for_followers_and_empty_for_streaming(sim: Simulator, api: Api) -> None:
     world = sim.world
     index = next(n for n in range(400, 900) if world.accounts.followers(n, "tiktok") is None)
-    uuid, name = world.catalogue.artist_uuids[index], world.catalogue.artist(index).name
+    uuid, name = world.catalog.artist_uuids[index], world.catalog.artist(index).name
     message = f"No social account found for artist {name}."
 
     assert api.refused(f"/api/v2.37/artist/{uuid}/social/tiktok/followers/") == (404, message)
@@ -230,7 +230,7 @@ def test_long_windows_are_whole_for_plain_series_and_cut_for_located_ones(api: A
 
 def test_track_streaming_is_located_youtube_views(sim: Simulator, api: Api) -> None:
     items = api.items(f"/api/v2/song/{BAD_GUY}/streaming/youtube", **WINDOW)
-    unlisted = next(t.uuid for t in sim.world.catalogue.tracks if not sim.world.accounts.track_streaming(t.index))
+    unlisted = next(t.uuid for t in sim.world.catalog.tracks if not sim.world.accounts.track_streaming(t.index))
 
     assert len(items) > 80
     assert any(item["cityPlots"] for item in items)

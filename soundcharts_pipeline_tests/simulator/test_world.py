@@ -1,4 +1,4 @@
-"""The truth: the same for a seed everywhere, and a catalogue worth syncing."""
+"""The truth: the same for a seed everywhere, and a catalog worth syncing."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ days = date(2026, 8, 1), date(2026, 8, 9)
 seen = {slug: [entry.track.uuid for entry in world.ranking(slug, date(2026, 8, 7)).entries] for slug in slugs}
 first = seen[sorted(seen)[0]][0]
 seen["streams"] = str(world.track_series(first, "spotify", *days))
-seen["followers"] = str(world.artist_followers(world.catalogue.artist_uuids[5], "instagram", *days))
+seen["followers"] = str(world.artist_followers(world.catalog.artist_uuids[5], "instagram", *days))
 seen["spins"] = world.spins(first, days[0])
 print(json.dumps(seen, sort_keys=True))
 """
@@ -79,7 +79,7 @@ def test_the_sandbox_entities_exist() -> None:
     assert BAD_GUY in {entry.track.uuid for entry in world.ranking("global-28", date(2026, 5, 29)).entries}
 
 
-def test_the_catalogue_has_the_promised_charts() -> None:
+def test_the_catalog_has_the_promised_charts() -> None:
     charts = {chart.slug: chart for chart in World(1, TODAY).charts()}
     sizes = {
         "global-28": ("spotify", 200),
@@ -119,9 +119,9 @@ def test_tracks_share_artists_and_carry_whole_records() -> None:
 
 def test_uuids_isrcs_and_artist_names_are_unique() -> None:
     world = World(1, TODAY)
-    catalogue = world.catalogue
-    tracks = [catalogue.track(number) for number in range(len(catalogue.tracks))]
-    artists = [catalogue.artist(number) for number in range(len(catalogue.artist_uuids))]
+    catalog = world.catalog
+    tracks = [catalog.track(number) for number in range(len(catalog.tracks))]
+    artists = [catalog.artist(number) for number in range(len(catalog.artist_uuids))]
 
     assert len({track.uuid for track in tracks}) == len({track.isrc for track in tracks}) == len(tracks)
     assert len({artist.uuid for artist in artists}) == len({artist.name for artist in artists}) == len(artists)

@@ -7,9 +7,10 @@ from multiprocessing.synchronize import Barrier
 
 from sqlalchemy import select, text
 
-from soundcharts_pipeline.storage.bookkeeping import api_usage, facts
 from soundcharts_pipeline.storage.bulk import WORTH_A_LOOK, merge
-from soundcharts_pipeline.storage.schema import track_audience
+from soundcharts_pipeline.storage.points import merge_audience
+from soundcharts_pipeline.storage.tables.bookkeeping import api_usage, facts
+from soundcharts_pipeline.storage.tables.schema import track_audience
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 # Enough for a merge to look whether all of them are new.
@@ -49,7 +50,6 @@ def count_calls(url: str, barrier: Barrier, answers: "Queue[str]", name: str, ti
 
 def merge_the_same_points(url: str, barrier: Barrier, answers: "Queue[str]", *, backwards: bool, times: int) -> None:
     """Merge the same points, half of them with ever new values and half of them new, in one order or the other."""
-    columns = [column.name for column in track_audience.columns]
     with closing(Warehouse(url)) as warehouse:
         warehouse.prepare()
         barrier.wait()
@@ -59,7 +59,7 @@ def merge_the_same_points(url: str, barrier: Barrier, answers: "Queue[str]", *, 
                 for day in days:
                     rows = [(f"track-{n}", "spotify", "streams", "", day, value, NOW) for n in range(SAME_TRACKS)]
                     with warehouse.write() as connection:
-                        merge(connection, track_audience, rows[::-1] if backwards else rows, columns=columns)
+                        merge_audience(connection, track_audience, rows[::-1] if backwards else rows)
             answers.put("done")
         except Exception as error:
             answers.put(repr(error))

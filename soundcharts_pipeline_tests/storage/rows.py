@@ -6,14 +6,13 @@ from typing import Any
 
 from sqlalchemy import Table, select
 
-from soundcharts_pipeline.storage.bookkeeping import facts
-from soundcharts_pipeline.storage.bulk import merge
-from soundcharts_pipeline.storage.schema import track_audience
+from soundcharts_pipeline.storage.points import merge_audience
+from soundcharts_pipeline.storage.tables.bookkeeping import facts
+from soundcharts_pipeline.storage.tables.schema import track_audience
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
-MONDAY = datetime(2026, 11, 16, 3, 15, 0, 250000, tzinfo=UTC)
+MONDAY = datetime(2026, 11, 16, 3, 15, tzinfo=UTC)
 TUESDAY = datetime(2026, 11, 17, 3, 15, tzinfo=UTC)
-AUDIENCE = [column.name for column in track_audience.columns]
 FACTS = [column.name for column in facts.columns]
 
 Row = tuple[Any, ...]
@@ -29,7 +28,7 @@ def points(*values: int, fetched_at: datetime = MONDAY) -> list[Row]:
 
 def save_points(warehouse: Warehouse, rows: Sequence[Row]) -> int:
     with warehouse.write() as connection:
-        return merge(connection, track_audience, rows, columns=AUDIENCE, ignore=["fetched_at"])
+        return merge_audience(connection, track_audience, rows)
 
 
 def stored(warehouse: Warehouse, table: Table) -> list[Row]:

@@ -4,21 +4,24 @@ import json
 import os
 import signal
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Date, select, update
 
-from soundcharts_pipeline.storage import bookkeeping as b
+from soundcharts_pipeline.models import Chart, PublishedRanking, Ranking, RankingEntry, TrackRef
 from soundcharts_pipeline.storage import files
-from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage.archive import ARCHIVED, ArchiveReport, archive, restore
 from soundcharts_pipeline.storage.errors import StorageBusy, StorageFull, StorageUnavailable
 from soundcharts_pipeline.storage.files import FileDamaged, sha256_of
+from soundcharts_pipeline.storage.housekeeping.archive import ARCHIVED, ArchiveReport, archive, restore
+from soundcharts_pipeline.storage.saves import save_ranking
+from soundcharts_pipeline.storage.tables import audience
+from soundcharts_pipeline.storage.tables import bookkeeping as b
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.storage.old_rows import NOW, Held, fill, held
+from soundcharts_pipeline_tests.storage.old_rows import DAYS, FIRST, NOW, Held, fill, held
 
 MARCH = date(2024, 3, 9)
 APRIL = date(2024, 4, 1)
@@ -30,7 +33,7 @@ def silent(_: str) -> None:
 
 
 def archive_all(warehouse: Warehouse, folder: Path) -> ArchiveReport:
-    return archive(warehouse, folder, before=APRIL, now=NOW, heard=silent, batch=7)
+    return archive(warehouse, folder, before=APRIL, now=NOW, on_progress=silent, batch=7)
 
 
 def counts(rows: Held) -> dict[str, int]:
@@ -44,18 +47,45 @@ def test_what_was_archived_comes_back_row_for_row(warehouse: Warehouse, tmp_path
 
     assert report.removed == counts(before)
     assert not any(held(warehouse).values())
-    back = restore(warehouse, tmp_path / "archive", heard=silent)
+    back = restore(warehouse, tmp_path / "archive", on_progress=silent)
     assert back.restored == counts(before)
     assert held(warehouse) == before
+
+
+def test_a_ranking_that_was_saved_anew_is_not_mixed_with_the_version_in_the_archive(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    fill(warehouse)
+    archive_all(warehouse, tmp_path)
+    tracks = [TrackRef(uuid=uuid, name=uuid) for uuid in ("track-2", "track-9")]
+    entries = tuple(RankingEntry(position=place, track=track) for place, track in enumerate(tracks, 1))
+    chart = Chart(slug="global-28", name="Global", platform="spotify")
+    ranking = Ranking(chart=chart, day=FIRST, metric_type=None, entries=entries)
+    with warehouse.write() as conn:
+        save_ranking(conn, ranking, PublishedRanking(FIRST, f"{FIRST}T12:00:00+00:00"), NOW + timedelta(hours=1))
+
+    def of_first_day() -> list[object]:
+        return [row[2:4] for row in held(warehouse)[s.chart_rankings.name] if row[1] == FIRST]
+
+    new = [(1, "track-2"), (2, "track-9")]
+    restore(warehouse, tmp_path, on_progress=silent)
+    assert of_first_day() == new
+    assert len(held(warehouse)[s.chart_rankings.name]) == 2 * DAYS
+
+    archive(warehouse, tmp_path, before=APRIL, now=NOW + timedelta(hours=2), on_progress=silent)
+    assert not any(held(warehouse).values())
+    restore(warehouse, tmp_path, on_progress=silent)
+    assert of_first_day() == new
 
 
 def test_only_months_that_ended_before_the_age_go(warehouse: Warehouse, tmp_path: Path) -> None:
     before = fill(warehouse)
 
-    archive(warehouse, tmp_path, before=MARCH, now=NOW, heard=silent)
+    archive(warehouse, tmp_path, before=MARCH, now=NOW, on_progress=silent)
 
     day_of = {
-        name: [column.name for column in table.columns].index(day.name) for name, (table, day) in ARCHIVED.items()
+        name: next(n for n, column in enumerate(table.columns) if isinstance(column.type, Date))
+        for name, (table, _) in ARCHIVED.items()
     }
     assert held(warehouse) == {
         table: [row for row in rows if row[day_of[table]] >= date(2024, 3, 1)] for table, rows in before.items()
@@ -95,7 +125,7 @@ def test_killed_after_any_step_nothing_is_lost_and_the_next_run_finishes(warehou
 
     assert deaths > 8
     assert not any(held(warehouse).values())
-    restore(warehouse, tmp_path, heard=silent)
+    restore(warehouse, tmp_path, on_progress=silent)
     assert held(warehouse) == before
 
 
@@ -106,7 +136,7 @@ def _die_after(warehouse: Warehouse, folder: Path, steps: int) -> bool:
     if pid == 0:
         taken = 0
 
-        def heard(_: str) -> None:
+        def on_progress(_: str) -> None:
             nonlocal taken
             taken += 1
             if taken == steps:
@@ -115,7 +145,7 @@ def _die_after(warehouse: Warehouse, folder: Path, steps: int) -> bool:
         url = warehouse.url.render_as_string(hide_password=False)
         failed = 1
         try:
-            archive(Warehouse(url), folder, before=APRIL, now=NOW, heard=heard, batch=7)
+            archive(Warehouse(url), folder, before=APRIL, now=NOW, on_progress=on_progress, batch=7)
             failed = 0
         finally:
             os._exit(failed)
@@ -141,42 +171,45 @@ def test_a_restore_that_is_killed_is_finished_by_the_next_one(warehouse: Warehou
     class Killed(BaseException):
         pass
 
-    def heard(_: str) -> None:
+    def on_progress(_: str) -> None:
         raise Killed
 
     with pytest.raises(Killed):
-        restore(warehouse, tmp_path, heard=heard)
-    restore(warehouse, tmp_path, heard=silent)
+        restore(warehouse, tmp_path, on_progress=on_progress)
+    restore(warehouse, tmp_path, on_progress=silent)
 
     assert held(warehouse) == before
 
 
 def test_a_row_that_changes_meanwhile_stays_and_is_archived_the_next_time(warehouse: Warehouse, tmp_path: Path) -> None:
     fill(warehouse)
-    t = s.track_audience
+    of_track = select(audience.series.c.id).where(audience.series.c.entity == "track")
+    t = audience.points
     later = datetime(2026, 3, 9, 4, 1, tzinfo=UTC)
-    changed = update(t).where(t.c.date == date(2024, 2, 1)).values(value=-5, fetched_at=later)
+    changed = (
+        update(t).where(t.c.day == date(2024, 2, 1), t.c.series_id.in_(of_track)).values(value=-5, fetched_at=later)
+    )
 
-    def heard(line: str) -> None:
+    def on_progress(line: str) -> None:
         if line == "track_audience/2024-02/part-0001.parquet: listed in the manifest":
             with warehouse.write() as conn:
                 conn.execute(changed)
 
-    archive(warehouse, tmp_path, before=APRIL, now=NOW, heard=heard)
+    archive(warehouse, tmp_path, before=APRIL, now=NOW, on_progress=on_progress)
 
     [stayed] = held(warehouse)["track_audience"]
     assert stayed[-2:] == (-5, later)
     assert [part.file for part in archive_all(warehouse, tmp_path).written] == [
         "track_audience/2024-02/part-0002.parquet"
     ]
-    restore(warehouse, tmp_path, heard=silent)
+    restore(warehouse, tmp_path, on_progress=silent)
     assert stayed in held(warehouse)["track_audience"]
 
 
 def test_what_was_restored_is_taken_out_again_without_a_second_file(warehouse: Warehouse, tmp_path: Path) -> None:
     before = fill(warehouse)
     archive_all(warehouse, tmp_path)
-    restore(warehouse, tmp_path, heard=silent)
+    restore(warehouse, tmp_path, on_progress=silent)
 
     report = archive_all(warehouse, tmp_path)
 
@@ -189,7 +222,12 @@ def test_a_table_and_months_can_be_restored_alone(warehouse: Warehouse, tmp_path
     archive_all(warehouse, tmp_path)
 
     restore(
-        warehouse, tmp_path, tables=["artist_audience"], since=date(2024, 2, 1), before=date(2024, 3, 1), heard=silent
+        warehouse,
+        tmp_path,
+        tables=["artist_audience"],
+        since=date(2024, 2, 1),
+        before=date(2024, 3, 1),
+        on_progress=silent,
     )
 
     february = [row for row in before["artist_audience"] if row[3].month == 2]
@@ -210,7 +248,7 @@ def test_a_damaged_file_is_named_and_nothing_is_restored(
         path.write_bytes(content[:-9] if harm == "cut off" else content.replace(b"track", b"trick"))
 
     with pytest.raises(FileDamaged, match=rf"{FIRST_FILE}.* restore the file. Nothing was changed"):
-        restore(sqlite_warehouse, tmp_path, heard=silent)
+        restore(sqlite_warehouse, tmp_path, on_progress=silent)
     assert not any(held(sqlite_warehouse).values())
 
 

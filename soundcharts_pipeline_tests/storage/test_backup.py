@@ -1,26 +1,33 @@
 """Backup, drop, restore: row for row, and a failure leaves what was there."""
 
 import os
-from collections.abc import Callable
-from contextlib import closing
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import NullPool, create_engine, make_url, text
 
-from soundcharts_pipeline.storage import bookkeeping as b
-from soundcharts_pipeline.storage import files, migrations, postgres_backup, sqlite_backup
-from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage.backup import HoldsData, back_up, restore
+from soundcharts_pipeline.storage import files, migrations
 from soundcharts_pipeline.storage.bulk import merge
 from soundcharts_pipeline.storage.errors import StorageError, StorageFull, StorageUnavailable
 from soundcharts_pipeline.storage.files import FileDamaged
-from soundcharts_pipeline.storage.postgres_backup import ProgramMissing
+from soundcharts_pipeline.storage.housekeeping import postgres_backup, sqlite_backup
+from soundcharts_pipeline.storage.housekeeping.backup import HoldsData, back_up, restore
+from soundcharts_pipeline.storage.housekeeping.holders import others_at
+from soundcharts_pipeline.storage.housekeeping.postgres_backup import ProgramMissing
+from soundcharts_pipeline.storage.tables import audience
+from soundcharts_pipeline.storage.tables import bookkeeping as b
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.helpers import whole_rows
 from soundcharts_pipeline_tests.storage.old_rows import fill
+from soundcharts_pipeline_tests.storage.wide import widen
+from soundcharts_pipeline_tests.support.helpers import whole_rows
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
@@ -69,7 +76,7 @@ def test_a_database_that_holds_data_is_replaced_only_when_asked(warehouse: Wareh
     path, before = backup_of(warehouse, tmp_path), whole_rows(warehouse)
     with warehouse.write() as conn:
         conn.execute(s.chart_rankings.delete())
-        conn.execute(s.track_audience.update().values(value=1))
+        conn.execute(audience.points.update().values(value=1))
     changed = whole_rows(warehouse)
 
     with pytest.raises(HoldsData, match=r"holds 120 rankings, tracks and points.*--yes"):
@@ -84,8 +91,12 @@ def test_a_database_that_holds_data_is_replaced_only_when_asked(warehouse: Wareh
 def test_a_backup_of_an_older_version_is_brought_up_to_date(warehouse: Warehouse, tmp_path: Path) -> None:
     fill(warehouse)
     with warehouse.write() as conn:
-        for table in (b.archived_months, b.storage_sizes, b.alerts, s.audience_trends):
+        widen(conn)
+        for table in (b.archived_months, b.storage_sizes, b.alerts, b.endpoint_states, s.audience_trends):
             conn.execute(text(f"DROP TABLE {table.name}"))
+        for column in ("saved_version", "changed_at"):
+            conn.execute(text(f"ALTER TABLE ranking_days DROP COLUMN {column}"))
+        conn.execute(text("ALTER TABLE sync_progress DROP COLUMN calls"))
         conn.execute(text(f"UPDATE {migrations.VERSION_TABLE} SET version_num = '0004'"))
     path = _dump_as_it_is(warehouse, tmp_path / "older")
     with closing(Warehouse(warehouse.url.render_as_string(hide_password=False))) as now:
@@ -97,25 +108,72 @@ def test_a_backup_of_an_older_version_is_brought_up_to_date(warehouse: Warehouse
     assert rows_now(warehouse) == before
 
 
-def test_a_backup_of_a_newer_version_is_refused_and_nothing_changes(warehouse: Warehouse, tmp_path: Path) -> None:
-    fill(warehouse)
-    with warehouse.write() as conn:
-        conn.execute(text(f"UPDATE {migrations.VERSION_TABLE} SET version_num = '9999'"))
-    path = tmp_path / "newer"
-    if warehouse.dialect == "postgresql":
-        postgres_backup.dump(warehouse.url, path)
-    else:
-        # The program itself makes no such file.
-        warehouse.close()
-        with pa.CompressedOutputStream(str(path), "zstd") as packed:
-            packed.write(Path(warehouse.url.database or "").read_bytes())
-    with warehouse.write() as conn:
-        conn.execute(text(f"UPDATE {migrations.VERSION_TABLE} SET version_num = '{migrations.HEAD}'"))
-    before = whole_rows(warehouse)
+VERSION = migrations.VERSION_TABLE
+# What is done to a database of ours, one after the other, and what is said of a backup that was made then.
+NOT_OURS = [
+    (["ALTER TABLE sync_progress DROP COLUMN calls"], r"it lacks sync_progress\.calls\. Nothing"),
+    (["DROP TABLE points"], r"it lacks points, sync_progress\.calls\. Nothing"),
+    (
+        [f"DROP TABLE {name}" for name in s.metadata.tables if name != "points"],
+        rf"is no whole database of revision {migrations.HEAD}: it lacks \w+, \w+, \w+ and \d+ more\. Nothing",
+    ),
+    ([f"UPDATE {VERSION} SET version_num = '9999'"], r"has tables of revision 9999, .* up to .*; upgrade"),
+    ([f"UPDATE {VERSION} SET version_num = 'x'"], "has tables of revision x, "),
+    ([f"INSERT INTO {VERSION} VALUES ('0001')"], "is no database of this program"),
+    ([f"DELETE FROM {VERSION}"], "is no database of this program"),
+    ([f"DROP TABLE {VERSION}"], "is no database of this program"),
+]
 
-    with pytest.raises(StorageError, match="upgrade"):
-        restore(warehouse.url, path, replace=True)
-    assert rows_now(warehouse) == before
+
+def test_a_backup_of_something_else_is_refused_and_nothing_changes(warehouse: Warehouse, tmp_path: Path) -> None:
+    fill(warehouse)
+    before = whole_rows(warehouse)
+    path = tmp_path / "other"
+    with _altered(warehouse, tmp_path) as alter:
+        for statements, said in NOT_OURS:
+            alter(statements, path)
+            with pytest.raises(StorageError, match=f"^{path} {said}|^{path} .* {said}") as refusal:
+                restore(warehouse.url, path, replace=True)
+            assert str(refusal.value).endswith("Nothing was changed")
+            assert rows_now(warehouse) == before
+    assert not list(tmp_path.rglob("*-raw*"))
+
+
+@contextmanager
+def _altered(warehouse: Warehouse, folder: Path) -> Iterator[Callable[[Sequence[str], Path], None]]:
+    """Alters a copy of the warehouse and backs it up, as often as asked."""
+    if warehouse.dialect == "sqlite":
+        copy = folder / "altered.db"
+        with closing(sqlite3.connect(str(warehouse.url.database))) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+            for (view,) in target.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
+                target.execute(f"DROP VIEW {view}")
+
+            def alter_file(statements: Sequence[str], path: Path) -> None:
+                for statement in statements:
+                    target.execute(statement)
+                target.commit()
+                with pa.CompressedOutputStream(str(path), "zstd") as packed:
+                    packed.write(target.serialize())
+
+            yield alter_file
+        return
+    name = f"{warehouse.url.database}_altered"
+    engines = [create_engine(warehouse.url.set(database=one), poolclass=NullPool) for one in ("postgres", name)]
+    program = postgres_backup.find_program("pg_dump", postgres_backup.server_version(warehouse.url))
+    warehouse.close()
+    with engines[0].connect().execution_options(isolation_level="AUTOCOMMIT") as server:
+        server.execute(text(f"CREATE DATABASE {name} TEMPLATE {warehouse.url.database}"))
+
+        def alter_server(statements: Sequence[str], path: Path) -> None:
+            with engines[1].begin() as conn:
+                for statement in statements:
+                    conn.execute(text(statement + (" CASCADE" if "DROP" in statement else "")))
+            where = f"postgresql:///{name}?host={warehouse.url.query['host']}&user={warehouse.url.username}"
+            subprocess.run([program, "--format=custom", f"--file={path}", f"--dbname={where}"], check=True)
+
+        yield alter_server
+        server.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def _dump_as_it_is(warehouse: Warehouse, path: Path) -> Path:
@@ -138,6 +196,7 @@ def test_the_newest_backups_are_kept(sqlite_warehouse: Warehouse, tmp_path: Path
     assert {path.name for path in tmp_path.iterdir()} == {
         *(".lock", "data", "mine.db.zst"),
         *(path.name for path in paths[2:]),
+        *(f"{path.name}.sha256" for path in paths[2:]),
     }
 
 
@@ -151,6 +210,31 @@ def test_others_may_write_while_a_backup_is_made(sqlite_warehouse: Warehouse, tm
     assert rows_now(sqlite_warehouse)["chart_rankings"] == sorted(before["chart_rankings"], key=repr)
 
 
+def test_whoever_else_has_the_database_open_is_named(warehouse: Warehouse) -> None:
+    warehouse.prepare()
+    if warehouse.dialect == "postgresql":
+        with warehouse.read() as conn:
+            pid = conn.scalar(text("SELECT pg_backend_pid()"))
+            found = others_at(warehouse.url)
+        assert f"session {pid} of postgres (soundcharts-pipeline)" in found
+        warehouse.close()
+        return
+    program = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM charts'); print(); input()"
+    )
+    path = str(warehouse.url.database)
+    assert others_at(warehouse.url) == []
+    with subprocess.Popen(
+        [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        [said] = others_at(warehouse.url)
+        other.communicate(b"\n")
+    assert said.startswith(f"process {other.pid} (python")
+    assert others_at(warehouse.url) == []
+
+
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
 
@@ -161,14 +245,23 @@ def _spoil(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("harm", [_cut, _spoil])
+def _flip(path: Path) -> None:
+    """One bit, which may be one of a number that is stored."""
+    content = bytearray(path.read_bytes())
+    content[len(content) * 2 // 3] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(("harm", "checksum"), [(_flip, True), (_cut, False), (_spoil, False)])
 def test_a_damaged_backup_leaves_the_database_as_it_is(
-    warehouse: Warehouse, tmp_path: Path, harm: Callable[[Path], None]
+    warehouse: Warehouse, tmp_path: Path, harm: Callable[[Path], None], checksum: bool
 ) -> None:
     fill(warehouse)
     path = backup_of(warehouse, tmp_path)
+    if not checksum:
+        path.with_name(f"{path.name}.sha256").unlink()
     with warehouse.write() as conn:
-        conn.execute(s.track_audience.delete())
+        conn.execute(audience.points.delete())
     before = whole_rows(warehouse)
     harm(path)
 

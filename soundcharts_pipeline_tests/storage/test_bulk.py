@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from soundcharts_pipeline.storage.bookkeeping import api_usage, facts
 from soundcharts_pipeline.storage.bulk import CHUNK, WORTH_A_LOOK, insert_missing, merge, replace_slice
-from soundcharts_pipeline.storage.schema import artists, chart_rankings, genres, track_audience, track_genres
+from soundcharts_pipeline.storage.errors import RowsLost
+from soundcharts_pipeline.storage.points import merge_audience
+from soundcharts_pipeline.storage.tables import audience
+from soundcharts_pipeline.storage.tables.bookkeeping import api_usage, facts
+from soundcharts_pipeline.storage.tables.schema import artists, chart_rankings, genres, track_audience, track_genres
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
-from .rows import AUDIENCE, FACTS, MONDAY, TUESDAY, Row, points, save_points, stored
+from .rows import FACTS, MONDAY, TUESDAY, Row, points, save_points, stored
 
 
 def test_new_rows_are_inserted_whole(warehouse: Warehouse) -> None:
@@ -41,9 +44,23 @@ def test_only_rows_that_differ_are_updated(warehouse: Warehouse) -> None:
     ]
 
 
-def test_a_key_that_comes_twice_keeps_its_last_row(warehouse: Warehouse) -> None:
-    save_points(warehouse, [*points(1), *points(2), *points(3)])
-    assert stored(warehouse, track_audience) == points(3)
+def test_a_row_that_comes_twice_is_one(warehouse: Warehouse) -> None:
+    save_points(warehouse, [*points(1, 2), *points(1), *points(1)])
+    assert stored(warehouse, track_audience) == points(1, 2)
+
+
+@pytest.mark.parametrize("others", [0, WORTH_A_LOOK])
+def test_two_rows_that_have_one_key_and_differ_are_refused_and_nothing_is_saved(
+    warehouse: Warehouse, others: int
+) -> None:
+    more = [(f"track {n}", "spotify", "streams", "", date(2026, 11, 1), n, MONDAY) for n in range(others)]
+    with pytest.raises(RowsLost, match="two rows for points have the same series_id, day"):
+        save_points(warehouse, [*points(1), *more, *points(2)])
+    # To the database they are one key: it holds no NUL.
+    twins = [(*points(n)[0][:3], identifier, *points(n)[0][4:]) for n, identifier in ((1, "a"), (2, "a\0"))]
+    with pytest.raises(RowsLost):
+        save_points(warehouse, twins)
+    assert stored(warehouse, track_audience) == []
 
 
 def test_a_batch_larger_than_a_chunk_is_saved_whole(warehouse: Warehouse) -> None:
@@ -72,14 +89,14 @@ def test_many_rows_of_another_unique_rule_are_refused_as_the_mistake_they_are(wa
 def test_several_merges_share_a_transaction(warehouse: Warehouse) -> None:
     with warehouse.write() as connection:
         for value in (1, 2, 2):
-            merge(connection, track_audience, points(value), columns=AUDIENCE, ignore=["fetched_at"])
+            merge_audience(connection, track_audience, points(value))
         merge(connection, facts, [("colour", "red", MONDAY)], columns=FACTS)
     assert stored(warehouse, track_audience) == points(2)
     assert stored(warehouse, facts) == [("colour", "red", MONDAY)]
 
 
 def merge_and_fail(connection: Connection) -> None:
-    merge(connection, track_audience, points(1, 2), columns=AUDIENCE)
+    merge_audience(connection, track_audience, points(1, 2))
     connection.execute(text("SELECT nonsense"))
 
 
@@ -94,7 +111,7 @@ def test_a_merge_inside_a_savepoint_that_is_rolled_back_can_be_followed_by_anoth
     with warehouse.write() as connection:
         with pytest.raises(DBAPIError), connection.begin_nested():
             merge_and_fail(connection)
-        merge(connection, track_audience, points(2), columns=AUDIENCE)
+        merge_audience(connection, track_audience, points(2))
     assert stored(warehouse, track_audience) == points(2)
 
 
@@ -188,7 +205,7 @@ def stored_rankings(warehouse: Warehouse) -> list[Row]:
 def test_a_slice_is_replaced_and_its_neighbours_stay(warehouse: Warehouse) -> None:
     save_ranking(warehouse, 1, ranking(1, "a", "b"))
     save_ranking(warehouse, 2, ranking(2, "a", "b", "c"))
-    assert save_ranking(warehouse, 2, ranking(2, "a", "x", fetched_at=TUESDAY)) == 2
+    assert save_ranking(warehouse, 2, ranking(2, "a", "x", fetched_at=TUESDAY)) == 3, "b and c go, x comes"
     changed = ranking(2, "a", "x", fetched_at=TUESDAY)[1]
     assert stored_rankings(warehouse) == [*ranking(1, "a", "b"), ranking(2, "a")[0], changed]
 
@@ -214,7 +231,7 @@ BATCHES = st.lists(st.lists(POINT, max_size=12, unique_by=lambda point: point[:3
 @given(batches=BATCHES)
 def test_merging_batches_is_updating_a_dict(warehouse: Warehouse, batches: list[list[tuple[Any, ...]]]) -> None:
     with warehouse.write() as connection:
-        connection.execute(track_audience.delete())
+        connection.execute(audience.points.delete())
     model: dict[Row, Row] = {}
     for number, batch in enumerate(batches):
         now = MONDAY + timedelta(hours=number)

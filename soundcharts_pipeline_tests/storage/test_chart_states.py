@@ -3,10 +3,17 @@
 from datetime import UTC, date, datetime, timedelta
 
 from soundcharts_pipeline.models import Chart, PublishedRanking
-from soundcharts_pipeline.storage import bookkeeping as b
-from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage.chart_states import ChartState, Usage, chart_states, progress_of_runs, usage_of
+from soundcharts_pipeline.storage.queries.chart_states import (
+    ChartState,
+    Usage,
+    chart_states,
+    progress_of_runs,
+    usage_of,
+)
+from soundcharts_pipeline.storage.queries.worklists import GONE, SILENT
 from soundcharts_pipeline.storage.saves import save_charts, save_progress, save_published, save_unpublished
+from soundcharts_pipeline.storage.tables import bookkeeping as b
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -34,7 +41,7 @@ def test_a_chart_is_told_with_its_days_since_the_asked_one(warehouse: Warehouse)
         "global-28": ChartState(
             platform="spotify",
             frequency="daily",
-            published=frozenset({day(0), day(1)}),
+            published={day(0): NOW, day(1): NOW},
             saved=frozenset({day(1)}),
             saved_at=NOW,
         ),
@@ -74,10 +81,16 @@ def test_usage_is_that_of_the_day_with_the_newest_word_on_the_quota(warehouse: W
                 )
             )
 
+        gone = [("tiktok/followers", GONE, 0), ("metadata", GONE, 0), ("spotify/views", SILENT, 0)]
+        for number, (scope, reason, ago) in enumerate([*gone, ("tiktok/followers", GONE, 1), gone[0]]):
+            noted = {"entity": "artist", "uuid": str(number), "scope": scope, "reason": reason}
+            conn.execute(b.tombstones.insert().values(**noted, noted_at=NOW - timedelta(days=ago)))
+
     with warehouse.read() as conn:
-        assert usage_of(conn, TODAY) == Usage(
-            calls=8, errors=2, throttled=1, quota_left=900, quota_most=900, billed={day(1): 7, TODAY: 8}
-        )
-        assert usage_of(conn, day(1)) == Usage(
-            calls=7, errors=1, throttled=0, quota_left=900, quota_most=4000, billed={day(1): 7, day(7): 30}
-        )
+        today, yesterday = usage_of(conn, TODAY), usage_of(conn, day(1))
+    assert today == Usage(
+        calls=8, errors=2, throttled=1, not_found=2, quota_left=900, quota_most=900, billed={day(1): 7, TODAY: 8}
+    )
+    assert yesterday == Usage(
+        calls=7, errors=1, throttled=0, not_found=1, quota_left=900, quota_most=4000, billed={day(1): 7, day(7): 30}
+    )

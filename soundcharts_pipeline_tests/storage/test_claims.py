@@ -2,14 +2,16 @@
 
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from soundcharts_pipeline.processes import host_name
-from soundcharts_pipeline.storage import bookkeeping as b
 from soundcharts_pipeline.storage import claims
+from soundcharts_pipeline.storage.processes import host_name
+from soundcharts_pipeline.storage.tables import bookkeeping as b
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 ELSEWHERE = "another-host/1/1"
+# Long ago by any clock.
+OVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def test_a_subject_is_one_holders_until_it_is_given_back(warehouse: Warehouse) -> None:
@@ -38,14 +40,13 @@ def test_what_another_host_holds_is_free_when_its_lease_is_over_and_not_before(w
     with warehouse.write() as conn:
         claims.take(conn, ["a", "b"], ELSEWHERE)
         assert claims.take(conn, ["a", "b"], mine) == set()
-        over = datetime.now(UTC) - timedelta(seconds=1)
-        conn.execute(b.claims.update().where(b.claims.c.subject == "a").values(until=over))
+        conn.execute(b.claims.update().where(b.claims.c.subject == "a").values(until=OVER))
         assert claims.take(conn, ["a", "b"], mine) == {"a"}
 
 
 def test_a_renewed_claim_lasts_for_another_lease(warehouse: Warehouse) -> None:
     with warehouse.write() as conn:
         claims.take(conn, ["a"], ELSEWHERE)
-        conn.execute(b.claims.update().values(until=datetime.now(UTC) - timedelta(seconds=1)))
+        conn.execute(b.claims.update().values(until=OVER))
         claims.renew(conn, ELSEWHERE)
         assert claims.take(conn, ["a"], claims.new_holder()) == set()

@@ -7,15 +7,15 @@ import pytest
 from sqlalchemy import event, text
 
 from soundcharts_pipeline.models import Artist, Genre
-from soundcharts_pipeline.storage.dashboards import MOST_FOUND, Hit, find_artists, find_tracks
-from soundcharts_pipeline.storage.geography import located
-from soundcharts_pipeline.storage.lines import audience_lines, rank_lines
-from soundcharts_pipeline.storage.profiles import TRACK_DAYS, artist_page, track_page
-from soundcharts_pipeline.storage.rankings import Credit, chart_ranking
-from soundcharts_pipeline.storage.saves import bury, save_artists
-from soundcharts_pipeline.storage.series import audience_of
+from soundcharts_pipeline.storage.queries.chart_runs import MOST_FOUND, Hit, find_artists, find_tracks
+from soundcharts_pipeline.storage.queries.geography import located
+from soundcharts_pipeline.storage.queries.lines import audience_lines, rank_lines
+from soundcharts_pipeline.storage.queries.profiles import TRACK_DAYS, artist_page, track_page
+from soundcharts_pipeline.storage.queries.rankings import Credit, chart_ranking
+from soundcharts_pipeline.storage.queries.series import audience_of
+from soundcharts_pipeline.storage.queries.worklists import GONE, METADATA
+from soundcharts_pipeline.storage.saves import add_tombstones, save_artists
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline.storage.worklists import GONE, METADATA
 
 from .ranked import NOW, WEEKLY, day, rank, save, track
 
@@ -59,7 +59,7 @@ def test_an_artist_is_told_with_the_runs_of_all_tracks(warehouse: Warehouse) -> 
     artist = Artist(uuid="x", name="Artist x", country_code="NO", genres=(Genre(root="pop"),))
     with warehouse.write() as conn:
         save_artists(conn, [artist], genres=True, now=NOW)
-        bury(conn, "artist", METADATA, {"x": GONE}, NOW)
+        add_tombstones(conn, "artist", METADATA, {"x": GONE}, NOW)
 
     with warehouse.read() as conn:
         page = artist_page(conn, "x")

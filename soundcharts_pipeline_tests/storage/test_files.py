@@ -3,10 +3,11 @@
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from soundcharts_pipeline.storage.files import TEMPORARY, whole_file
+from soundcharts_pipeline.storage.files import TEMPORARY, readable_by_others, whole_file
 
 KILLED = """
 import os, signal, sys
@@ -53,3 +54,33 @@ def test_what_a_killed_process_left_is_removed_by_the_next_one_and_nothing_else_
     with whole_file(path) as temporary:
         temporary.write_text("whole")
     assert set(tmp_path.iterdir()) == {path, other}
+
+
+@pytest.mark.parametrize(
+    ("above", "folder", "file", "umask", "found"),
+    [
+        (0o755, 0o755, 0o644, 0o077, True),
+        (0o755, 0o755, 0o640, 0o077, True),
+        (0o755, 0o755, 0o600, 0o077, False),
+        # What cannot be entered cannot be read.
+        (0o700, 0o755, 0o644, 0o077, False),
+        (0o755, 0o700, 0o644, 0o077, False),
+        (0o750, 0o750, 0o644, 0o077, True),
+        # The user said so.
+        (0o755, 0o755, 0o640, 0o027, False),
+        (0o755, 0o755, 0o644, 0o027, True),
+        (0o755, 0o755, 0o644, 0o022, False),
+    ],
+)
+def test_a_file_is_open_to_others_only_where_they_get_to_it(
+    above: int, folder: int, file: int, umask: int, found: bool
+) -> None:
+    with TemporaryDirectory(dir="/tmp") as root:
+        parent, path = Path(root) / "above", Path(root) / "above" / "data" / "made.db"
+        path.parent.mkdir(parents=True)
+        path.touch()
+        for one, mode in ((root, 0o755), (path, file), (path.parent, folder), (parent, above)):
+            Path(one).chmod(mode)
+
+        assert readable_by_others(path.parent, umask) == (path if found else None)
+        assert readable_by_others(path, umask) == (path if found and folder & 0o011 else None)

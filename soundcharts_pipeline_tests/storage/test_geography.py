@@ -2,13 +2,12 @@
 
 from datetime import date
 
-from sqlalchemy import insert
-
 from soundcharts_pipeline.models import Artist
-from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage.geography import Located, located, located_artists
+from soundcharts_pipeline.storage.queries.geography import Located, located, located_artists
 from soundcharts_pipeline.storage.saves import save_artists
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline_tests.support.rows import put as insert_rows
 
 from .ranked import NOW, day, rank, save, track
 
@@ -23,7 +22,7 @@ def put(warehouse: Warehouse, on: date, artist: str, *places: tuple[str, str, st
         for place in places
     ]
     with warehouse.write() as conn:
-        conn.execute(insert(s.artist_audience_geo), rows)
+        insert_rows(conn, s.artist_audience_geo, rows)
 
 
 def test_places_are_those_of_the_newest_located_day_of_each_series_largest_first(warehouse: Warehouse) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from soundcharts_pipeline.storage import worklists
+from soundcharts_pipeline.storage.queries import worklists
 from soundcharts_pipeline.storage.saves import note_fact
 from soundcharts_pipeline.storage.warehouse import Warehouse
 

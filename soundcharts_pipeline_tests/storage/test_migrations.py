@@ -2,18 +2,23 @@
 
 import multiprocessing
 from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, make_url, text
+from sqlalchemy import create_engine, inspect, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from soundcharts_pipeline.storage import migrations
+from soundcharts_pipeline.storage.bulk import merge
 from soundcharts_pipeline.storage.engine import make_parent_folder
 from soundcharts_pipeline.storage.errors import SchemaMismatch
-from soundcharts_pipeline.storage.schema import metadata
+from soundcharts_pipeline.storage.tables import schema, view_sql
+from soundcharts_pipeline.storage.tables.schema import metadata
+from soundcharts_pipeline.storage.tables.views import VIEWS
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 from . import at_once
@@ -30,6 +35,61 @@ def differences(warehouse: Warehouse) -> list[object]:
 
 def test_a_migrated_database_equals_the_schema(warehouse: Warehouse) -> None:
     assert differences(warehouse) == []
+
+
+def test_a_migrated_database_has_the_keys_and_indexes_of_the_schema(warehouse: Warehouse) -> None:
+    with warehouse.read() as connection:
+        found = inspect(connection)
+        for name, table in metadata.tables.items():
+            key = found.get_pk_constraint(name)
+            assert key["constrained_columns"] == [column.name for column in table.primary_key], name
+            assert key["name"] == f"pk_{name}"
+            indexes = {index["name"]: index["column_names"] for index in found.get_indexes(name)}
+            assert indexes == {index.name: [column.name for column in index.columns] for index in table.indexes}, name
+
+
+def test_rankings_of_an_older_database_stay_and_take_tracks_that_share_a_position(database_url: str) -> None:
+    url = make_url(database_url)
+    make_parent_folder(url)
+    other = create_engine(url)
+    day, then = date(2026, 11, 20), datetime(2026, 11, 21, 2, tzinfo=UTC)
+    with other.begin() as connection:
+        view_sql.drop(connection, VIEWS)
+        command.upgrade(migrations.config(connection), "0008")
+    of_place = "INSERT INTO chart_rankings (chart_slug, rank_date, position, track_uuid, metric, fetched_at) VALUES "
+    of_day = "INSERT INTO ranking_days (chart_slug, rank_date, published_at, checked_at, saved_at) VALUES "
+    with other.begin() as connection:
+        for place, track in enumerate(("a", "b", "a"), start=1):
+            values = {"day": day, "place": place, "track": track, "metric": place << 40, "then": then}
+            connection.execute(text(of_place + "('c', :day, :place, :track, :metric, :then)"), values)
+        for number, saved in ((0, then), (1, None)):
+            values = {"day": day - timedelta(days=number), "stamp": f"stamp {number}", "then": then, "saved": saved}
+            connection.execute(text(of_day + "('c', :day, :stamp, :then, :saved)"), values)
+    other.dispose()
+
+    with closing(Warehouse(database_url)) as warehouse:
+        r, d = schema.chart_rankings, schema.ranking_days.c
+        with warehouse.write() as connection:
+            merge(
+                connection,
+                r,
+                [("c", day, 2, "c", then)],
+                columns=["chart_slug", "rank_date", "position", "track_uuid", "fetched_at"],
+            )
+        with warehouse.read() as connection:
+            columns = (r.c.position, r.c.track_uuid, r.c.metric, r.c.fetched_at)
+            assert [tuple(row) for row in connection.execute(select(*columns).order_by(*r.primary_key))] == [
+                (1, "a", 1 << 40, then),
+                (2, "b", 2 << 40, then),
+                (2, "c", None, then),
+                (3, "a", 3 << 40, then),
+            ]
+            days = select(d.published_at, d.saved_at, d.saved_version, d.changed_at).order_by(d.published_at)
+            assert [tuple(row) for row in connection.execute(days)] == [
+                ("stamp 0", then, "stamp 0", None),
+                ("stamp 1", None, None, None),
+            ]
+        assert differences(warehouse) == []
 
 
 def test_a_missing_column_is_a_difference(warehouse: Warehouse) -> None:

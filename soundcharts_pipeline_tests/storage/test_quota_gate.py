@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from soundcharts_pipeline.models import RateNews
-from soundcharts_pipeline.storage.bookkeeping import rate_gate, rate_slots
 from soundcharts_pipeline.storage.rate_gate import RateGate, Window
+from soundcharts_pipeline.storage.tables.bookkeeping import rate_gate, rate_slots
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 MINUTE = Window().length.total_seconds()

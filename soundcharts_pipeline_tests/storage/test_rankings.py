@@ -1,10 +1,10 @@
 """How tracks came to their places, on both databases; every value was worked out by hand."""
 
 from soundcharts_pipeline.models import PublishedRanking
-from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage.rankings import Credit, Move, chart_ranking, moves_of, ranking_days
+from soundcharts_pipeline.storage.queries.rankings import Credit, Move, chart_ranking, moves_of, ranking_days
+from soundcharts_pipeline.storage.queries.summaries import ranking_preview
 from soundcharts_pipeline.storage.saves import save_published
-from soundcharts_pipeline.storage.summaries import ranking_preview
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 from .ranked import NOW, WEEKLY, day, rank, save, track
@@ -31,13 +31,13 @@ def test_moves_are_those_that_the_api_tells_with_the_ranking_before_for_what_it_
         shown = [row[3] for row in ranking_preview(conn, "global-28", day(1)).rows]
 
     assert moves == {
-        1: Move("up", 9, 8),
-        2: Move("down", 1, -1),
-        3: Move("up", 8, 5),
-        4: Move("re-entry", None, None),
-        5: Move("new", None, None),
-        6: Move("re-entry", None, None),
-        7: Move("down", 4, -3),
+        (1, "b"): Move("up", 9, 8),
+        (2, "a"): Move("down", 1, -1),
+        (3, "c"): Move("up", 8, 5),
+        (4, "e"): Move("re-entry", None, None),
+        (5, "f"): Move("new", None, None),
+        (6, "g"): Move("re-entry", None, None),
+        (7, "d"): Move("down", 4, -3),
     }
     assert shown == ["+8", "-1", "+5", "re-entry", "new", "re-entry", "-3"]
 

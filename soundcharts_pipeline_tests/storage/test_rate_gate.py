@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from soundcharts_pipeline.models import RateNews
-from soundcharts_pipeline.storage.bookkeeping import rate_gate, rate_slots
 from soundcharts_pipeline.storage.rate_gate import Minute, RateGate, Window, minute_of
+from soundcharts_pipeline.storage.tables.bookkeeping import rate_gate, rate_slots
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 from .gate_users import LIMIT, SHORT, take_calls

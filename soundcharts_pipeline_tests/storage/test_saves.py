@@ -15,8 +15,8 @@ from soundcharts_pipeline.models import (
     Track,
     TrackRef,
 )
-from soundcharts_pipeline.storage import schema as s
 from soundcharts_pipeline.storage.saves import save_artists, save_ranking, save_tracks
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 DAY = date(2026, 11, 22)

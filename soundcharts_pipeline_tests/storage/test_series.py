@@ -3,12 +3,19 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from soundcharts_pipeline.models import AudiencePoint
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soundcharts_pipeline.analysis import growth
+from soundcharts_pipeline.models import AnsweredWindow, AudiencePoint
 from soundcharts_pipeline.models import Series as Answer
-from soundcharts_pipeline.storage.saves import SeriesAnswer, bury, save_series
-from soundcharts_pipeline.storage.series import SERIES_DAYS, Asked, Line, audience_of, platform_audience
+from soundcharts_pipeline.storage.queries.lines import change_over
+from soundcharts_pipeline.storage.queries.series import SERIES_DAYS, Asked, Line, audience_of, platform_audience
+from soundcharts_pipeline.storage.queries.worklists import CLOSED, SILENT
+from soundcharts_pipeline.storage.saves import SeriesAnswer, add_tombstones, save_series
+from soundcharts_pipeline.storage.tables.schema import TREND_DAYS
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline.storage.worklists import CLOSED, SILENT, AskRow
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -32,7 +39,7 @@ def tell(warehouse: Warehouse, entity: str, platform: str, metric: str, told: To
         for identifier, by in told.values.items()
         for ago, value in by.items()
     )
-    ask = AskRow(day(told.first), day(told.last), None, NOW)
+    ask = AnsweredWindow(day(told.first), day(told.last), None, NOW)
     with warehouse.write() as conn:
         save_series(conn, entity, platform, metric, [SeriesAnswer("a", Answer(points), [ask])], NOW)
 
@@ -54,13 +61,41 @@ def test_identifiers_stay_apart_and_the_latest_value_is_their_sum(warehouse: War
     assert (series.coverage, series.asked) == ("complete", Asked(day(9), day(0), NOW))
 
 
+def test_a_change_says_no_other_span_than_its_heading(warehouse: Warehouse) -> None:
+    values = {0: 1_000, 2: 900, 9: 500, 30: 200, 93: 100}
+    tell(warehouse, "track", "spotify", "streams", Told(93, 0, {"id": values}))
+    tell(warehouse, "artist", "spotify", "followers", Told(93, 0, {"": values}))
+
+    with warehouse.read() as conn:
+        (track,) = audience_of(conn, "track", "a", ["spotify"])
+        [followers] = [one for one in audience_of(conn, "artist", "a", ["spotify"]) if one.metric == "followers"]
+
+    for series in (track, followers):
+        # A day is a day; a longer span may be one or two days longer, as that of a trend, and never three.
+        assert [series.change(days) for days in (1, 7, 28, 90)] == [None, 500, 800, None]
+        assert [series.change(days) for days in (2, 6, 8)] == [100, None, 500]
+
+
+@given(st.dictionaries(st.integers(0, 95), st.integers(0, 2**40), min_size=1).map(lambda values: values | {0: 2**41}))
+def test_pages_and_pictures_compare_the_same_days_as_trends(values: dict[int, int]) -> None:
+    width = growth.window_days(90)
+    matrix = np.full((1, width), np.nan)
+    for ago, value in values.items():
+        matrix[0, width - 1 - ago] = value
+    _, columns = growth.develop(matrix, np.zeros(1, np.int64), np.array([growth.LEVEL]), range_days=90)
+    points = [(day(ago), values[ago]) for ago in sorted(values, reverse=True)]
+    for days in TREND_DAYS:
+        trend = float(columns[f"difference_{days}"][0])
+        assert change_over(points, days) == (None if np.isnan(trend) else trend)
+
+
 def test_coverage_tells_complete_from_gaps_silence_and_what_was_not_asked(warehouse: Warehouse) -> None:
     tell(warehouse, "artist", "spotify", "followers", Told(5, 0, {"": {5: 1, 4: 2, 1: 3}}))
     tell(warehouse, "artist", "spotify", "monthly_listeners", Told(5, 0, {"": dict.fromkeys(range(6), 7)}))
     tell(warehouse, "artist", "tiktok", "followers", Told(5, 0, {}))
     with warehouse.write() as conn:
-        bury(conn, "artist", "instagram/followers", {"a": SILENT}, NOW)
-        bury(conn, "artist", "facebook/followers", {"a": CLOSED}, NOW)
+        add_tombstones(conn, "artist", "instagram/followers", {"a": SILENT}, NOW)
+        add_tombstones(conn, "artist", "facebook/followers", {"a": CLOSED}, NOW)
 
     with warehouse.read() as conn:
         found = audience_of(conn, "artist", "a", ["instagram", "facebook", "deezer", "spotify", "tiktok"])

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import text
 
-from soundcharts_pipeline.storage import totals as module
-from soundcharts_pipeline.storage.schema import artists, tracks
-from soundcharts_pipeline.storage.totals import totals
+from soundcharts_pipeline.storage.queries import chart_states as module
+from soundcharts_pipeline.storage.queries.chart_states import totals
+from soundcharts_pipeline.storage.tables.schema import artists, tracks
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline_tests.storage.rows import MONDAY, points, save_points
 
@@ -39,7 +39,7 @@ def test_a_large_postgresql_table_is_as_large_as_its_statistics_say(
     warehouse = Warehouse(postgres_url)
     save_points(warehouse, points(*range(20)))
     with warehouse.write() as conn:
-        conn.execute(text("ANALYZE track_audience"))
+        conn.execute(text("ANALYZE points"))
     save_points(warehouse, points(*range(28)))
     with warehouse.read() as conn:
         assert totals(conn).audience_points == 20

@@ -17,15 +17,10 @@ import pytest
 from sqlalchemy import URL, Connection, create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from soundcharts_pipeline.storage.bookkeeping import api_usage, facts
 from soundcharts_pipeline.storage.bulk import merge
-from soundcharts_pipeline.storage.errors import (
-    StorageBusy,
-    StorageError,
-    StorageFull,
-    StorageUnavailable,
-)
-from soundcharts_pipeline.storage.schema import track_audience
+from soundcharts_pipeline.storage.errors import StorageBusy, StorageError, StorageFull, StorageUnavailable
+from soundcharts_pipeline.storage.tables.bookkeeping import api_usage, facts
+from soundcharts_pipeline.storage.tables.schema import track_audience
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 from . import at_once

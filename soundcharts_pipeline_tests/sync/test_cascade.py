@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from soundcharts_pipeline.simulator import ODDITIES, Simulator
-from soundcharts_pipeline.storage import bookkeeping as b
+from soundcharts_pipeline.storage.tables import bookkeeping as b
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.helpers import (
+from soundcharts_pipeline_tests.support.helpers import (
     SLUG,
     last_days,
     new_context,
@@ -16,7 +16,7 @@ from soundcharts_pipeline_tests.helpers import (
     small_chart,
     whole_rows,
 )
-from soundcharts_pipeline_tests.truth import expected, stored
+from soundcharts_pipeline_tests.support.truth import expected, stored
 
 
 @pytest.mark.parametrize("oddities", [(), tuple(ODDITIES)], ids=["plain", "oddities"])
@@ -91,7 +91,8 @@ def test_the_next_day_asks_only_for_what_is_new(simulator: Simulator, sqlite_war
     assert calls.get("available_rankings", 0) == 0, "the day was known to be published"
     assert calls.get("track", 0) == -(-new_tracks // 10)
     # One window for each track on the chart or just off it, and one day of radio plays.
-    assert calls["track_audience"] == len(second["tracks"])
+    # (A row of refusals may be doubted, by the order of answers: then two known tracks are asked at most.)
+    assert 0 <= calls["track_audience"] - len(second["tracks"]) <= 2
     assert calls["track_broadcasts"] == len(second["tracks"])
 
 
@@ -128,6 +129,11 @@ def test_a_track_is_followed_after_it_left_the_chart(simulator: Simulator, sqlit
     assert rows["track_audience"] == expected(simulator.world, chart, days)["track_audience"]
     by_day = {day: {r[3] for r in rows["chart_rankings"] if r[1] == day} for day in days}
     left = by_day[days[0]] - set().union(*(by_day[day] for day in days[1:]))
-    newest = {uuid: max(r[4] for r in rows["track_audience"] if r[0] == uuid) for uuid in left}
-    assert left
-    assert set(newest.values()) == {days[0] + timedelta(days=5)}
+    last = days[0] + timedelta(days=5)
+    newest = {
+        uuid: max((r[4] for r in rows["track_audience"] if r[0] == uuid), default=None)
+        for uuid in left
+        if simulator.world.track_series(uuid, "spotify", days[0], last)
+    }
+    assert newest
+    assert set(newest.values()) == {last}

@@ -7,11 +7,11 @@ import pytest
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.audience import sync_track_audience
-from soundcharts_pipeline.sync.collector import frozen_heap
+from soundcharts_pipeline.sync.fanout import frozen_heap
 from soundcharts_pipeline.sync.metadata import sync_track_metadata
 from soundcharts_pipeline.sync.rankings import sync_rankings
 from soundcharts_pipeline.sync.report import SyncIncomplete
-from soundcharts_pipeline_tests.helpers import SLUG, last_days, new_context, small_chart
+from soundcharts_pipeline_tests.support.helpers import SLUG, last_days, new_context, small_chart
 
 
 def test_what_lives_is_left_alone_until_the_end() -> None:

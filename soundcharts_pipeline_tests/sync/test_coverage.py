@@ -9,15 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from soundcharts_pipeline.models import Window
-from soundcharts_pipeline.sync.coverage import (
-    ONE_DAY,
-    PUBLISHING_DELAY_DAYS,
-    Ask,
-    answered,
-    due_windows,
-    targets_of,
-)
+from soundcharts_pipeline.models import ONE_DAY, AnsweredWindow, Window
+from soundcharts_pipeline.sync.coverage import PUBLISHING_DELAY_DAYS, answered, due_windows, targets_of
 
 FIRST = date(2026, 3, 1)
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -87,15 +80,19 @@ def answer_sequences(draw: st.DrawFn) -> list[Answered]:
     return answers
 
 
-def _asks_after(answers: Sequence[Answered], delay_days: int) -> list[Ask]:
-    asks: list[Ask] = []
+def _window(days: Window, settled: date | None, asked_at: datetime) -> AnsweredWindow:
+    return AnsweredWindow(days.start, days.end, settled, asked_at)
+
+
+def _asks_after(answers: Sequence[Answered], delay_days: int) -> list[AnsweredWindow]:
+    asks: list[AnsweredWindow] = []
     for answer in answers:
         asks = answered(asks, answer.window, answer.present, now=_at(answer.hours), delay_days=delay_days)
     return asks
 
 
-def _settled(asks: Iterable[Ask]) -> set[date]:
-    return _days(Window(ask.window.start, ask.settled) for ask in asks if ask.settled is not None)
+def _settled(asks: Iterable[AnsweredWindow]) -> set[date]:
+    return _days(Window(ask.start, ask.settled) for ask in asks if ask.settled is not None)
 
 
 # A short window first asked as part of a long one, then the long one's other end: two asks that would both be kept
@@ -112,15 +109,15 @@ SAME_KEY = [
 @example(answers=SAME_KEY, delay_days=15)
 def test_after_any_answers_exactly_the_settled_days_are_settled(answers: list[Answered], delay_days: int) -> None:
     model = Model(delay_days)
-    asks: list[Ask] = []
+    asks: list[AnsweredWindow] = []
     for answer in answers:
         model.take(answer)
         asks = answered(asks, answer.window, answer.present, now=_at(answer.hours), delay_days=delay_days)
 
         assert _settled(asks) == model.settled
-        assert all(ask.settled is None or ask.window.start <= ask.settled <= ask.window.end for ask in asks)
+        assert all(ask.settled is None or ask.start <= ask.settled <= ask.end for ask in asks)
         # The window is the key under which an ask is stored.
-        assert len({ask.window for ask in asks}) == len(asks)
+        assert len({(ask.start, ask.end) for ask in asks}) == len(asks)
 
 
 @UNTIMED
@@ -132,8 +129,8 @@ def test_after_any_answers_each_open_day_knows_when_it_was_last_asked(answers: l
         model.take(answer)
     last: dict[date, datetime] = {}
     for ask in _asks_after(answers, delay_days):
-        if ask.open_from <= ask.window.end:
-            for day in _days([Window(ask.open_from, ask.window.end)]):
+        if ask.open_from <= ask.end:
+            for day in _days([Window(ask.open_from, ask.end)]):
                 last[day] = max(ask.asked_at, last.get(day, ask.asked_at))
 
     assert {day: at for day, at in last.items() if day not in model.settled} == {
@@ -141,12 +138,37 @@ def test_after_any_answers_each_open_day_knows_when_it_was_last_asked(answers: l
     }
 
 
+@UNTIMED
+@given(answers=answer_sequences(), later=st.integers(1, 24 * 40), longest=st.integers(1, 30), data=st.data())
+@example(answers=SAME_KEY, later=1, longest=7, data=None)
+def test_every_day_is_asked_again_once_whatever_was_known_before(
+    answers: list[Answered], later: int, longest: int, data: st.DataObject | None
+) -> None:
+    asks, begin = _asks_after(answers, 3), _at(answers[-1].hours + later)
+    target = Window(min(a.window.start for a in answers), max(a.window.end for a in answers) + ONE_DAY * 5)
+    before, again, now = _settled(asks), set[date](), begin
+    while due := due_windows([target], asks, now=now, recheck=RECHECK, longest=longest, known_since=begin):
+        window = data.draw(st.sampled_from(due)) if data else due[0]
+        assert not again & _days([window])
+        again |= _days([window])
+        asks = answered(asks, window, _days([window]), now=now, delay_days=3, known_since=begin)
+        assert len({(ask.start, ask.end) for ask in asks}) == len(asks)
+        now += timedelta(seconds=1)
+
+    assert again == _days([target])
+    assert before <= _settled(asks)
+    # Who does not ask again has nothing to ask, and the next answer folds what is left of the old asks away.
+    assert due_windows([target], asks, now=now, recheck=RECHECK, longest=90) == []
+    tomorrow = _span((target.end - FIRST).days + 1, (target.end - FIRST).days + 1)
+    assert len(answered(asks, tomorrow, [], now=now, delay_days=3)) <= len(asks) + 1
+
+
 @st.composite
-def ask_lists(draw: st.DrawFn) -> list[Ask]:
+def ask_lists(draw: st.DrawFn) -> list[AnsweredWindow]:
     asks = []
     for window in draw(st.lists(SPANS, max_size=5)):
         settled = draw(st.none() | st.sampled_from(sorted(_days([window]))))
-        asks.append(Ask(window, settled, _at(draw(st.integers(-48, 0)))))
+        asks.append(_window(window, settled, _at(draw(st.integers(-48, 0)))))
     return asks
 
 
@@ -164,14 +186,14 @@ def _fewest(days: set[date], longest: int) -> int:
 @given(targets=st.lists(SPANS, max_size=4), asks=ask_lists(), longest=st.integers(1, 30))
 @example(targets=[_span(0, 89)], asks=[], longest=90)
 @example(targets=[_span(0, 90)], asks=[], longest=90)
-@example(targets=[_span(0, 9)], asks=[Ask(_span(3, 5), _day(5), _at(-48))], longest=10)
-def test_due_days_are_asked_in_the_fewest_windows(targets: list[Window], asks: list[Ask], longest: int) -> None:
+@example(targets=[_span(0, 9)], asks=[_window(_span(3, 5), _day(5), _at(-48))], longest=10)
+def test_due_days_are_asked_in_the_fewest_windows(
+    targets: list[Window], asks: list[AnsweredWindow], longest: int
+) -> None:
     now = _at(0)
     open_days = _days(targets) - _settled(asks)
     recent = _days(
-        Window(ask.open_from, ask.window.end)
-        for ask in asks
-        if ask.asked_at > now - RECHECK and ask.open_from <= ask.window.end
+        Window(ask.open_from, ask.end) for ask in asks if ask.asked_at > now - RECHECK and ask.open_from <= ask.end
     )
     due = open_days - recent
     windows = due_windows(targets, asks, now=now, recheck=RECHECK, longest=longest)
@@ -189,11 +211,12 @@ def test_due_days_are_asked_in_the_fewest_windows(targets: list[Window], asks: l
 
 
 @UNTIMED
-@given(numbers=st.lists(st.integers(0, 120), max_size=8), history=st.integers(1, 90))
-def test_targets_are_the_history_of_each_day_as_few_windows(numbers: list[int], history: int) -> None:
-    targets = targets_of([_day(number) for number in numbers], history)
+@given(numbers=st.lists(st.integers(0, 120), max_size=8), history=st.integers(1, 90), last=st.integers(-10, 130))
+def test_targets_are_the_history_of_each_day_as_few_windows(numbers: list[int], history: int, last: int) -> None:
+    targets = targets_of([_day(number) for number in numbers], history, last=_day(last))
 
-    assert _days(targets) == {_day(number - back) for number in numbers for back in range(history)}
+    known = (_day(number - back) for number in numbers for back in range(history))
+    assert _days(targets) == {day for day in known if day <= _day(last)}
     assert all(before.end + ONE_DAY < after.start for before, after in pairwise(targets))
 
 
@@ -204,7 +227,7 @@ def test_targets_are_the_history_of_each_day_as_few_windows(numbers: list[int], 
 def test_a_series_followed_day_by_day_is_one_row_one_call_a_day_and_every_late_point(
     delays: list[int], history: int
 ) -> None:
-    asks: list[Ask] = []
+    asks: list[AnsweredWindow] = []
     stored: set[date] = set()
     for today in range(30, 90):
         # The target grows from day to day, as that of a track that stays on the chart.
@@ -225,13 +248,13 @@ def test_a_series_followed_day_by_day_is_one_row_one_call_a_day_and_every_late_p
 def test_a_late_point_is_picked_up_by_the_call_that_asks_for_the_next_day() -> None:
     present = {_day(0), _day(1), _day(3)}
     asks = answered([], _span(0, 4), present, now=_at(24 * 5), delay_days=15)
-    assert asks == [Ask(_span(0, 4), _day(1), _at(24 * 5))]
+    assert asks == [_window(_span(0, 4), _day(1), _at(24 * 5))]
 
     # The third day was late, so the next call starts there.
     [window] = due_windows([_span(0, 5)], asks, now=_at(24 * 6), recheck=RECHECK, longest=90)
     assert window == _span(2, 5)
     asks = answered(asks, window, {_day(2), _day(3), _day(4)}, now=_at(24 * 6), delay_days=15)
-    assert asks == [Ask(_span(0, 5), _day(4), _at(24 * 6))]
+    assert asks == [_window(_span(0, 5), _day(4), _at(24 * 6))]
 
 
 def test_a_gap_is_absent_only_once_it_is_older_than_the_publishing_delay() -> None:
@@ -245,13 +268,13 @@ def test_a_gap_is_absent_only_once_it_is_older_than_the_publishing_delay() -> No
 def test_an_answer_without_points_settles_what_is_old_and_keeps_asking_for_the_rest() -> None:
     asks = answered([], _span(0, 19), [], now=_at(24 * 20), delay_days=15)
 
-    assert asks == [Ask(_span(0, 19), _day(5), _at(24 * 20))]
+    assert asks == [_window(_span(0, 19), _day(5), _at(24 * 20))]
     assert due_windows([_span(0, 19)], asks, now=_at(24 * 21), recheck=RECHECK, longest=90) == [_span(6, 19)]
 
 
 @pytest.mark.parametrize(("hours", "due"), [(0, []), (11, []), (12, [_span(0, 9)]), (30, [_span(0, 9)])])
 def test_an_open_day_is_asked_again_after_the_recheck_time(hours: int, due: list[Window]) -> None:
-    asks = [Ask(_span(0, 9), None, _at(0))]
+    asks = [_window(_span(0, 9), None, _at(0))]
 
     assert due_windows([_span(0, 9)], asks, now=_at(hours), recheck=RECHECK, longest=90) == due
 
@@ -262,12 +285,12 @@ def test_an_older_history_wanted_later_is_asked_for_alone_and_joins_the_row() ->
 
     assert windows == [_span(0, 29)]
     assert answered(asks, windows[0], [], now=_at(24 * 60), delay_days=15) == [
-        Ask(_span(0, 59), _day(59), _at(24 * 60))
+        _window(_span(0, 59), _day(59), _at(24 * 60))
     ]
 
 
 def test_one_call_over_settled_days_is_cheaper_than_two_around_them() -> None:
-    asks = [Ask(_span(10, 50), _day(50), _at(-48))]
+    asks = [_window(_span(10, 50), _day(50), _at(-48))]
 
     assert due_windows([_span(0, 60)], asks, now=_at(0), recheck=RECHECK, longest=90) == [_span(0, 60)]
     assert due_windows([_span(0, 60)], asks, now=_at(0), recheck=RECHECK, longest=30) == [_span(0, 9), _span(51, 60)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from soundcharts_pipeline.sync.credit_names import artists_named, plain, unnamed_share
+from soundcharts_pipeline.sync.planning.credit_names import artists_named, plain, unnamed_share
 
 KNOWN = {plain(name) for name in ("Earth, Wind & Fire", "Tyler, The Creator", "Simon & Garfunkel", "Wind")}
 

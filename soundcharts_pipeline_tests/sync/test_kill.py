@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.helpers import SLUG, last_days
+from soundcharts_pipeline_tests.support.helpers import SLUG, last_days
+from soundcharts_pipeline_tests.support.today import TODAY
+from soundcharts_pipeline_tests.support.truth import expected, stored
 from soundcharts_pipeline_tests.sync.one_run import IN_FLIGHT, command, run_chart
-from soundcharts_pipeline_tests.truth import expected, stored
 
 # Somewhere in the middle of each step, in the order of the cascade: the endpoint, and how many calls of it have come.
 MIDDLES = [
@@ -24,7 +25,7 @@ MIDDLES = [
 
 def test_killed_in_each_step_a_run_resumes_and_repeats_only_what_was_in_flight(database_url: str) -> None:
     chart = run_chart()
-    with Simulator(latency=0.05) as simulator:
+    with Simulator(today=TODAY, latency=0.05) as simulator:
         days = last_days(simulator, SLUG, 1)
         run = command(simulator, database_url, SLUG, days)
         repeated = 0

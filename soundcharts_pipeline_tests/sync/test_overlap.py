@@ -6,15 +6,16 @@ from datetime import date
 
 import pytest
 
-from soundcharts_pipeline.processes import host_name
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage import claims
-from soundcharts_pipeline.storage.bookkeeping import claims as claims_table
+from soundcharts_pipeline.storage.processes import host_name
+from soundcharts_pipeline.storage.tables.bookkeeping import claims as claims_table
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.rankings import sync_rankings
-from soundcharts_pipeline_tests.helpers import SLUG, last_days, new_context, run_cascade, small_chart
+from soundcharts_pipeline_tests.support.helpers import SLUG, last_days, new_context, run_cascade, small_chart
+from soundcharts_pipeline_tests.support.today import TODAY
+from soundcharts_pipeline_tests.support.truth import expected, stored
 from soundcharts_pipeline_tests.sync.one_run import command, run_chart
-from soundcharts_pipeline_tests.truth import expected, stored
 
 # Half of the tracks of this chart are in the other one too.
 OTHER = "viral-50-in"
@@ -22,7 +23,7 @@ OTHER = "viral-50-in"
 
 @pytest.mark.parametrize("second", [SLUG, OTHER], ids=["same chart", "charts that share artists"])
 def test_two_runs_at_once_ask_every_question_once_between_them(database_url: str, second: str) -> None:
-    with Simulator(latency=0.02) as simulator:
+    with Simulator(today=TODAY, latency=0.02) as simulator:
         spans = [(SLUG, last_days(simulator, SLUG, 3)), (second, last_days(simulator, second, 2))]
         processes = [subprocess.Popen(command(simulator, database_url, slug, days)) for slug, days in spans]
         assert [process.wait() for process in processes] == [0, 0]

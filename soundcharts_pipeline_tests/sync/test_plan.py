@@ -1,23 +1,31 @@
 """Plan, then run: what was told is what is asked, and telling it costs nothing."""
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from soundcharts_pipeline.cascade import ANALYTICS, allowed_keys
-from soundcharts_pipeline.plan import Plan, plan_cascade
-from soundcharts_pipeline.settings import ChartSettings, Settings
+from soundcharts_pipeline.config.cascade import ANALYTICS, allowed_keys
+from soundcharts_pipeline.config.settings import ChartSettings, Settings
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.audience import sync_artist_audience, sync_track_audience
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.metadata import sync_artist_metadata, sync_track_metadata
+from soundcharts_pipeline.sync.planning.plan import EVEN_LOOKS, Allowance, Plan, most_covered, plan_cascade
 from soundcharts_pipeline.sync.rankings import sync_rankings
-from soundcharts_pipeline_tests.helpers import SLUG, last_days, new_context, run_cascade, small_chart
+from soundcharts_pipeline.sync.series_worklist import days_followed
+from soundcharts_pipeline_tests.support.helpers import SLUG, last_days, new_context, run_cascade, small_chart
+from soundcharts_pipeline_tests.support.today import TODAY
 
 OTHER = "airplay-daily"
+# Calls of one asset that ask somebody known, after a row of refusals.
+MOST_DOUBTS = 2
 AIRPLAY = "track_audience/airplay"
 
 
@@ -55,7 +63,11 @@ def spent(simulator: Simulator, ctx: SyncContext, chart: ChartSettings, days: Se
 
 
 def assert_exact(plan: Plan, calls: dict[str, int]) -> None:
-    assert {key: count.calls for key, count in plan.counts.items()} == calls
+    """As planned, but for calls that settle a doubt: whether a row of refusals is longer than chance explains hangs on
+    the order in which answers come in."""
+    assert plan.counts.keys() == calls.keys()
+    for key, count in plan.counts.items():
+        assert count.calls <= calls[key] <= count.calls + (MOST_DOUBTS if "audience" in key else 0), key
     assert sum(calls.values()) > 0
 
 
@@ -86,9 +98,9 @@ def test_with_rankings_and_track_metadata_the_plan_is_exact(
     planned_calls = {key: count.calls for key, count in plan.counts.items() if key != AIRPLAY}
     actual = {key: number for key, number in calls.items() if key != AIRPLAY}
     if history_days + len(days) - 1 <= 90:
-        assert planned_calls == actual
+        assert all(planned_calls[key] <= number for key, number in actual.items())
     # An account that turns out not to exist is not asked for its other windows.
-    assert all(planned_calls[key] >= number for key, number in actual.items())
+    assert all(planned_calls[key] + MOST_DOUBTS >= number for key, number in actual.items())
     assert sum(planned_calls.values()) == pytest.approx(sum(actual.values()), rel=0.02)
 
 
@@ -109,7 +121,7 @@ def test_with_artists_off_a_cold_plan_is_exact(simulator: Simulator, sqlite_ware
 def test_with_rankings_alone_the_plan_is_off_by_less_than_two_percent(
     seed: int, days: int, sqlite_warehouse: Warehouse
 ) -> None:
-    with Simulator(seed=seed) as simulator:
+    with Simulator(today=TODAY, seed=seed) as simulator:
         chart = small_chart("global-28", track_audience_platforms=("spotify",), artist_audience_platforms=("spotify",))
         span = last_days(simulator, chart.slug, days)
         ctx = new_context(simulator, sqlite_warehouse)
@@ -122,8 +134,10 @@ def test_with_rankings_alone_the_plan_is_off_by_less_than_two_percent(
         *("artist_metadata", "artist_audience/spotify"),
     }
     assert plan.calls == pytest.approx(sum(calls.values()), rel=0.02)
-    for key in ("chart_rankings", "track_metadata", "track_audience/spotify"):
+    for key in ("chart_rankings", "track_metadata"):
         assert plan.counts[key].calls == calls[key]
+    # Windows from before a track was out are empty in a row, and somebody who is known to have data may be asked then.
+    assert 0 <= calls["track_audience/spotify"] - plan.counts["track_audience/spotify"].calls <= 2
 
 
 def test_a_run_that_stopped_halfway_is_planned_to_its_end(simulator: Simulator, sqlite_warehouse: Warehouse) -> None:
@@ -235,3 +249,27 @@ def test_the_stations_of_a_day_are_planned_as_they_were_counted(
     calls = spent(simulator, ctx, chart, [today])
     assert calls[AIRPLAY] > 50, "some tracks are on more than a hundred stations"
     assert plan.counts[AIRPLAY].calls == pytest.approx(calls[AIRPLAY], rel=0.1)
+
+
+@given(st.lists(st.integers(0, 2_000), min_size=1, max_size=900), st.integers(0, 200_000))
+def test_what_the_quota_covers_is_found_by_a_few_plans(calls_a_day: list[int], quota: int) -> None:
+    total = [0, *itertools.accumulate(calls_a_day)]
+    looks: list[int] = []
+
+    def calls_of(days: int) -> int:
+        looks.append(days)
+        return total[days]
+
+    allowance = Allowance(quota_left=quota, reserve=0, per_minute=1)
+    covered = most_covered(len(calls_a_day), calls_of, allowance)
+    assert total[covered] <= quota
+    assert covered == len(calls_a_day) or total[covered + 1] > quota
+    assert len(looks) <= EVEN_LOOKS + math.log2(len(calls_a_day)) + 2
+
+
+@given(st.sets(st.integers(0, 200)), st.sets(st.integers(0, 200), min_size=1), st.integers(0, 20))
+def test_days_are_followed_by_the_rule(ranked: set[int], asked: set[int], follow: int) -> None:
+    day = [TODAY + timedelta(days=number) for number in range(221)]
+    days = [day[number] for number in sorted(asked)]
+    by_rule = [one for one in days if any(day[r] <= one <= day[r] + timedelta(days=follow) for r in ranked)]
+    assert days_followed({day[number] for number in ranked}, days, follow) == by_rule

@@ -8,17 +8,22 @@ from sqlalchemy import func, select
 
 from soundcharts_pipeline.api.errors import AuthenticationError, QuotaExhausted, ServerError
 from soundcharts_pipeline.simulator import Simulator
-from soundcharts_pipeline.storage import bookkeeping as b
+from soundcharts_pipeline.storage.queries.chart_states import usage_of
+from soundcharts_pipeline.storage.queries.worklists import GONE
+from soundcharts_pipeline.storage.saves import save_published
+from soundcharts_pipeline.storage.tables import bookkeeping as b
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.audience import sync_track_audience
 from soundcharts_pipeline.sync.metadata import sync_track_metadata
-from soundcharts_pipeline.sync.plays import TOTALS_FACT
-from soundcharts_pipeline.sync.rankings import NotPublished, UnknownChart, sync_rankings
+from soundcharts_pipeline.sync.preconditions import SourceMismatch, inside_source
+from soundcharts_pipeline.sync.radio_plays import TOTALS_FACT
+from soundcharts_pipeline.sync.ranking_list import RankingRefused, UnknownChart
+from soundcharts_pipeline.sync.rankings import NotPublished, sync_rankings
 from soundcharts_pipeline.sync.report import SyncIncomplete
-from soundcharts_pipeline.sync.source import SourceMismatch, check_source, note_source
-from soundcharts_pipeline_tests.altered import altered
-from soundcharts_pipeline_tests.helpers import SLUG, last_days, new_context, run_cascade, small_chart
-from soundcharts_pipeline_tests.truth import expected, stored
+from soundcharts_pipeline_tests.support.altered import altered
+from soundcharts_pipeline_tests.support.helpers import SLUG, last_days, new_context, run_cascade, small_chart
+from soundcharts_pipeline_tests.support.today import TODAY
+from soundcharts_pipeline_tests.support.truth import expected, stored
 
 
 def test_a_day_not_yet_published_names_the_newest_one_and_keeps_the_others(
@@ -36,6 +41,22 @@ def test_an_unknown_slug_names_the_nearest_charts(simulator: Simulator, sqlite_w
     days = last_days(simulator, SLUG, 1)
     with pytest.raises(UnknownChart, match="did you mean viral-50-global"):
         sync_rankings(new_context(simulator, sqlite_warehouse), small_chart("viral-50-globl"), days)
+
+
+def test_a_known_chart_whose_list_of_rankings_is_not_found_is_not_called_unknown(
+    simulator: Simulator, sqlite_warehouse: Warehouse
+) -> None:
+    newest, chart = last_days(simulator, SLUG, 1)[0], small_chart()
+
+    def hide(path: str, status: int, body: Any) -> tuple[int, Any]:
+        hidden = "available-rankings" in path
+        return (404, {"errors": [{"code": 404, "message": "Not found."}]}) if hidden else (status, body)
+
+    with (
+        altered(simulator.url, hide) as url,
+        pytest.raises(RankingRefused, match=f"list of rankings of '{SLUG}', a chart that is known.*try again later"),
+    ):
+        sync_rankings(new_context(simulator, sqlite_warehouse, url=url), chart, [newest])
 
 
 def test_a_track_that_cannot_be_fetched_leaves_the_others_saved_and_is_asked_for_alone(
@@ -81,7 +102,7 @@ def test_an_exhausted_quota_keeps_what_was_saved_and_a_later_run_resumes(
 
 
 def test_refused_credentials_stop_at_the_first_call(sqlite_warehouse: Warehouse) -> None:
-    with Simulator(app=("somebody", "else")) as simulator:
+    with Simulator(today=TODAY, app=("somebody", "else")) as simulator:
         with pytest.raises(AuthenticationError, match="SOUNDCHARTS_APP_ID"):
             sync_rankings(new_context(simulator, sqlite_warehouse), small_chart(), last_days(simulator, SLUG, 1))
         assert simulator.counters.total == 1
@@ -93,8 +114,8 @@ def test_what_the_api_does_not_have_is_not_asked_for_daily(simulator: Simulator,
     yesterday, today = last_days(simulator, SLUG, 2, before=20)
     run_cascade(new_context(simulator, sqlite_warehouse), chart, [yesterday])
     with sqlite_warehouse.read() as conn:
-        buried = conn.scalar(select(func.count()).select_from(b.tombstones))
-    assert buried
+        tombstones = conn.scalar(select(func.count()).select_from(b.tombstones))
+    assert tombstones
     asked = simulator.counters.total
     simulator.reset()
     now = new_context(simulator, sqlite_warehouse).clock()
@@ -150,37 +171,34 @@ def test_where_the_total_was_found_wrong_the_stations_are_counted(
     assert simulator.counters.calls["track_broadcast_groups"] >= 50
 
 
-@pytest.mark.parametrize("refused", ["/broadcasts", "/broadcast-groups"])
-def test_a_plan_without_one_of_the_sources_is_not_asked_the_same_question_twice(
-    simulator: Simulator, sqlite_warehouse: Warehouse, refused: str
-) -> None:
+def test_a_plan_without_the_stations_is_asked_for_them_once(simulator: Simulator, sqlite_warehouse: Warehouse) -> None:
     chart, days = small_chart(track_audience_platforms=(), artist_audience_platforms=()), last_days(simulator, SLUG, 1)
 
     def refusal(path: str, status: int, body: Any) -> tuple[int, Any]:
-        if path.partition("?")[0].endswith(refused):
+        if path.partition("?")[0].endswith("/broadcast-groups"):
             return 403, {"errors": [{"key": "access", "code": 403, "message": "Not in your plan."}]}
         return status, body
 
     with altered(simulator.url, refusal) as url:
         ctx = new_context(simulator, sqlite_warehouse, url=url)
         run_cascade(ctx, chart, days)
-        report = sync_track_audience(ctx, chart, days, "airplay")
-    calls = simulator.counters.calls
+        sync_track_audience(ctx, chart, days, "airplay")
     assert simulator.counters.repeats == 0
-    assert report.not_in_plan == (50 if refused == "/broadcasts" else 0)
-    assert calls.get("track_broadcast_groups", 0) == (refused == "/broadcast-groups")
-    assert calls["track_broadcasts"] == 50
+    assert simulator.counters.calls["track_broadcast_groups"] == 1
+    assert simulator.counters.calls["track_broadcasts"] == 50
 
 
 def test_made_up_and_real_data_never_mix(simulator: Simulator, sqlite_warehouse: Warehouse) -> None:
     ctx = new_context(simulator, sqlite_warehouse)
-    check_source(ctx, "local")
-    sync_rankings(ctx, small_chart(), last_days(simulator, SLUG, 1))
-    with sqlite_warehouse.write() as conn:
-        note_source(ctx, conn, "local")
-    check_source(ctx, "local")
-    with pytest.raises(SourceMismatch, match="SOUNDCHARTS_DATA_DIR"):
-        check_source(ctx, "customer.api.soundcharts.com")
+    elsewhere, days = "customer.api.soundcharts.com", last_days(simulator, SLUG, 1)
+    with inside_source(ctx, elsewhere):
+        assert not simulator.counters.total  # who has not answered is not remembered
+    with inside_source(ctx, "local"):
+        sync_rankings(ctx, small_chart(), days)
+    with pytest.raises(SourceMismatch, match="SOUNDCHARTS_DATA_DIR"), inside_source(ctx, elsewhere):
+        sync_rankings(ctx, small_chart(), days)
+    with inside_source(ctx, "local"):
+        sync_rankings(ctx, small_chart(), days)
 
 
 def test_calls_are_counted_as_the_server_counts_them(simulator: Simulator, warehouse: Warehouse) -> None:
@@ -192,22 +210,41 @@ def test_calls_are_counted_as_the_server_counts_them(simulator: Simulator, wareh
     assert sum(row["billed"] for row in rows) == simulator.counters.billed
     track = next(row for row in rows if row["endpoint"] == "track")
     assert (track["errors"], track["throttled"]) == (2, 1)
+    # Accounts that do not exist are told beside the errors, not as errors.
+    with warehouse.read() as conn:
+        gone = conn.scalar(select(func.count()).where(b.tombstones.c.reason == GONE))
+        assert usage_of(conn, simulator.world.today).not_found == gone
+    assert gone
+    assert sum(row["errors"] for row in rows) == 2
 
 
-def test_one_unreadable_track_does_not_spoil_its_batch(simulator: Simulator, sqlite_warehouse: Warehouse) -> None:
-    chart, days = small_chart(), last_days(simulator, SLUG, 1)
-    sync_rankings(new_context(simulator, sqlite_warehouse), chart, days)
-    nameless = simulator.world.ranking(SLUG, days[0]).entries[0].track.uuid
+def test_a_listed_ranking_without_places_is_no_ranking(simulator: Simulator, sqlite_warehouse: Warehouse) -> None:
+    days = last_days(simulator, SLUG, 1)
 
-    def without_name(_path: str, status: int, body: Any) -> tuple[int, Any]:
-        for item in [*body.get("items", []), body.get("object", {})]:
-            if item.get("uuid") == nameless:
-                del item["name"]
+    def empty(path: str, status: int, body: Any) -> tuple[int, Any]:
+        if "/ranking/" in path:
+            body |= {"items": [], "page": body["page"] | {"total": 0, "next": None}}
         return status, body
 
-    with altered(simulator.url, without_name) as url:
-        ctx = new_context(simulator, sqlite_warehouse, url=url)
-        with pytest.raises(SyncIncomplete, match="1 of 50 tracks are still to do: track: name"):
-            sync_track_metadata(ctx, chart, days)
-    rows = stored(sqlite_warehouse)
-    assert (len(rows["tracks"]), rows["tracks without metadata"]) == (49, {(nameless,)})
+    with altered(simulator.url, empty) as url, pytest.raises(SyncIncomplete, match="is listed, but has no places"):
+        sync_rankings(new_context(simulator, sqlite_warehouse, url=url), small_chart(), days)
+    assert sync_rankings(new_context(simulator, sqlite_warehouse), small_chart(), days).rows == 50
+
+
+def test_a_list_that_lost_most_of_its_days_says_nothing_of_others(
+    simulator: Simulator, sqlite_warehouse: Warehouse
+) -> None:
+    *known, newest = last_days(simulator, SLUG, 6)
+    unknown = known[0] - timedelta(days=200)
+    with sqlite_warehouse.write() as conn:
+        of_days = [p for p in simulator.world.published_days(SLUG) if p.day in known]
+        save_published(conn, SLUG, of_days, new_context(simulator, sqlite_warehouse).clock())
+
+    def cut(path: str, status: int, body: Any) -> tuple[int, Any]:
+        if path.partition("?")[0].endswith("/available-rankings"):
+            body |= {"items": body["items"][:1], "page": body["page"] | {"total": 1, "next": None}}
+        return status, body
+
+    with altered(simulator.url, cut) as url, pytest.raises(SyncIncomplete, match=f"newest published day is {newest}"):
+        sync_rankings(new_context(simulator, sqlite_warehouse, url=url), small_chart(), [unknown])
+    assert sync_rankings(new_context(simulator, sqlite_warehouse), small_chart(), [unknown]).rows == 50

@@ -1,7 +1,7 @@
 "use strict";
 
-// What is live on a page is fetched again and again, and the page made equal to it, node by node: focus, selection and
-// the place on the page stay as they are. Without this script the page reloads itself.
+// What changed of the live part of a page is fetched again and again, and the page made equal to it, node by node: focus,
+// selection and the place on the page stay as they are. Without this script the page reloads itself.
 const EVERY_MS = 2000;
 const live = document.getElementById("live");
 const connection = document.getElementById("connection");
@@ -35,6 +35,44 @@ function makeEqual(old, fresh) {
   before.slice(after.length).forEach((node) => node.remove());
 }
 
+function parsed(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content;
+}
+
+// Pieces by their ids, and the ids of each list that has another order.
+function patch({ since, pieces, lists }) {
+  const fresh = new Map(Object.entries(pieces).map(([id, html]) => [id, parsed(html).firstElementChild]));
+  for (const [id, node] of fresh) {
+    const old = document.getElementById(id);
+    if (old) become(old, node);
+  }
+  for (const [id, order] of Object.entries(lists)) {
+    const list = document.getElementById(id);
+    const kept = new Set(order);
+    [...list.children].forEach((node) => kept.has(node.id) || node.remove());
+    order.forEach((key, place) => {
+      const node = document.getElementById(key) ?? fresh.get(key);
+      if (list.children[place] !== node) list.insertBefore(node, list.children[place] ?? null);
+    });
+  }
+  live.dataset.since = since;
+}
+
+const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+
+// By the server's clock: this machine's may be wrong.
+function countOn(now) {
+  for (const node of live.querySelectorAll("time.age")) {
+    const seconds = (now - Date.parse(node.dateTime)) / 1000;
+    const [size, unit] = UNITS.find(([size]) => Math.abs(seconds) >= size) ?? [];
+    const distance = size && `${Math.floor(Math.abs(seconds) / size)} ${unit}`;
+    const text = !distance ? "now" : seconds > 0 ? `${distance} ago` : `in ${distance}`;
+    if (node.textContent !== text) node.textContent = text;
+  }
+}
+
 function say(text) {
   if (connection && connection.textContent !== text) connection.textContent = text;
 }
@@ -44,14 +82,20 @@ async function refresh() {
   const mine = ++turn;
   if (!document.hidden) {
     try {
-      const answer = await fetch(live.dataset.refresh, { headers: { Accept: "text/html" } });
+      const address = `${live.dataset.refresh}?since=${encodeURIComponent(live.dataset.since)}`;
+      const answer = await fetch(address, { headers: { Accept: "text/html" } });
       if (answer.redirected) return location.reload(); // the session is over
       if (!answer.ok) throw new Error(answer.status);
       const text = await answer.text();
       if (mine !== turn) return;
-      const fresh = document.createElement("div");
-      fresh.innerHTML = text;
-      makeEqual(live, fresh);
+      if (answer.headers.has("X-Since")) {
+        // The server was started anew.
+        makeEqual(live, parsed(text));
+        live.dataset.since = answer.headers.get("X-Since");
+      } else if (text) {
+        patch(JSON.parse(text));
+      }
+      countOn(Date.parse(answer.headers.get("Date")));
       goneSince = null;
       say("Live");
     } catch (_) {
@@ -68,12 +112,12 @@ document.addEventListener("submit", async (event) => {
   const form = event.target.closest("form[data-trigger]");
   if (!form) return;
   event.preventDefault();
-  const button = form.querySelector("button");
+  const button = event.submitter;
   if (button.getAttribute("aria-busy") === "true") return;
   button.setAttribute("aria-busy", "true");
   const said = document.getElementById("said");
   try {
-    const answer = await fetch(form.action, {
+    const answer = await fetch(button.getAttribute("formaction") ?? form.action, {
       method: "POST",
       headers: { Accept: "text/html", "X-Fragment": "1" },
       body: new URLSearchParams(new FormData(form)),

@@ -3,7 +3,7 @@
 from alembic import context
 
 from soundcharts_pipeline.storage import migrations
-from soundcharts_pipeline.storage.schema import metadata
+from soundcharts_pipeline.storage.tables.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,1 +1,0 @@
-"""Thin glue: what each asset is, and which sync function fills it."""

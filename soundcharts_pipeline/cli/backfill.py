@@ -1,0 +1,93 @@
+"""A range of days of a chart from a terminal: what is missing of it, in runs as long as the charts file allows."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+
+from soundcharts_pipeline.api.errors import AuthenticationError, BudgetSpent, NetworkError, QuotaExhausted
+from soundcharts_pipeline.cli.console import counted
+from soundcharts_pipeline.cli.sync import choose_chart
+from soundcharts_pipeline.config.environment import Environment
+from soundcharts_pipeline.config.settings import Settings
+from soundcharts_pipeline.models import ChartDays
+from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline.sync.account import open_context
+from soundcharts_pipeline.sync.rankings import NotPublished, newest_day
+
+if TYPE_CHECKING:
+    from soundcharts_pipeline.cli.run_in_process import Outcome
+
+# After these the next run would fare no better.
+HOPELESS = {error.__name__ for error in (AuthenticationError, BudgetSpent, NetworkError, QuotaExhausted)}
+
+
+def backfill_chart(slug: str, first: date, last: date | None, *, everything: bool, console: Console) -> "list[Outcome]":
+    """One run after the other, oldest days first, for the days that are not materialised yet (`everything`: for
+    all), until a run fails for a reason that holds for the next one too. Without `last` up to the newest published
+    day (one call). Returns the outcome of each run. Raises NotPublished when there is nothing to do because nothing
+    is out yet."""
+    environment, settings, chart = choose_chart(slug, first, last or first)
+    with open_context(settings) as ctx:
+        last = last or newest_day(ctx, chart)
+        if last < first:
+            raise NotPublished(f"the newest ranking of {slug} is of {last}; begin with that day, or try again later")
+        asked = ctx.client.usage.calls
+        spans = _spans(environment, settings, slug, first, last, everything=everything)
+        days = (last - first).days + 1
+        missing = sum(len(span.days) for span in spans)
+        console.print(
+            f"[bold]{escape(chart.name)}[/bold], {first} to {last}: "
+            f"{counted(missing, 'day')} in {counted(len(spans), 'run')}"
+            + (f", {counted(days - missing, 'day')} already complete" if missing < days else ""),
+            soft_wrap=True,
+        )
+        outcomes = list(_run(ctx.warehouse, settings, spans, console))
+    if all(outcome.succeeded for outcome in outcomes):
+        calls = asked + sum(outcome.calls for outcome in outcomes)
+        console.print(f"complete, with {counted(calls, 'call')}", soft_wrap=True)
+    return outcomes
+
+
+def _spans(
+    environment: Environment, settings: Settings, slug: str, first: date, last: date, *, everything: bool
+) -> "list[ChartDays]":
+    """What is to be run of the range."""
+    from soundcharts_pipeline.config.cascade import allowed_keys
+    from soundcharts_pipeline.orchestration.dagster_home import open_instance, prepare_home
+    from soundcharts_pipeline.orchestration.partitions import spans_over
+    from soundcharts_pipeline.orchestration.run_requests import materialized_days
+
+    prepare_home(environment)
+    whole = ChartDays(slug, first, last)
+    missing = set(whole.days)
+    if not everything:
+        keys = allowed_keys(settings, settings.chart(slug))
+        with open_instance() as instance:
+            complete = [materialized_days(instance, key, {slug: whole.days})[slug] for key in keys]
+        missing = {day for day in missing if any(day not in days for days in complete)}
+    return [part for span in spans_over(slug, missing) for part in span.split(settings.max_partitions_per_run)]
+
+
+def _run(
+    warehouse: Warehouse, settings: Settings, spans: "Sequence[ChartDays]", console: Console
+) -> "Iterator[Outcome]":
+    from soundcharts_pipeline.cli.run_in_process import run_span
+    from soundcharts_pipeline.config.cascade import allowed_keys
+    from soundcharts_pipeline.embedding.build import build_definitions
+
+    definitions = build_definitions(settings)
+    for number, span in enumerate(spans, 1):
+        if len(spans) > 1:
+            console.print(f"run {number} of {len(spans)}: {span.first} to {span.last}", soft_wrap=True)
+        outcome = run_span(definitions, warehouse, span, allowed_keys(settings, settings.chart(span.slug)), console)
+        yield outcome
+        if HOPELESS & {failure.kind for failure in outcome.failures}:
+            left = sum(len(later.days) for later in spans[number:])
+            if left:
+                console.print(
+                    f"{counted(left, 'day')} not tried: the next run would end in the same way", soft_wrap=True
+                )
+            return

@@ -1,0 +1,75 @@
+"""What a step records of its partitions.
+
+Dagster records the partitions of a step when it has succeeded. So one that fails or is interrupted records those that
+are done by itself, and which of the others failed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import dagster as dg
+
+from soundcharts_pipeline.errors import PipelineError
+from soundcharts_pipeline.models import ChartDays
+from soundcharts_pipeline.orchestration.assets.day_record import DayRecord
+from soundcharts_pipeline.orchestration.failed_days import record_failed_days
+from soundcharts_pipeline.orchestration.failures import failure_of
+from soundcharts_pipeline.remedies import Subject
+from soundcharts_pipeline.storage.errors import StorageError
+
+Metadata = dict[str, Any]
+
+NOTHING = "Soundcharts has nothing for this day"
+ARCHIVED = "this day is in the archive: `soundcharts-pipeline restore-archive` brings it back, without a call"
+
+
+class Recording:
+    """The partitions of one step: `done` are those complete, with their metadata. `remarks`: what the answers of the
+    span held that is worked on, in short."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._context = context
+        self.done: dict[str, Metadata] = {}
+        self.remarks = ""
+
+    @contextmanager
+    def span(self, span: ChartDays, record: DayRecord | None = None) -> Iterator[None]:
+        """Work on a span of days within the block, part of which may be recorded already. Raises dagster.Failure for
+        a PipelineError, and every other error as it is."""
+        try:
+            yield
+        except BaseException as error:
+            # Not only errors: a run that is cancelled records what it leaves behind, too.
+            self.materialize(self.done)
+            if record is not None:
+                with suppress(StorageError):
+                    record.finish()
+            if isinstance(error, Exception):
+                record_failed_days(self._context, {*self.done, *(record.recorded if record else ())})
+            if isinstance(error, PipelineError):
+                about = Subject(span.slug, span.first, span.last, self._context.asset_key.to_user_string())
+                raise failure_of(error, about=about, below=self._below(), remarks=self.remarks) from None
+            raise
+
+    def materialize(self, finished: Mapping[str, Metadata]) -> None:
+        """Record partitions although their step is not complete."""
+        for key, metadata in finished.items():
+            self._context.log_event(
+                dg.AssetMaterialization(asset_key=self._context.asset_key, partition=key, metadata=metadata)
+            )
+
+    def result(self, checks: Sequence[dg.AssetCheckResult]) -> dg.MaterializeResult[Any]:
+        """The result of a step that has succeeded: Dagster records its partitions."""
+        for key, metadata in self.done.items():
+            self._context.add_asset_metadata(metadata, partition_key=key)
+        return dg.MaterializeResult(check_results=checks)
+
+    def _below(self) -> list[str]:
+        """Assets of this run that Dagster leaves out when this one fails."""
+        layer = self._context.job_def.asset_layer
+        return sorted(
+            key.to_user_string()
+            for key in layer.selected_asset_keys
+            if self._context.asset_key in layer.asset_graph.get_ancestor_asset_keys(key)
+        )

@@ -1,0 +1,282 @@
+"""Dagster's own state: its folder, its tables, and the one door through which our commands open it.
+
+Dagster makes its tables when it is first opened, and programs that do so at the same moment break them for good. So
+whoever comes through this door does it alone, and finds what others left half made complete.
+"""
+
+import fcntl
+import json
+import os
+import shlex
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import dagster as dg
+from alembic.util import CommandError
+from sqlalchemy import Column, Connection, MetaData, String, Table, create_engine, insert, inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from soundcharts_pipeline.config.environment import PACKAGE_FOLDER, PROJECT_FILES, Environment, project_folder
+from soundcharts_pipeline.orchestration.dagster_internals import (
+    LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION as STAMPED_AMID_THE_MAKING,
+)
+from soundcharts_pipeline.orchestration.dagster_internals import (
+    ConfigurableClassData,
+    DagsterStorage,
+    InstanceRef,
+    RunStorageSqlMetadata,
+    ScheduleStorageSqlMetadata,
+    SqlEventLogStorageMetadata,
+)
+from soundcharts_pipeline.storage.errors import StateUnavailable, StorageUnavailable
+
+VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+# Any constant will do, as long as every process takes the same one ("dagster" in ASCII).
+ADVISORY_LOCK = 0x64616773746572
+WAIT_SECONDS = 60
+# Dagster notes a range that is planned as one event per asset, not one per asset and day: 0.4 s a day before the first
+# call. Which days failed is then ours to record (failed_days.py).
+PLANNED_AS_ONE = "DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS"
+TO_THE_TERMINAL = ConfigurableClassData("dagster._core.storage.noop_compute_log_manager", "NoOpComputeLogManager", "{}")
+OF_DATABASES = (SQLAlchemyError, sqlite3.Error)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the three storages: its SQLite file, its tables, a mark that Dagster makes once they are ready, and what
+    is lost with it."""
+
+    file: str
+    tables: MetaData
+    mark: str
+    holds: str
+
+
+PARTS = (
+    Part("history/runs.db", RunStorageSqlMetadata, "run_partitions", "the list of runs and backfills"),
+    Part(
+        "history/runs/index.db",
+        SqlEventLogStorageMetadata,
+        "asset_key_table",
+        "the record of which days are there: they are requested again, and what is saved costs no call",
+    ),
+    Part(
+        "schedules/schedules.db",
+        ScheduleStorageSqlMetadata,
+        "schedule_jobs_selector_id",
+        "which schedules and sensors were switched on or off by hand, and their ticks",
+    ),
+)
+
+
+def prepare_home(environment: Environment) -> Path:
+    """Make Dagster's home usable and point this process and its children to it.
+
+    Raises StorageUnavailable when it cannot be written.
+    """
+    home = environment.dagster_home
+    config = project_folder(package=PACKAGE_FOLDER, current_folder=Path.cwd()) / "dagster.yaml"
+    if not config.exists():
+        config = PROJECT_FILES / "dagster.yaml"
+    ours = home / "dagster.yaml"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not ours.exists():
+            # Moved into place whole: another command may read it at this moment.
+            copy = ours.with_name(f"{ours.name}.{os.getpid()}")
+            shutil.copyfile(config, copy)
+            copy.replace(ours)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"Dagster's folder {home} cannot be written ({error.strerror}); set DAGSTER_HOME or "
+            "SOUNDCHARTS_DATA_DIR to a folder that can"
+        ) from None
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ.setdefault(PLANNED_AS_ONE, "1")
+    # Dagster lets PostgreSQL date its runs, in columns without a zone, and takes them for UTC.
+    os.environ.setdefault("PGTZ", "UTC")
+    return home
+
+
+def make_tables(*, upgrade: bool = False) -> None:
+    """Dagster's own tables, where they are new: its programs, which are started next, would all make them, and fail.
+    `upgrade`: those of an older version of Dagster are brought up to date, too."""
+    with open_instance() as instance:
+        if upgrade:
+            instance.upgrade()
+
+
+@contextmanager
+def open_instance() -> Iterator[dg.DagsterInstance]:
+    """The instance in Dagster's home.
+
+    Raises StorageUnavailable when it cannot be opened, StateUnavailable when it fails in the block.
+    """
+    home = Path(os.environ["DAGSTER_HOME"])
+    try:
+        instance = _opened(home)
+    except Exception as error:  # whatever its configuration and its storages raise
+        raise StorageUnavailable(
+            f"Dagster's state in {home} cannot be opened ({_in_short(error)}); {_way_out(home, error)}"
+        ) from None
+    with instance:
+        try:
+            yield instance
+        except OF_DATABASES as error:
+            # Our own database has errors of its own (storage.errors), and what a step raises is caught by Dagster.
+            raise StateUnavailable(
+                f"Dagster's state in {home} cannot be read or written any more ({_in_short(error)}); make room on its "
+                "disk, or end what keeps it locked. What was fetched is saved: the same command goes on from there"
+            ) from None
+
+
+def _opened(home: Path) -> dg.DagsterInstance:
+    """The instance, once its tables are whole."""
+    with _alone_on_this_host(home):
+        ref = InstanceRef.from_dir(str(home))
+        # A run in a terminal prints there. Dagster would copy all of it, progress bars too, through a file, by programs
+        # that answer Ctrl-C with tracebacks.
+        ref = ref._replace(compute_logs_data=TO_THE_TERMINAL)
+        with _alone_on_the_server(ref):
+            found = [_mend(database, parts) for database, parts in _databases(ref)]
+            instance = dg.DagsterInstance.from_ref(ref)
+            if any(found):
+                _complete(instance)
+            return instance
+
+
+@contextmanager
+def _alone_on_this_host(home: Path) -> Iterator[None]:
+    """One process at a time; the kernel ends a lock together with its process, kill -9 included."""
+    folder = os.open(home, os.O_RDONLY)
+    try:
+        # A file system that knows no locks is one of several hosts: their state is in PostgreSQL, with a lock there.
+        with suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _alone_on_the_server(ref: InstanceRef) -> Iterator[None]:
+    """One process of all hosts at a time, where the state is in PostgreSQL, which ends a lock with its connection."""
+    if not _is_on_a_server(ref):
+        yield
+        return
+    with _server(ref) as connection:
+        # In a transaction of its own: Dagster's connections commit every statement, and a pooler may part those.
+        alone = connection.execution_options(isolation_level="READ COMMITTED")
+        with alone.begin():
+            alone.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+            yield
+
+
+def _is_on_a_server(ref: InstanceRef) -> bool:
+    return ref.storage_data is not None and ref.storage_data.class_name == "DagsterPostgresStorage"
+
+
+@contextmanager
+def _server(ref: InstanceRef) -> Iterator[Connection]:
+    """A connection as Dagster makes it, before Dagster has made its tables."""
+    data = ref.storage_data
+    assert data is not None  # noqa: S101  # it is on a server
+    config = json.dumps({**data.config_dict, "should_autocreate_tables": False})
+    storage = data._replace(config_yaml=config).rehydrate(as_type=DagsterStorage)  # type: ignore[type-abstract]
+    with storage.run_storage.connect() as connection:  # type: ignore[attr-defined]  # of every storage in SQL
+        yield connection
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[Connection]:
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": WAIT_SECONDS})
+    with engine.begin() as connection:
+        yield connection
+
+
+def _databases(ref: InstanceRef) -> Iterator[tuple[AbstractContextManager[Connection], Sequence[Part]]]:
+    """Those that there are, and whose tables each of them holds."""
+    data = ref.storage_data
+    if _is_on_a_server(ref):
+        yield _server(ref), PARTS
+    elif data is not None and data.class_name == "DagsterSqliteStorage":
+        folder = Path(str(data.config_dict["base_dir"]))
+        yield from ((_file(folder / part.file), [part]) for part in PARTS if (folder / part.file).exists())
+
+
+def _mend(database: AbstractContextManager[Connection], parts: Sequence[Part]) -> bool:
+    """Complete the tables of parts that programs made at the same moment, or one that was killed over it. Whether
+    there were any: Dagster has the rest to do."""
+    with database as connection:
+        there = set(inspect(connection).get_table_names())
+        broken = [part for part in parts if _is_half_made(connection, part, there)]
+        for part in broken:
+            part.tables.create_all(connection)
+        if broken:
+            VERSION.create(connection, checkfirst=True)
+            versions = set(connection.scalars(select(VERSION.c.version_num)))
+            if len(versions) > 1:
+                # Who came amid the making took the tables for old ones, and wrote so beside the true version.
+                connection.execute(VERSION.delete().where(VERSION.c.version_num == STAMPED_AMID_THE_MAKING))
+            elif not versions:
+                connection.execute(insert(VERSION).values(version_num=STAMPED_AMID_THE_MAKING))
+        return bool(broken)
+
+
+def _is_half_made(database: Connection, part: Part, there: set[str]) -> bool:
+    """Whether its tables are there, but not one version of them, or not the mark that comes last."""
+    if not there & (part.tables.tables.keys() - {"secondary_indexes"}):  # all parts of a server share that one
+        return False
+    versions = list(database.scalars(select(VERSION.c.version_num))) if VERSION.name in there else []
+    marks = part.tables.tables["secondary_indexes"]
+    marked = marks.name in there and database.scalar(
+        select(marks.c.migration_completed).where(marks.c.name == part.mark)
+    )
+    return len(versions) != 1 or not marked
+
+
+def _complete(instance: dg.DagsterInstance) -> None:
+    """What Dagster does to tables after it has made them, which it leaves out of tables that it finds."""
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # it counts runs, to whoever listens
+        instance.upgrade()
+        instance.run_storage.optimize()
+        instance.event_log_storage.reindex_events()
+        if instance.schedule_storage:
+            instance.schedule_storage.optimize()
+
+
+def _way_out(home: Path, error: Exception) -> str:
+    """What to do about a state that cannot be opened."""
+    causes = [cause for cause in (error, error.__cause__) if isinstance(cause, (*OF_DATABASES, CommandError))]
+    if not causes:
+        return f"correct {home}/dagster.yaml, or set DAGSTER_HOME to a new folder"
+    for part in PARTS:
+        path = home / part.file
+        if path.exists() and not _is_readable(path):
+            moved = shlex.join(["mv", str(path), f"{path}.broken"])
+            return (
+                f"end what uses it, move the broken file away with `{moved}`, and run the command again. Lost is "
+                f"{part.holds}; what was fetched is in the database and stays"
+            )
+    if isinstance(getattr(causes[0], "orig", causes[0]), sqlite3.Error):
+        return "make room on its disk, or end what keeps it locked"
+    return f"start the server that {home}/dagster.yaml names, or correct its URL there or in DAGSTER_POSTGRES_URL"
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether it is a database of Dagster's, of one version."""
+    try:
+        with _file(path) as database:
+            return len(list(database.scalars(select(VERSION.c.version_num)))) == 1
+    except SQLAlchemyError:
+        return False
+
+
+def _in_short(error: Exception) -> str:
+    return " ".join(str(getattr(error, "orig", None) or error).split())

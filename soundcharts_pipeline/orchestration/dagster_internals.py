@@ -1,0 +1,51 @@
+"""Every name that we take from Dagster without its promise, in one place: after an update of Dagster, look here first.
+
+`config/cron.py` takes the iterator of cron strings, and `daemon.py` the daemon's own interval, where each is used: the
+first when somebody needs it, for Dagster takes a second to load; the second before the daemon begins.
+"""
+
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.events import AssetMaterializationPlannedData, RunFailureReason
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
+from dagster._core.execution.plan.objects import ErrorSource
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, InstigatorType, TickStatus
+from dagster._core.storage.base_storage import DagsterStorage
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+from dagster._core.storage.runs.schema import RunStorageSqlMetadata
+from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
+from dagster._core.storage.sqlite import LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION
+from dagster._core.storage.tags import BACKFILL_ID_TAG
+from dagster._serdes import ConfigurableClassData
+from dagster._utils.schedules import cron_string_iterator
+from dagster_shared.error import SerializableErrorInfo
+
+__all__ = [
+    "BACKFILL_ID_TAG",
+    "IN_PROGRESS_RUN_STATUSES",
+    "LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION",
+    "AssetMaterializationPlannedData",
+    "BulkActionStatus",
+    "BulkActionsFilter",
+    "ConfigurableClassData",
+    "DagsterExecutionInterruptedError",
+    "DagsterStorage",
+    "ErrorSource",
+    "InstanceRef",
+    "InstigatorState",
+    "InstigatorTick",
+    "InstigatorType",
+    "PartitionBackfill",
+    "RunFailureReason",
+    "RunStorageSqlMetadata",
+    "ScheduleStorageSqlMetadata",
+    "SerializableErrorInfo",
+    "SqlEventLogStorage",
+    "SqlEventLogStorageMetadata",
+    "TickStatus",
+    "UnresolvedAssetJobDefinition",
+    "cron_string_iterator",
+]

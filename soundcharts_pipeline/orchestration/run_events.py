@@ -1,0 +1,69 @@
+"""What the events of a run say: the asset of a step, what it cost, why it failed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from soundcharts_pipeline.models import RunError
+from soundcharts_pipeline.orchestration.failures import CAUSE, KIND, REMEDY
+
+# In the metadata of a step: what it cost, `calls` or, of a range, `calls_of_30_days`.
+CALLS = "calls"
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure(RunError):
+    """Why a step failed; `cause` is the part of the message that other steps may have in common."""
+
+    cause: str = ""
+
+
+def calls_by_step(events: Sequence[dg.DagsterEvent]) -> dict[str, int]:
+    """By step; every partition of a step carries the calls of the whole step."""
+    calls: dict[str, int] = {}
+    for event in events:
+        metadata: Mapping[str, dg.MetadataValue] = {}
+        if event.is_step_materialization:
+            metadata = event.step_materialization_data.materialization.metadata
+        elif event.is_step_failure and event.step_failure_data.user_failure_data:
+            metadata = event.step_failure_data.user_failure_data.metadata
+        spent = next((value for name, value in metadata.items() if name.startswith(CALLS)), None)
+        if event.step_key and spent and isinstance(spent.value, int):
+            calls[event.step_key] = spent.value
+    return calls
+
+
+def asset_of(event: dg.DagsterEvent) -> str:
+    """The asset of a step's event: `track_audience__line_music` is the step of `track_audience/line-music`, for Dagster
+    writes `_` for `-`, which no platform has in its code."""
+    stage, of, platform = (event.step_key or "").partition("__")
+    return f"{stage}/{platform.replace('_', '-')}" if of else stage
+
+
+def step_failure(event: dg.DagsterEvent) -> StepFailure:
+    """What a failed step left in Dagster's records."""
+    data = event.step_failure_data
+    asset = asset_of(event)
+    user = data.user_failure_data
+    if user is None:
+        cause = data.error.cause if data.error and data.error.cause else data.error
+        return StepFailure(asset, "", cause.message.strip() if cause else "unknown error")
+    kind, cause_told, remedy = (_text_of(user.metadata, name) for name in (KIND, CAUSE, REMEDY))
+    return StepFailure(asset, kind, user.description or "", remedy, cause_told)
+
+
+def _text_of(metadata: Mapping[str, dg.MetadataValue], name: str) -> str:
+    found = metadata.get(name)
+    return "" if found is None else str(found.value)
+
+
+def key_of_step(step: str) -> str:
+    """`track_audience__spotify` is the step of `track_audience/spotify`."""
+    return step.replace("__", "/")
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """A time of Dagster's records."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

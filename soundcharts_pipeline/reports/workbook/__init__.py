@@ -1,0 +1,6 @@
+"""The Excel workbook of a chart-day: made to be read, filtered, printed and forwarded by people.
+
+`workbook.py` writes it whole and reads it back; `chart_sheets.py` fills the sheets with data, `summary.py` the first
+page, `notes.py` says what is missing; `sheets.py`, `cells.py` and `spreadsheet_charts.py` know how, and no chart. A
+new sheet is a function in `chart_sheets.py` and a line in `workbook.py`. Rows in bulk belong in `reports/export/`.
+"""

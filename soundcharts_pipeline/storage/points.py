@@ -1,0 +1,139 @@
+"""Writes audience rows into series, places and points: what the promised views show, in numbers.
+
+The numbers of series and places are looked up for every save, inside its transaction: a query for a dozen answers, and
+nothing is remembered that another process may roll back or restore. New ones are made apart from it, so that two saves
+that need the same places in another order do not wait for each other.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Table, select, text, tuple_
+
+from soundcharts_pipeline.storage.bulk import insert_missing, merge, remove
+from soundcharts_pipeline.storage.tables import audience as a
+from soundcharts_pipeline.storage.tables import months
+from soundcharts_pipeline.storage.tables import schema as s
+from soundcharts_pipeline.wording import clean
+
+# Keys of one look-up, each of up to five variables: a quarter of what SQLite takes.
+LOOKED_UP = 1_500
+SERIES = ("entity", "uuid", "platform", "metric", "identifier")
+PLACE = ("country_code", "region", "city_name")
+
+Key = tuple[str, ...]
+Row = tuple[Any, ...]
+
+
+def series_ids(
+    conn: Connection, entity: str, platform: str, metric: str, keys: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], int]:
+    """The numbers of an entity's series of one platform and metric, by (uuid, identifier); new ones are made."""
+    found = numbers(conn, a.series, SERIES, [(entity, uuid, platform, metric, of) for uuid, of in keys], make=True)
+    return {(key[1], key[4]): number for key, number in found.items()}
+
+
+def place_ids(conn: Connection, keys: Collection[Key]) -> dict[Key, int]:
+    """The numbers of places, by (country_code, region, city_name); new ones are made."""
+    return numbers(conn, a.places, PLACE, keys, make=True)
+
+
+def save_points(conn: Connection, rows: Iterable[Row]) -> int:
+    """Rows of `points`; returns how many were added or changed. A point whose value is stored keeps its moment."""
+    return merge(conn, a.points, _prepared(conn, a.points, rows), columns=_names(a.points), ignore=["fetched_at"])
+
+
+def save_located(conn: Connection, rows: Iterable[Row]) -> int:
+    """Rows of `located_points`; returns how many were added or changed."""
+    return merge(conn, a.located_points, _prepared(conn, a.located_points, rows), columns=_names(a.located_points))
+
+
+def merge_audience(conn: Connection, view: Table, rows: Sequence[Sequence[Any]]) -> int:
+    """Whole rows of one of the three promised views, as `save_points` saves them."""
+    points = _points(conn, view, rows, make=True)
+    return save_located(conn, points) if view is s.artist_audience_geo else save_points(conn, points)
+
+
+def insert_missing_audience(conn: Connection, view: Table, rows: Sequence[Sequence[Any]]) -> int:
+    """Whole rows of one of the three promised views; those whose key is there stay. Returns how many were added."""
+    table = _table(view)
+    points = _prepared(conn, table, _points(conn, view, rows, make=True))
+    return insert_missing(conn, table, points, columns=_names(table))
+
+
+def remove_audience(conn: Connection, view: Table, rows: Sequence[Sequence[Any]]) -> int:
+    """Delete the rows of one of the three promised views that are stored exactly so; returns how many were."""
+    table = _table(view)
+    return remove(conn, table, _points(conn, view, rows, make=False), columns=_names(table))
+
+
+def numbers(
+    conn: Connection, table: Table, names: Sequence[str], keys: Collection[Key], *, make: bool
+) -> dict[Key, int]:
+    """The `id` of the rows with these keys, by the key as it is given; those that are not there are made, or left
+    out."""
+    stored = {key: tuple(map(clean, key)) for key in keys}
+    wanted = set(stored.values())
+    found = _look_up(conn, table, names, wanted)
+    if make and (new := wanted - found.keys()):
+        with _apart(conn) as other:
+            insert_missing(other, table, sorted(new), columns=names)
+        found |= _look_up(conn, table, names, new)
+    return {key: found[of] for key, of in stored.items() if of in found}
+
+
+def _look_up(conn: Connection, table: Table, names: Sequence[str], keys: Collection[Key]) -> dict[Key, int]:
+    columns, listed = [table.c[name] for name in names], sorted(keys)
+    found: dict[Key, int] = {}
+    for start in range(0, len(listed), LOOKED_UP):
+        among = tuple_(*columns).in_(listed[start : start + LOOKED_UP])
+        found |= {tuple(row[1:]): row[0] for row in conn.execute(select(table.c.id, *columns).where(among))}
+    return found
+
+
+def _prepared(conn: Connection, table: Table, rows: Iterable[Row]) -> list[Row]:
+    """The rows in the order of the key, in which SQLite stores them. On PostgreSQL their months are there, and the one
+    after; those that are missing are made in a transaction of their own, so that nobody waits for ours."""
+    found = sorted(rows, key=tuple)
+    if conn.dialect.name == "postgresql" and found:
+        wanted = {row[1].replace(day=1) for row in found}
+        wanted.add(months.after(max(wanted)))
+        made = months.made(conn, table.name)
+        for month in sorted(month for month in wanted if months.name_of(table.name, month) not in made):
+            with _apart(conn) as other:
+                months.make(other, table.name, month)
+    return found
+
+
+@contextmanager
+def _apart(conn: Connection) -> Iterator[Connection]:
+    """A transaction for what many need and nobody takes back. SQLite has one writer, whose own it is; on PostgreSQL it
+    is over at once. It waits for no disk: whatever builds on it is written after it."""
+    if conn.dialect.name == "sqlite":
+        yield conn
+        return
+    with conn.engine.begin() as other:
+        other.execute(text("SET LOCAL synchronous_commit = off"))
+        yield other
+
+
+def _table(view: Table) -> Table:
+    return a.located_points if view is s.artist_audience_geo else a.points
+
+
+def _names(table: Table) -> list[str]:
+    return [column.name for column in table.columns]
+
+
+def _points(conn: Connection, view: Table, rows: Sequence[Sequence[Any]], *, make: bool) -> list[Row]:
+    """The rows in numbers, less those of which a number is neither known nor to be made."""
+    entity, day = "track" if view is s.track_audience else "artist", list(view.c.keys()).index("date")
+    given = list(map(tuple, rows))
+    keys = {(entity, *row[:day], *([""] * (4 - day))) for row in given}
+    ids = {key[1 : 1 + day]: number for key, number in numbers(conn, a.series, SERIES, keys, make=make).items()}
+    if view is not s.artist_audience_geo:
+        return [(ids[row[:day]], *row[day:]) for row in given if row[:day] in ids]
+    place = numbers(conn, a.places, PLACE, {row[4:7] for row in given}, make=make)
+    known = (row for row in given if row[:day] in ids and row[4:7] in place)
+    return [(ids[row[:day]], row[day], place[row[4:7]], row[7]) for row in known]

@@ -1,0 +1,118 @@
+"""`backfill`: a range in bounded runs, ended halfway and gone on with, never paid for twice."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from soundcharts_pipeline.orchestration.run_requests import asset_key
+from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline_tests.support.command_line import CHARTS, end, run, start, user_environ, with_charts
+from soundcharts_pipeline_tests.support.helpers import SLUG
+from soundcharts_pipeline_tests.support.today import TODAY
+
+AIRPLAY = CHARTS.replace("[spotify]", "[airplay]").replace("[instagram]", "[]")
+
+
+@pytest.fixture
+def slow_simulator() -> Iterator[Simulator]:
+    """A simulator that leaves time to interrupt a run."""
+    with Simulator(today=TODAY, latency=0.05) as simulator:
+        yield simulator
+
+
+def test_a_range_is_run_in_the_parts_that_the_charts_file_allows_and_then_is_complete(
+    simulator: Simulator, environ: dict[str, str], tmp_path: Path
+) -> None:
+    environ = with_charts(environ, tmp_path, CHARTS + "max_partitions_per_run: 2\n")
+    first, last = _days(simulator, 3)
+
+    done = run(environ, "backfill", SLUG, "--from", f"{first}", "--to", f"{last}")
+    assert done.code == 0, done
+    assert done.says(f"{first} to {last}: 3 days in 2 runs", "run 1 of 2", f"run 2 of 2: {last} to {last}")
+    assert done.says(f"complete, with {simulator.counters.total:,} calls")
+    assert len(_runs(environ)) == 2
+
+    again = run(environ, "backfill", SLUG, "--from", f"{first - timedelta(days=1)}")
+    assert again.code == 0, again
+    assert again.says("1 day in 1 run, 3 days already complete")
+    assert simulator.counters.repeats == 1, "the list of rankings alone, which says how far the range goes"
+
+    nothing = run(environ, "backfill", SLUG, "--from", f"{first}", "--to", f"{last}")
+    assert nothing.code == 0
+    assert nothing.says("0 days in 0 runs, 3 days already complete", "complete, with 0 calls")
+
+
+def test_a_range_that_is_ended_halfway_keeps_its_complete_days_and_the_rest_is_all_that_is_run_next(
+    slow_simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator = slow_simulator
+    environ = with_charts({**user_environ(simulator, tmp_path), "SOUNDCHARTS_MAX_IN_FLIGHT": "4"}, tmp_path, AIRPLAY)
+    first, last = _days(simulator, 3)
+    process = start(environ, "backfill", SLUG, "--from", f"{first}", "--to", f"{last}")
+    pause = threading.Event()
+    # The plays of the first day have come in, those of the last have not.
+    while simulator.counters.calls.get("track_broadcasts", 0) < 90:
+        assert process.poll() is None
+        pause.wait(0.02)
+    code, printed = end(process, signal.SIGTERM)
+    assert code == 143, printed
+    assert "what was saved stays" in printed
+    days = _materialized(environ, "track_audience/airplay")
+    assert first in days
+    assert last not in days
+    assert _materialized(environ, "chart_rankings") == {first + timedelta(days=n) for n in range(3)}
+
+    assert simulator.counters.repeats == 0
+    rest = run(environ, "backfill", SLUG, "--from", f"{first}", "--to", f"{last}")
+    assert rest.code == 0, rest
+    assert rest.says("3 days in 1 run"), "the trends come last, and no day has them yet"
+    assert simulator.counters.repeats == 0, "what was in flight when the run was ended was saved"
+
+
+def test_a_range_stops_at_a_quota_that_is_used_up_and_says_what_was_not_tried(
+    simulator: Simulator, environ: dict[str, str], tmp_path: Path
+) -> None:
+    environ = with_charts(environ, tmp_path, CHARTS + "max_partitions_per_run: 1\n")
+    first, last = _days(simulator, 3)
+    simulator.set(quota=20)
+    done = run(environ, "backfill", SLUG, "--from", f"{first}", "--to", f"{last}")
+    assert done.code == 4
+    assert done.says("2 days not tried", "are still to do", "quota is used up")
+    assert simulator.counters.answered - simulator.counters.calls["usage"] == 20
+
+
+def test_a_range_that_ends_before_it_begins_is_refused(environ: dict[str, str], tmp_path: Path) -> None:
+    done = run(with_charts(environ, tmp_path), "backfill", SLUG, "--from", "2026-11-02", "--to", "2026-11-01")
+    assert done.code == 2
+    assert done.says("--from 2026-11-02 is after --to 2026-11-01")
+
+
+def test_a_range_that_begins_after_the_newest_ranking_says_which_day_that_is(
+    simulator: Simulator, environ: dict[str, str], tmp_path: Path
+) -> None:
+    _, newest = _days(simulator, 1)
+    done = run(with_charts(environ, tmp_path), "backfill", SLUG, "--from", f"{newest + timedelta(days=1)}")
+    assert done.code == 1
+    assert done.says(f"the newest ranking of {SLUG} is of {newest}")
+
+
+def _days(simulator: Simulator, count: int) -> tuple[date, date]:
+    newest = simulator.world.newest_day(SLUG)
+    assert newest is not None
+    return newest - timedelta(days=count - 1), newest
+
+
+def _runs(environ: dict[str, str]) -> list[dg.DagsterRun]:
+    with dg.DagsterInstance.from_config(environ["DAGSTER_HOME"]) as instance:
+        return list(instance.get_runs())
+
+
+def _materialized(environ: dict[str, str], key: str) -> set[date]:
+    with dg.DagsterInstance.from_config(environ["DAGSTER_HOME"]) as instance:
+        keys = instance.get_materialized_partitions(asset_key(key))
+    return {date.fromisoformat(one.rpartition("|")[2]) for one in keys}
