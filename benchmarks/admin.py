@@ -1,8 +1,9 @@
-"""300 requests in parallel to the internal API, status and trigger mixed, beside a large warehouse and many runs.
+"""The internal API under load: bursts of requests beside a large warehouse and many runs.
 
 `python -m benchmarks.admin`: fills a new folder (5,000 runs in Dagster's instance, 1,000,000 audience points), starts
-`soundcharts-pipeline serve` on it, and prints status codes and latencies. Latency is measured from the moment all
-requests of a burst are let go, so it holds the wait for the server's one thread.
+`soundcharts-pipeline serve` on it, and prints status codes and latencies of 300 requests in parallel, status and
+trigger mixed. Latency is measured from the moment all requests of a burst are let go, so it holds the wait for the
+server's one thread. Open dashboards are measured by `benchmarks.dashboards`.
 """
 
 import argparse
@@ -17,8 +18,8 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -26,29 +27,36 @@ import dagster as dg
 from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 from dagster._serdes import serialize_value
 
-from soundcharts_pipeline.jobs import FULL_SYNC
-from soundcharts_pipeline.partitions import ChartSpan
-from soundcharts_pipeline.run_requests import CHART_TAG, TRIGGER_TAG
-from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.models import ChartDays
+from soundcharts_pipeline.orchestration.jobs import FULL_SYNC
+from soundcharts_pipeline.orchestration.partitions import range_tags
+from soundcharts_pipeline.orchestration.run_requests import CHART_TAG, TRIGGER_TAG
+from soundcharts_pipeline.storage.points import merge_audience
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
-CHARTS = [f"chart-{number}" for number in range(20)]
+CHARTS = 20
 TOKEN = "of-the-benchmark"  # noqa: S105
 POINTS_AT_ONCE = 50_000
 DAYS_OF_SERIES = 100
 Answer = tuple[str, int, float]
 
 
-def fill_runs(home: Path, count: int) -> None:
+def chart(number: int, charts: int = CHARTS) -> str:
+    """The slug of one of so many charts."""
+    return f"chart-{number % charts}"
+
+
+def fill_runs(home: Path, count: int, charts: int = CHARTS) -> None:
     """So many ended runs, one in ten failed."""
     now = datetime.now(UTC)
     runs, tags = [], []
     for number in range(count):
-        slug = CHARTS[number % len(CHARTS)]
-        day = now.date() - timedelta(days=number // len(CHARTS) % 30 + 1)
+        slug = chart(number, charts)
+        day = now.date() - timedelta(days=number // charts % 30 + 1)
         at = now - timedelta(minutes=10 * (count - number))
         status = dg.DagsterRunStatus.FAILURE if number % 10 == 0 else dg.DagsterRunStatus.SUCCESS
-        of_run = {**ChartSpan(slug, day, day).tags, CHART_TAG: slug, TRIGGER_TAG: "schedule"}
+        of_run = {**range_tags(ChartDays(slug, day, day)), CHART_TAG: slug, TRIGGER_TAG: "schedule"}
         run = dg.DagsterRun(job_name=FULL_SYNC, run_id=str(uuid.uuid4()), status=status, tags=of_run)
         naive = at.replace(tzinfo=None)
         runs.append(
@@ -69,24 +77,28 @@ def fill_runs(home: Path, count: int) -> None:
         conn.execute(RunTagsTable.insert(), tags)
 
 
-def fill_points(url: str, count: int) -> None:
+def fill_points(url: str, count: int, charts: int = CHARTS) -> None:
     """So many audience points, and a ranking day for each chart and day of the last month."""
     now, today = datetime.now(UTC), datetime.now(UTC).date()
     with closing(Warehouse(url)) as warehouse:
         with warehouse.write() as conn:
             days = [today - timedelta(days=ago) for ago in range(1, 31)]
             known = [
-                {"chart_slug": c, "rank_date": d, "published_at": str(d), "checked_at": now, "saved_at": now}
-                for c in CHARTS
+                {
+                    "chart_slug": chart(n, charts),
+                    "rank_date": d,
+                    "published_at": str(d),
+                    "checked_at": now,
+                    "saved_at": now,
+                }
+                for n in range(charts)
                 for d in days
             ]
             conn.execute(s.ranking_days.insert(), known)
         for start in range(0, count, POINTS_AT_ONCE):
             with warehouse.write() as conn:
-                conn.execute(
-                    s.track_audience.insert(),
-                    [_point(n, today, now) for n in range(start, min(start + POINTS_AT_ONCE, count))],
-                )
+                points = [_point(n, today, now) for n in range(start, min(start + POINTS_AT_ONCE, count))]
+                merge_audience(conn, s.track_audience, points)
 
 
 def _point(number: int, today: date, now: datetime) -> dict[str, object]:
@@ -127,6 +139,40 @@ async def _ask(
     return method, int(answer.split(b" ", 2)[1]), seconds
 
 
+@contextmanager
+def serving(*, charts: int, runs: int, points: int) -> Iterator[tuple[int, int, str]]:
+    """A `serve` in a new folder once it is healthy: its port, the process of the internal API, its database."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        environ, port = _set_up(folder, charts)
+        url = f"sqlite:///{folder}/data/soundcharts.db"
+        began = time.perf_counter()
+        fill_runs(Path(environ["DAGSTER_HOME"]), runs, charts)
+        fill_points(url, points, charts)
+        filled = time.perf_counter()
+        ports = ["--port", str(port), "--ui-port", str(_free())]
+        with (folder / "serve.log").open("w") as log:
+            served = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "soundcharts_pipeline", "serve", *ports], env=environ, stdout=log, stderr=log
+            )
+        try:
+            asyncio.run(_until_healthy(port, served))
+            print(  # noqa: T201
+                f"{charts:,} charts, {runs:,} runs, {points:,} points: {filled - began:.0f} s to fill, "
+                f"healthy after {time.perf_counter() - filled:.0f} s"
+            )
+            yield port, _api_of(served.pid), url
+        finally:
+            served.send_signal(signal.SIGINT)
+            served.wait()
+
+
+def _api_of(supervisor: int) -> int:
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    [pid] = [int(pid) for pid in children if b"--alone" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return pid
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5_000)
@@ -134,45 +180,20 @@ def main() -> None:
     parser.add_argument("--parallel", type=int, default=300)
     parser.add_argument("--bursts", type=int, default=3)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        environ, port = _set_up(folder)
-        began = time.perf_counter()
-        fill_runs(Path(environ["DAGSTER_HOME"]), options.runs)
-        fill_points(f"sqlite:///{folder}/data/soundcharts.db", options.points)
-        print(f"{options.runs:,} runs, {options.points:,} points: {time.perf_counter() - began:.0f} s to fill")  # noqa: T201
-        command = [
-            sys.executable,
-            "-m",
-            "soundcharts_pipeline",
-            "serve",
-            "--port",
-            str(port),
-            "--ui-port",
-            str(_free()),
-        ]
-        with (folder / "serve.log").open("w") as log:
-            served = subprocess.Popen(command, env=environ, stdout=log, stderr=log)  # noqa: S603
-        try:
-            began = time.perf_counter()
-            asyncio.run(_until_healthy(port, served))
-            print(f"healthy after {time.perf_counter() - began:.0f} s")  # noqa: T201
-            for number in range(options.bursts):
-                requests = [_request(n) for n in range(options.parallel)]
-                random.shuffle(requests)
-                _report(f"burst {number + 1}", asyncio.run(burst(port, requests)))
-        finally:
-            served.send_signal(signal.SIGINT)
-            served.wait()
+    with serving(charts=CHARTS, runs=options.runs, points=options.points) as (port, _, _):
+        for number in range(options.bursts):
+            requests = [_request(n) for n in range(options.parallel)]
+            random.shuffle(requests)
+            _report(f"burst {number + 1}", asyncio.run(burst(port, requests)))
 
 
 def _request(number: int) -> tuple[str, str]:
-    slug = CHARTS[number // 10 % len(CHARTS)]
+    slug = chart(number // 10)
     kind = ("POST", "trigger-cascade") if number % 10 == 0 else ("GET", "status")
     return kind[0], f"/admin/soundcharts/chart/{slug}/{kind[1]}/"
 
 
-def _set_up(folder: Path) -> tuple[dict[str, str], int]:
+def _set_up(folder: Path, charts_count: int) -> tuple[dict[str, str], int]:
     home = folder / "dagster"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
@@ -181,7 +202,7 @@ def _set_up(folder: Path) -> tuple[dict[str, str], int]:
     lines = [
         f"defaults:\n  first_date: {first}\n  active: false\n",
         "charts:\n",
-        *(f"  - slug: {slug}\n" for slug in CHARTS),
+        *(f"  - slug: {chart(number, charts_count)}\n" for number in range(charts_count)),
     ]
     charts.write_text("".join(lines))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SOUNDCHARTS_", "DAGSTER_"))}

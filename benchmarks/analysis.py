@@ -19,8 +19,10 @@ from sqlalchemy import Connection, insert, text
 
 from benchmarks.scratch import empty_database, heading, peak_mb, row
 from soundcharts_pipeline.analysis import trends
-from soundcharts_pipeline.storage import schema as s
-from soundcharts_pipeline.storage.existing import ExistingWarehouse
+from soundcharts_pipeline.storage.read_only import ExistingWarehouse
+from soundcharts_pipeline.storage.tables import months
+from soundcharts_pipeline.storage.tables import schema as s
+from soundcharts_pipeline.storage.tables.columns import Moment
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 TRACKS, ARTISTS, CHARTS, PLACES = 4_000, 3_000, 10, 200
@@ -65,6 +67,10 @@ def fill(url: str, points: int) -> None:
         conn.execute(text("CREATE TEMPORARY TABLE some_days (n BIGINT PRIMARY KEY, day DATE)"))
         rows = [{"n": n, "day": str(day)} for n, day in enumerate(days)]
         conn.execute(text("INSERT INTO some_days VALUES (:n, :day)"), rows)
+        if warehouse.dialect == "postgresql":
+            for month in sorted({day.replace(day=1) for day in days}):
+                months.make(conn, "points", month)
+                months.make(conn, "located_points", month)
         series(conn)
         places(conn)
         rankings(conn)
@@ -119,18 +125,20 @@ def series(conn: Connection) -> None:
     rows = [dict(zip(names, (n, *one), strict=True)) for n, one in enumerate(sorted(made))]
     conn.execute(text("INSERT INTO some_series VALUES (:n, :entity, :uuid, :platform, :metric, :identifier)"), rows)
     value = "1000000 + (400 - d.n) * (1000 + k.n % 977) + (d.n * 7919 + k.n * 104729) % 500"
-    for entity, target, key in (
-        ("track", s.track_audience, "k.uuid, k.platform, k.metric, k.identifier"),
-        ("artist", s.artist_audience, "k.uuid, k.platform, k.metric"),
-    ):
-        conn.execute(
-            text(
-                f"INSERT INTO {target.name} SELECT {key}, d.day, {value}, :now"  # noqa: S608  # names of ours
-                " FROM some_series k CROSS JOIN some_days d"
-                f" WHERE k.entity = :entity AND (k.n + d.n) % 37 <> 0 ORDER BY {key}, d.day"
-            ),
-            {"entity": entity, "now": NOW},
-        )
+    key = "entity, uuid, platform, metric, identifier"
+    conn.execute(text(f"INSERT INTO series (id, {key}) SELECT n + 1, {key} FROM some_series ORDER BY n"))  # noqa: S608
+    conn.execute(
+        text(
+            f"INSERT INTO points SELECT k.n + 1, {_day(conn)}, {value}, :now"  # noqa: S608  # names of ours
+            " FROM some_series k CROSS JOIN some_days d WHERE (k.n + d.n) % 37 <> 0 ORDER BY k.n, d.day"
+        ),
+        {"now": Moment.number(datetime.fromisoformat(NOW).replace(tzinfo=UTC))},
+    )
+
+
+def _day(conn: Connection) -> str:
+    """A day of `some_days` as points keep it."""
+    return "d.day" if conn.dialect.name == "postgresql" else "CAST(julianday(d.day) - 2440587.5 AS INTEGER)"
 
 
 def places(conn: Connection) -> None:
@@ -141,12 +149,18 @@ def places(conn: Connection) -> None:
         text("INSERT INTO some_cities VALUES (:n, :country, :city)"),
         [dict(zip(("n", "country", "city"), city, strict=True)) for city in cities],
     )
+    conn.execute(
+        text(
+            "INSERT INTO places (id, country_code, region, city_name) SELECT n + 1, country, '', city FROM some_cities"
+        )
+    )
     for platform, metric, apart_days in LOCATED:
         conn.execute(
             text(
-                f"INSERT INTO {s.artist_audience_geo.name} SELECT a.uuid, :platform, :metric, d.day, c.country, '',"  # noqa: S608
-                " c.city, 1000 + (400 - d.n) * 10 + c.n * 37 FROM artists a CROSS JOIN some_days d"
-                " CROSS JOIN some_cities c WHERE d.n % :apart = 0 ORDER BY a.uuid, d.day, c.country, c.city"
+                f"INSERT INTO located_points SELECT a.id, {_day(conn)}, c.n + 1,"  # noqa: S608  # names of ours
+                " 1000 + (400 - d.n) * 10 + c.n * 37 FROM series a CROSS JOIN some_days d CROSS JOIN some_cities c"
+                " WHERE a.entity = 'artist' AND a.platform = :platform AND a.metric = :metric AND d.n % :apart = 0"
+                " ORDER BY a.id, d.day, c.n"
             ),
             {"platform": platform, "metric": metric, "apart": apart_days},
         )

@@ -22,8 +22,8 @@ from soundcharts_pipeline.api.auth import HeaderPair
 from soundcharts_pipeline.api.throttle import SharedThrottle, Throttle
 from soundcharts_pipeline.api.transport import Transport, new_session
 from soundcharts_pipeline.models import RateNews, RatePermit
-from soundcharts_pipeline.storage.bookkeeping import facts
 from soundcharts_pipeline.storage.rate_gate import RateGate
+from soundcharts_pipeline.storage.tables.bookkeeping import facts
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 TRACK = "/api/v2.25/song/7d534228-5165-11e9-9375-549f35161576"
@@ -56,7 +56,7 @@ class NoThrottle:
 
     def pause(self, seconds: float) -> None: ...
 
-    def heard(self, permit: RatePermit, news: RateNews | None) -> None: ...
+    def received(self, permit: RatePermit, news: RateNews | None) -> None: ...
 
 
 class NotedThrottle(SharedThrottle):

@@ -11,8 +11,8 @@ from datetime import date
 from math import ceil
 
 from benchmarks.scratch import MAX_IN_FLIGHT, Scratch, days_to, heading, newest_day, row, scratch
+from soundcharts_pipeline.config.settings import ChartSettings
 from soundcharts_pipeline.models import artist_metrics
-from soundcharts_pipeline.settings import ChartSettings
 from soundcharts_pipeline.simulator import World
 
 LATENCY = 0.02

@@ -24,13 +24,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import Integer, text
 
 from benchmarks.scratch import empty_database, heading, newest_day, peak_mb, row, scratch
-from soundcharts_pipeline.reports.export import export_rows, write_rows
-from soundcharts_pipeline.reports.summary import chart_lines
-from soundcharts_pipeline.reports.workbook import Report, read_back, write_workbook
-from soundcharts_pipeline.storage import schema as s
+from soundcharts_pipeline.reports.export.export import export_rows, write_rows
+from soundcharts_pipeline.reports.workbook.summary import chart_lines
+from soundcharts_pipeline.reports.workbook.workbook import Report, read_back, write_workbook
 from soundcharts_pipeline.storage.bulk import merge
-from soundcharts_pipeline.storage.chart_day import read_chart_day
-from soundcharts_pipeline.storage.exports import EXPORTS, Scope, batches
+from soundcharts_pipeline.storage.housekeeping.cold import Archive
+from soundcharts_pipeline.storage.housekeeping.cold_exports import Export
+from soundcharts_pipeline.storage.points import merge_audience
+from soundcharts_pipeline.storage.queries.chart_day import read_chart_day
+from soundcharts_pipeline.storage.queries.exports import EXPORTS, Scope, batches
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 SLUG = "global-28"
@@ -84,6 +87,9 @@ def bulk(database: str, count: int, kinds: Sequence[str], repetitions: int) -> N
             )
 
 
+COLUMNS = ["track", "platform", "metric", "identifier", "date", "value"]
+
+
 class Spent(NamedTuple):
     """What a piece of work took: seconds of a core and of the clock, and its process' largest resident memory."""
 
@@ -103,7 +109,7 @@ def _export(database: str, folder: str, kind: str) -> Spent:
         warehouse.prepare()
         # Loaded beforehand for both: loading is no part of a row.
         write_rows(Path(folder) / f"none.{kind}", {"number": Integer()}, [[(1,)]], kind, count=1)
-        return _spent(lambda: export_rows(warehouse, _query(), Path(folder) / f"ours.{kind}", kind=kind))
+        return _spent(lambda: export_rows(warehouse, _wanted(folder), Path(folder) / f"ours.{kind}", kind=kind))
 
 
 def _alone(database: str, folder: str, kind: str) -> Spent:
@@ -122,8 +128,12 @@ def _read(database: str) -> Spent:
 
 
 def _query() -> Any:
-    source = EXPORTS["track-audience"]
-    return source.query(Scope(slug=SLUG), ["track", "platform", "metric", "identifier", "date", "value"])
+    return EXPORTS["track-audience"].query(Scope(slug=SLUG), COLUMNS)
+
+
+def _wanted(folder: str) -> Export:
+    archive = Archive(Path(folder) / "archive")
+    return Export(source=EXPORTS["track-audience"], scope=Scope(slug=SLUG), columns=COLUMNS, archive=archive)
 
 
 def _fill(database: str, count: int) -> None:
@@ -144,7 +154,7 @@ def _fill(database: str, count: int) -> None:
             for track in tracks
             for day in days
         ][:count]
-        merge(conn, s.track_audience, points, columns=[column.name for column in s.track_audience.columns])
+        merge_audience(conn, s.track_audience, points)
         if warehouse.dialect == "postgresql":
             # Its own background process does this, sooner or later.
             conn.execute(text("ANALYZE"))

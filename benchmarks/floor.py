@@ -22,19 +22,19 @@ import dagster as dg
 from rich.console import Console
 
 from benchmarks.peers import IN_FLIGHT, NO_LIMIT, Server, server
-from soundcharts_pipeline.account import open_client
 from soundcharts_pipeline.api.errors import NotFound
-from soundcharts_pipeline.cascade import allowed_keys
-from soundcharts_pipeline.definitions import build_definitions
-from soundcharts_pipeline.environment import read_environment
-from soundcharts_pipeline.jobs import build_jobs
-from soundcharts_pipeline.launch import prepare_home, run_span
-from soundcharts_pipeline.local_simulator import use_simulator
-from soundcharts_pipeline.models import Window
-from soundcharts_pipeline.partitions import ChartSpan
-from soundcharts_pipeline.settings import ChartSettings, Settings
-from soundcharts_pipeline.simulator.world import World
+from soundcharts_pipeline.cli.processes.simulator import use_simulator
+from soundcharts_pipeline.cli.run_in_process import run_span
+from soundcharts_pipeline.config.cascade import allowed_keys
+from soundcharts_pipeline.config.environment import read_environment
+from soundcharts_pipeline.config.settings import ChartSettings, Settings
+from soundcharts_pipeline.embedding.build import build_definitions
+from soundcharts_pipeline.models import ChartDays, Window
+from soundcharts_pipeline.orchestration.dagster_home import prepare_home
+from soundcharts_pipeline.orchestration.jobs import build_jobs
+from soundcharts_pipeline.simulator.world.world import World
 from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline.sync.account import open_client
 
 SLUG = "viral-50-global"
 LATENCY = 0.05
@@ -55,7 +55,7 @@ def chart(days: int) -> ChartSettings:
     )
 
 
-def empty(definitions: dg.Definitions) -> dg.Definitions:
+def empty(definitions: dg.Definitions, settings: Settings) -> dg.Definitions:
     """The same graph without bodies."""
 
     def asset(real: dg.AssetsDefinition) -> dg.AssetsDefinition:
@@ -74,7 +74,7 @@ def empty(definitions: dg.Definitions) -> dg.Definitions:
     assets = [
         asset(one) for one in definitions.assets or () if isinstance(one, dg.AssetsDefinition) and one.is_executable
     ]
-    return dg.Definitions(assets=assets, jobs=build_jobs(), executor=dg.in_process_executor)
+    return dg.Definitions(assets=assets, jobs=build_jobs(settings))
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def one_run(definitions: dg.Definitions, chart: ChartSettings, settings: Setting
     """One run of the range, in this process."""
     warehouse = Warehouse(read_environment(os.environ).database_url)
     warehouse.prepare()
-    span = ChartSpan(chart.slug, chart.first_date, chart.first_date + timedelta(days=days - 1))
+    span = ChartDays(chart.slug, chart.first_date, chart.first_date + timedelta(days=days - 1))
     keys = allowed_keys(settings, chart)
     with clock() as spent:
         outcome = run_span(definitions, warehouse, span, keys, Console(quiet=True))
@@ -157,7 +157,7 @@ def measure(there: Server, days: int) -> list[str]:
     one = chart(days)
     settings = Settings({one.slug: one})
     real = build_definitions(settings)
-    nothing = empty(real)
+    nothing = empty(real, settings)
     assets = len(allowed_keys(settings, one))
     with home():
         one_run(nothing, one, settings, 1)  # imports, and Dagster's tables

@@ -13,7 +13,7 @@ from datetime import date
 from sqlalchemy import make_url
 
 from benchmarks.scratch import Scratch, days_to, heading, newest_day, row, scratch
-from soundcharts_pipeline.storage.schema import metadata
+from soundcharts_pipeline.storage.tables.schema import metadata
 
 PLACES = {50: "viral-50-global", 200: "global-28", 1_000: "soundcloud-top-1000"}
 DAYS = [1, 10, 100]

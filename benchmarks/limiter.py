@@ -15,7 +15,7 @@ import requests
 
 from benchmarks.callers import SPAWN, Limiter, Refusal, Team, fresh_database, save
 from benchmarks.scratch import heading, row
-from soundcharts_pipeline.local_simulator import simulator_process
+from soundcharts_pipeline.cli.processes.simulator import simulator_process
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 PER_MINUTE = 3_000

@@ -1,8 +1,9 @@
 """Rows a second into the warehouse against what the bare driver does: `python -m benchmarks.loading --help`.
 
-The rows come in batches of a dozen answers, one transaction each, into a table with its primary key. Bare is COPY
-on PostgreSQL and executemany on SQLite: once of values made ready beforehand ("ready"), and once of the same Python
-rows that we get ("rows"). Every case is measured in turn and so a few times; the ratios are medians. What is stored
+The rows come in batches of a dozen answers, one transaction each, into the points of known series. Bare is COPY
+on PostgreSQL and executemany on SQLite into the same tables, in the numbers of series, places and days: once of values
+made ready beforehand ("ready"), and once of such Python rows ("rows"). Ours is given the API's answers, as a sync
+is, and looks the numbers up. Every case is measured in turn and so a few times; the ratios are medians. What is stored
 is compared with what was given after every save of ours.
 
 Prints the rows of a Markdown table. Without `--database` SQLite, then a PostgreSQL server of its own, without fsync.
@@ -20,16 +21,22 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select, text
 
-from soundcharts_pipeline.storage import rendering
-from soundcharts_pipeline.storage.bulk import merge
-from soundcharts_pipeline.storage.schema import artist_audience_geo, track_audience
+from soundcharts_pipeline.models import AudiencePoint, GeoPoint, Series
+from soundcharts_pipeline.storage import bulk_values as rendering
+from soundcharts_pipeline.storage.points import merge_audience
+from soundcharts_pipeline.storage.saves import SeriesAnswer, save_series
+from soundcharts_pipeline.storage.tables import audience
+from soundcharts_pipeline.storage.tables import schema as s
+from soundcharts_pipeline.storage.tables.columns import Day, Moment
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.postgres import running_server, url_of
+from soundcharts_pipeline_tests.support.postgres import running_server, url_of
 
 HEADER = "| database | table | case | rows/s | bare, ready rows/s | ratio | bare, rows/s | ratio |\n" + 8 * "|---" + "|"
 
@@ -57,32 +64,48 @@ def geo_rows(count: int) -> list[Row]:
     return [(*who, day, *city, random.getrandbits(30)) for who in artists for day in days for city in CITIES][:count]
 
 
-SHAPES: dict[str, tuple[Table, Callable[[int], list[Row]]]] = {
-    "track_audience": (track_audience, track_rows),
-    "artist_audience_geo": (artist_audience_geo, geo_rows),
+SHAPES: dict[str, tuple[Table, Table, Callable[[int], list[Row]]]] = {
+    "points": (s.track_audience, audience.points, track_rows),
+    "located_points": (s.artist_audience_geo, audience.located_points, geo_rows),
 }
 
 
-class Measurement:
-    """One table of one database."""
+def answers_of(view: Table, rows: Sequence[Row]) -> list[SeriesAnswer]:
+    """The rows as the API answers them: one answer for each track or artist."""
+    found = []
+    for uuid_, of_entity in groupby(rows, key=itemgetter(0)):
+        if view is s.track_audience:
+            series = Series(tuple(AudiencePoint(day, name, value) for _, _, _, name, day, value, _ in of_entity))
+        else:
+            series = Series((), tuple(GeoPoint(*row[3:]) for row in of_entity))
+        found.append(SeriesAnswer(uuid_, series, ()))
+    return found
 
-    def __init__(self, warehouse: Warehouse, table: Table, rows: list[Row], batch: int) -> None:
-        self._warehouse, self._table, self._rows = warehouse, table, rows
+
+class Measurement:
+    """One view and the table of its points, of one database."""
+
+    def __init__(self, warehouse: Warehouse, view: Table, table: Table, rows: list[Row], batch: int) -> None:
+        self._warehouse, self._view, self._table, self._rows = warehouse, view, table, rows
         self._columns = [column.name for column in table.columns]
+        names = [column.name for column in view.columns]
+        date_of = itemgetter(names.index("date"))
         self._batches = [rows[start : start + batch] for start in range(0, len(rows), batch)]
-        days = {day: n for n, day in enumerate(sorted({row[self._columns.index("date")] for row in rows}))}
-        self._early = [[r for r in b if days[r[self._columns.index("date")]] < len(days) // 2] for b in self._batches]
+        days = {day: n for n, day in enumerate(sorted(set(map(date_of, rows))))}
+        self._early = [[r for r in b if days[date_of(r)] < len(days) // 2] for b in self._batches]
         on_postgres = warehouse.dialect == "postgresql"
         make = self._copy_text if on_postgres else self._sqlite_rows
-        self._ready = [make(part) for part in self._batches]
+        self._narrow = [self._numbers(part) for part in self._batches]
+        self._answers = {id(part): answers_of(view, part) for part in (*self._batches, *self._early)}
+        self._ready = [make(part) for part in self._narrow]
         self._bare = self._copy if on_postgres else self._executemany
 
     def repetition(self) -> dict[str, float]:
         """Seconds of each case, once."""
         seconds = {"ready": self._fresh(lambda conn, n: self._bare(conn, self._ready[n]))}
-        make = _csv_text if self._warehouse.dialect == "postgresql" else self._sqlite_rows
+        make = self._csv_text if self._warehouse.dialect == "postgresql" else self._sqlite_rows
         options = " WITH (FORMAT csv)" if self._warehouse.dialect == "postgresql" else ""
-        seconds["rows"] = self._fresh(lambda conn, n: self._bare(conn, make(self._batches[n]), options))
+        seconds["rows"] = self._fresh(lambda conn, n: self._bare(conn, make(self._narrow[n]), options))
         seconds["first time"] = self._fresh(self._merge)
         self._verify()
         seconds["again"] = self._timed(self._merge)
@@ -108,7 +131,18 @@ class Measurement:
         self._merge_rows(conn, self._batches[number])
 
     def _merge_rows(self, conn: Connection, rows: Sequence[Row]) -> None:
-        merge(conn, self._table, rows, columns=self._columns, ignore=["fetched_at"])
+        entity = "track" if self._view is s.track_audience else "artist"
+        save_series(conn, entity, *self._rows[0][1:3], self._answers[id(rows)], NOW)
+
+    def _numbers(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows as the table of points has them, in its order. Saved once, so that months, series and places are
+        there."""
+        with self._warehouse.write() as conn:
+            merge_audience(conn, self._view, rows)
+        with self._warehouse.write() as conn:
+            stored = [tuple(row) for row in conn.execute(select(self._table).order_by(*self._table.primary_key))]
+            conn.execute(self._table.delete())
+        return stored
 
     def _copy(self, conn: Connection, body: str, options: str = "") -> None:
         command = f"COPY {self._table.name} ({', '.join(self._columns)}) FROM STDIN{options}"
@@ -123,9 +157,17 @@ class Measurement:
     def _copy_text(self, rows: Sequence[Row]) -> str:
         return "\n".join(rendering.copy_lines(self._table, rows, columns=self._columns, unique=self._columns))
 
-    @staticmethod
-    def _sqlite_rows(rows: Sequence[Row]) -> list[Row]:
-        return [tuple(str(v) if isinstance(v, date) else v for v in row) for row in rows]
+    def _sqlite_rows(self, rows: Sequence[Row]) -> list[Row]:
+        if self._table is audience.points:
+            return [(series, Day.number(day), value, Moment.number(at)) for series, day, value, at in rows]
+        return [(series, Day.number(day), *rest) for series, day, *rest in rows]
+
+    def _csv_text(self, rows: Sequence[Row]) -> str:
+        body = io.StringIO()
+        if self._table is audience.points:
+            rows = [(*row[:3], Moment.number(row[3])) for row in rows]
+        csv.writer(body).writerows(rows)
+        return body.getvalue()
 
     def _empty(self) -> None:
         with self._warehouse.write() as conn:
@@ -135,15 +177,9 @@ class Measurement:
 
     def _verify(self) -> None:
         with self._warehouse.read() as conn:
-            stored = {tuple(row) for row in conn.execute(select(self._table))}
+            stored = {tuple(row) for row in conn.execute(select(self._view))}
         if stored != set(self._rows):
             sys.exit(f"{self._table.name} on {self._warehouse.dialect}: stored rows differ from those given")
-
-
-def _csv_text(rows: Sequence[Row]) -> str:
-    body = io.StringIO()
-    csv.writer(body).writerows(rows)
-    return body.getvalue()
 
 
 @contextmanager
@@ -161,11 +197,11 @@ def warehouses(url: str | None) -> Iterator[Iterator[Warehouse]]:
 
 def measure(warehouse: Warehouse, shape: str, count: int, batch: int, repetitions: int) -> None:
     """Print a line for each case."""
-    table, make = SHAPES[shape]
+    view, table, make = SHAPES[shape]
     with warehouse.read() as conn:
         if conn.scalar(select(func.count()).select_from(table)):
             sys.exit(f"{table.name} holds rows already; give the URL of an empty database")
-    measurement = Measurement(warehouse, table, make(count), batch)
+    measurement = Measurement(warehouse, view, table, make(count), batch)
     times = [measurement.repetition() for _ in range(repetitions)]
     for case in ("first time", "again", "half stored"):
         ours, ready, rows = (count / statistics.median(t[name] for t in times) for name in (case, "ready", "rows"))

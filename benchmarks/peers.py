@@ -26,11 +26,13 @@ from typing import Any
 
 import requests
 
-from soundcharts_pipeline.settings import ChartSettings, load_settings
-from soundcharts_pipeline.simulator import gate, serve
-from soundcharts_pipeline.simulator.world import World
+from soundcharts_pipeline.config.read_charts import load_settings
+from soundcharts_pipeline.config.settings import ChartSettings
+from soundcharts_pipeline.simulator import serve
+from soundcharts_pipeline.simulator.service import gate
+from soundcharts_pipeline.simulator.world.world import World
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.truth import expected, stored
+from soundcharts_pipeline_tests.support.truth import expected, stored
 
 CHARTS = {50: "viral-50-global", 200: "global-28", 1000: "soundcloud-top-1000"}
 CASES = [(50, 0.05), (50, 0.2), (200, 0.02), (200, 0.05), (200, 0.2), (1000, 0.05), (1000, 0.2)]

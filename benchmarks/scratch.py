@@ -21,12 +21,12 @@ from typing import Any
 
 import requests
 
-from soundcharts_pipeline.local_simulator import simulator_process
-from soundcharts_pipeline.settings import load_settings
+from soundcharts_pipeline.cli.processes.simulator import simulator_process
+from soundcharts_pipeline.config.read_charts import load_settings
 from soundcharts_pipeline.simulator import World
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.postgres import running_server, url_of
-from soundcharts_pipeline_tests.truth import expected, stored
+from soundcharts_pipeline_tests.support.postgres import running_server, url_of
+from soundcharts_pipeline_tests.support.truth import expected, stored
 
 MAX_IN_FLIGHT = 32
 UNLIMITED = 10_000_000
