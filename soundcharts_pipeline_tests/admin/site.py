@@ -34,7 +34,7 @@ READ_TOKEN = "a-token-that-only-reads"
 PREFIX = "/admin/soundcharts"
 # Nothing listens there.
 NOBODY = "http://127.0.0.1:1"
-DEADLINE_SECONDS = 120
+DEADLINE_SECONDS = 600
 LOOK_SECONDS = 0.2
 
 

@@ -31,7 +31,7 @@ PROJECT = Path(soundcharts_pipeline.__file__).parent.parent
 PROGRAMS = Path(sys.executable).parent
 DEFINITIONS = ("-m", "soundcharts_pipeline.definitions")
 # What a busy machine with two cores needs for a daemon and a few runs.
-DEADLINE_SECONDS = 150
+DEADLINE_SECONDS = 600
 LOOK_SECONDS = 0.5
 END_SECONDS = 40
 
