@@ -28,7 +28,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, select, text
 
-from soundcharts_pipeline.models import AudiencePoint, GeoPoint, Series
+from soundcharts_pipeline.models import AudiencePoint, LocatedDay, Series
 from soundcharts_pipeline.storage import bulk_values as rendering
 from soundcharts_pipeline.storage.points import merge_audience
 from soundcharts_pipeline.storage.saves import SeriesAnswer, save_series
@@ -77,7 +77,8 @@ def answers_of(view: Table, rows: Sequence[Row]) -> list[SeriesAnswer]:
         if view is s.track_audience:
             series = Series(tuple(AudiencePoint(day, name, value) for _, _, _, name, day, value, _ in of_entity))
         else:
-            series = Series((), tuple(GeoPoint(*row[3:]) for row in of_entity))
+            days = groupby(of_entity, key=itemgetter(3))
+            series = Series((), tuple(LocatedDay(day, {row[4:7]: row[7] for row in of_day}) for day, of_day in days))
         found.append(SeriesAnswer(uuid_, series, ()))
     return found
 

@@ -29,7 +29,7 @@ from soundcharts_pipeline_tests.support.postgres import running_server, url_of
 from soundcharts_pipeline_tests.support.truth import expected, stored
 
 MAX_IN_FLIGHT = 32
-UNLIMITED = 10_000_000
+UNLIMITED = 1_000_000
 # Every default of charts.yaml, back to the oldest day that any benchmark asks for. Workbooks have a benchmark of their
 # own, `exports`: the others are about fetching and storing.
 CHARTS = """\

@@ -226,6 +226,17 @@ class GeoPoint(NamedTuple):
     value: int
 
 
+# Country, region and city; '' for what is not known, and for region and city of a whole country.
+Place = tuple[str, str, str]
+
+
+class LocatedDay(NamedTuple):
+    """The shares of some places in the value of a day."""
+
+    day: date
+    values: dict[Place, int]
+
+
 class Window(NamedTuple):
     """A span of days, both ends inclusive."""
 
@@ -235,10 +246,17 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The answer for one window of one series: at most one point per day and identifier, oldest first."""
+    """The answer for one window of one series: at most one point per day and identifier, oldest first. No place comes
+    twice in a day; its places may come in several parts."""
 
     points: tuple[AudiencePoint, ...]
-    geo: tuple[GeoPoint, ...] = ()
+    # By day, for an answer of 90 days names a thousand places, and an object for each took a third of reading it.
+    located: tuple[LocatedDay, ...] = ()
+
+    @property
+    def geo(self) -> tuple[GeoPoint, ...]:
+        """Each place of each day."""
+        return tuple(GeoPoint(day, *place, value) for day, values in self.located for place, value in values.items())
 
 
 # What is counted on each platform's track audience (developers.soundcharts.com, get-song-audience; radio plays

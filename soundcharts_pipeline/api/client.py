@@ -159,7 +159,7 @@ class SoundchartsClient:
             middle = window.start + timedelta(days=days // 2)
             early = self._series(endpoint, parts, Window(window.start, middle - timedelta(days=1)), parse)
             late = self._series(endpoint, parts, Window(middle, window.end), parse)
-            return Series(early.points + late.points, early.geo + late.geo)
+            return Series(early.points + late.points, early.located + late.located)
         about = self.remarks.about(endpoint, parts["uuid"])
         other = parsing.related_uuid(pages[0].get("related"))
         if other not in (None, parts["uuid"]):

@@ -13,10 +13,7 @@ from typing import Any
 from soundcharts_pipeline.api.parsing import missing
 from soundcharts_pipeline.api.remarks import ABSENT, LAST_COUNTS, LEFT_EMPTY, LEFT_OUT, UNNAMED, About
 from soundcharts_pipeline.api.values import KEY_LENGTH, calendar_day, key_text, listed, whole_number
-from soundcharts_pipeline.models import AudiencePoint, GeoPoint, Series, Window
-
-# Country, region and city; '' for what is not known, and for region and city of a whole country.
-Place = tuple[str, str, str]
+from soundcharts_pipeline.models import AudiencePoint, LocatedDay, Place, Series, Window
 
 CITIES, COUNTRIES = "cityPlots", "countryPlots"
 SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1
@@ -102,8 +99,7 @@ def artist_series(items: Sequence[Any], about: About) -> Series:
     for field, name in ((CITIES, "cityName"), (COUNTRIES, "countryCode")):
         for key in ("value", name):
             _check_carried(_plots_of(dated, field), key, f"{field}.{key}", about)
-    geo = [GeoPoint(day, *place, n) for (day, _), of_day in places.items() for place, n in of_day.items()]
-    return Series(tuple(points.values()), tuple(geo))
+    return Series(tuple(points.values()), tuple(LocatedDay(day, found) for (day, _), found in places.items()))
 
 
 def _places(plots: Any, field: str, about: About) -> dict[Place, int]:

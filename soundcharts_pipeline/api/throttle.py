@@ -15,6 +15,9 @@ WINDOW_SECONDS = 61.0
 # the gate counts them as sent when they were taken.
 BATCH = 10
 PERMIT_SECONDS = 0.25
+# While calls are under way, whoever is to ask gives others so long to come along: a turn at the gate is a transaction,
+# and threads that are let go together arrive one by one.
+COMPANY_SECONDS = 0.003
 
 
 class Throttle(Protocol):
@@ -62,12 +65,14 @@ class SharedThrottle:
         *,
         batch: int = BATCH,
         permit_seconds: float = PERMIT_SECONDS,
+        company_seconds: float = COMPANY_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._gate = gate
         self._batch = batch
         self._permit_seconds = permit_seconds
+        self._company_seconds = company_seconds
         self._monotonic = monotonic
         self._sleep = sleep
         # Whoever holds the turn may sleep in it, with all others behind; the other lock is never held for long.
@@ -86,6 +91,8 @@ class SharedThrottle:
             try:
                 if not free and (unused := self._unused_permit()) is not None:
                     return unused
+                if self._under_way and self._company_seconds:
+                    self._sleep(self._company_seconds)
                 while not (grant := self._ask(self._wanted(free), free)).calls:
                     if grant.quota_unknown and not self._under_way:
                         return None

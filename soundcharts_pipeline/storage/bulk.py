@@ -8,6 +8,8 @@ import io
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
 from functools import lru_cache
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -64,6 +66,25 @@ def merge(
     return _save(connection, table, rows, statement, columns=columns, unique=keys)
 
 
+def merge_ready(
+    connection: Connection, table: Table, rows: list[tuple[Any, ...]], *, ignore: Collection[str] = ()
+) -> int:
+    """As `merge`, of rows as the driver takes them: every column, the key first, and none that needs cleaning or
+    escaping. A tenth of the time for a thousand plots of an answer. Sorts `rows`."""
+    names = tuple(table.columns.keys())
+    keys = [key.name for key in table.primary_key]
+    head = itemgetter(*range(len(keys)))
+    if len(set(map(head, rows))) < len(rows):
+        rendering.check_repeated(table, keys, ((head(row), row) for row in rows))
+        rows = list(set(rows))
+    rows.sort()
+    statement = _insert_or_update(connection.dialect.name, table, frozenset(names), frozenset(ignore))
+    if connection.dialect.name == "sqlite":
+        return _insert_many(connection, statement, list(chain.from_iterable(rows)), names)
+    lines = list(map("\t".join(["%s"] * len(names)).__mod__, rows))
+    return _save_lines(connection, table, lines, names, statement, list(map(head, rows[::WORTH_A_LOOK])))
+
+
 def insert_missing(
     connection: Connection, table: Table, rows: Iterable[Sequence[Any]], *, columns: Sequence[str]
 ) -> int:
@@ -89,13 +110,18 @@ def replace_slice(
     keys = list(table.primary_key)
     kept = {tuple(cleaned(row[columns.index(key.name)]) for key in keys) for row in given}
     stored = [tuple(row) for row in connection.execute(select(*keys).where(where))]
-    gone = [
-        {f"key_{key.name}": value for key, value in zip(keys, row, strict=True)} for row in stored if row not in kept
-    ]
-    if gone:
-        one = (key == bindparam(f"key_{key.name}", type_=key.type) for key in keys)
-        connection.execute(delete(table).where(*one), gone)
+    gone = [row for row in stored if row not in kept]
+    remove_keys(connection, table, gone)
     return len(gone) + merge(connection, table, given, columns=columns, ignore=ignore)
+
+
+def remove_keys(connection: Connection, table: Table, keys: Sequence[Sequence[Any]]) -> None:
+    """Delete the rows with these primary keys, if there are any."""
+    if keys:
+        columns = list(table.primary_key)
+        one = (column == bindparam(f"key_{column.name}", type_=column.type) for column in columns)
+        named = [{f"key_{column.name}": value for column, value in zip(columns, key, strict=True)} for key in keys]
+        connection.execute(delete(table).where(*one), named)
 
 
 def remove(connection: Connection, table: Table, rows: Sequence[Sequence[Any]], *, columns: Sequence[str]) -> int:
@@ -121,14 +147,15 @@ def remove(connection: Connection, table: Table, rows: Sequence[Sequence[Any]], 
     return connection.exec_driver_sql(command, list(zip(*[values] * len(named), strict=True))).rowcount
 
 
-def _insert(dialect: str, table: Table) -> Insert:
+def insert(dialect: str, table: Table) -> Insert:
+    """An insert that can say what a conflict does."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 # Statements are built and compiled once: for a save of a dozen answers this took longer than the database did.
 @lru_cache
 def _insert_or_leave(dialect: str, table: Table) -> Insert:
-    return _insert(dialect, table).on_conflict_do_nothing()
+    return insert(dialect, table).on_conflict_do_nothing()
 
 
 @lru_cache
@@ -136,13 +163,13 @@ def _insert_or_update(dialect: str, table: Table, columns: frozenset[str], ignor
     keys = [key.name for key in table.primary_key]
     updated = [column.name for column in rendering.in_table_order(table, columns) if column.name not in keys]
     compared = [name for name in updated if name not in ignore]
-    insert = _insert(dialect, table)
+    begun = insert(dialect, table)
     if not compared:
-        return insert.on_conflict_do_nothing(index_elements=keys)
-    return insert.on_conflict_do_update(
+        return begun.on_conflict_do_nothing(index_elements=keys)
+    return begun.on_conflict_do_update(
         index_elements=keys,
-        set_={name: insert.excluded[name] for name in updated},
-        where=or_(*(table.c[name].is_distinct_from(insert.excluded[name]) for name in compared)),
+        set_={name: begun.excluded[name] for name in updated},
+        where=or_(*(table.c[name].is_distinct_from(begun.excluded[name]) for name in compared)),
     )
 
 
@@ -159,19 +186,26 @@ def _save(
         given = list(rows)
         lines = rendering.copy_lines(table, given, columns=columns, unique=unique)
         names = _key_first(table, columns, unique)
-        if len(lines) >= WORTH_A_LOOK and _seem_new(connection, table, given, columns):
-            # Straight into the table takes half as long, and it is no less safe: a key that is there after all, or
-            # that another process saves meanwhile, ends it, and then the rule for conflicts decides.
-            try:
-                with connection.begin_nested():
-                    _copy(connection, connection.dialect.identifier_preparer.quote(table.name), lines, names)
-                    return len(lines)
-            except IntegrityError:
-                pass
-        return _copy_and_insert(connection, table, lines, names, statement) if lines else 0
+        return _save_lines(connection, table, lines, names, statement, _sample(table, given, columns))
     values = rendering.sqlite_values(table, rows, columns=columns, unique=unique)
     names = tuple(column.name for column in rendering.in_table_order(table, columns))
     return _insert_many(connection, statement, values, names)
+
+
+def _save_lines(
+    connection: Connection, table: Table, lines: list[str], names: tuple[str, ...], statement: Insert, sample: list[Any]
+) -> int:
+    """Lines of COPY text; `sample` are some of their keys, if they bring any."""
+    if len(lines) >= WORTH_A_LOOK and sample and not _any_stored(connection, table, sample):
+        # Straight into the table takes half as long, and it is no less safe: a key that is there after all, or that
+        # another process saves meanwhile, ends it, and then the rule for conflicts decides.
+        try:
+            with connection.begin_nested():
+                _copy(connection, connection.dialect.identifier_preparer.quote(table.name), lines, names)
+                return len(lines)
+        except IntegrityError:
+            pass
+    return _copy_and_insert(connection, table, lines, names, statement) if lines else 0
 
 
 def _insert_many(connection: Connection, statement: Insert, values: list[Any], names: tuple[str, ...]) -> int:
@@ -228,15 +262,18 @@ def _copy(connection: Connection, target: str, lines: list[str], names: Sequence
                 raise DBAPIError.instance(command, None, error, dbapi.Error) from error
 
 
-def _seem_new(connection: Connection, table: Table, rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> bool:
-    """Whether none of a few rows, spread over all, has its key in the table."""
-    keys = list(table.primary_key)
-    if not {key.name for key in keys} <= set(columns):
-        return False  # the database makes the keys
-    places = [columns.index(key.name) for key in keys]
-    sample = [tuple(cleaned(row[place]) for place in places) for row in rows[::WORTH_A_LOOK]]
-    there = select(literal(1)).select_from(table).where(tuple_(*keys).in_(sample)).limit(1)
-    return connection.execute(there).first() is None
+def _sample(table: Table, rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> list[Any]:
+    """Keys of a few rows, spread over all; none where the database makes the keys."""
+    keys = [key.name for key in table.primary_key]
+    if not set(keys) <= set(columns):
+        return []
+    places = [columns.index(key) for key in keys]
+    return [tuple(cleaned(row[place]) for place in places) for row in rows[::WORTH_A_LOOK]]
+
+
+def _any_stored(connection: Connection, table: Table, sample: list[Any]) -> bool:
+    there = select(literal(1)).select_from(table).where(tuple_(*table.primary_key).in_(sample)).limit(1)
+    return connection.execute(there).first() is not None
 
 
 def _staged(stage: str, names: Sequence[str]) -> TableClause:

@@ -62,7 +62,7 @@ def copy_lines(
     lines = list(map("\t".join, zip(heads, *rest, strict=True)))
     kept = dict(zip(heads, lines, strict=True))
     if len(kept) < len(lines):
-        _check_repeated(table, unique, zip(heads, lines, strict=True))
+        check_repeated(table, unique, zip(heads, lines, strict=True))
     return sorted(kept.values())
 
 
@@ -74,14 +74,14 @@ def sqlite_values(
     fields = _fields(table, rows, columns, _as_sqlite)
     heads = list(zip(*(fields[name] for name in unique), strict=True))
     if len(set(heads)) < len(heads):
-        _check_repeated(table, unique, zip(heads, zip(*fields.values(), strict=True), strict=True))
+        check_repeated(table, unique, zip(heads, zip(*fields.values(), strict=True), strict=True))
     values = [None] * sum(map(len, fields.values()))
     for place, field in enumerate(fields.values()):
         values[place :: len(fields)] = field
     return values
 
 
-def _check_repeated(table: Table, unique: Sequence[str], rows: Iterable[tuple[Any, Any]]) -> None:
+def check_repeated(table: Table, unique: Sequence[str], rows: Iterable[tuple[Any, Any]]) -> None:
     """Raise RowsLost when two rows have one key (the first of each pair) and say different things: one of them would
     be stored, and nobody would miss the other."""
     said: dict[Any, Any] = {}

@@ -157,5 +157,7 @@ def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later cannot be upgraded once another process has written in between:
     # SQLite fails it at once. Taking the write lock at the start waits instead.
     writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+    if connection.info.get(WRITES) is not writes:
+        connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+        connection.info[WRITES] = writes
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -13,18 +13,24 @@ from types import FrameType
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class _Note:
+    """The handler of all three within a block."""
+
+    def __init__(self) -> None:
+        self.came: list[int] = []
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        self.came.append(number)
+
+
 @contextmanager
 def deferred_interrupts() -> Iterator[None]:
-    """Signals that come during the block are delivered after it. Python runs their handlers in the main thread
-    alone, so in any other there is nothing to do."""
-    if threading.current_thread() is not threading.main_thread():
+    """Signals that come during the block are delivered after it, or after the block that it is part of. Python runs
+    their handlers in the main thread alone, so in any other there is nothing to do."""
+    if threading.current_thread() is not threading.main_thread() or isinstance(signal.getsignal(INTERRUPTS[-1]), _Note):
         yield
         return
-    came: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-
+    note = _Note()
     # A handler that Python did not install (None) cannot be put back.
     handlers = {number: handler for number in INTERRUPTS if (handler := signal.getsignal(number)) is not None}
     try:
@@ -34,5 +40,5 @@ def deferred_interrupts() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        for late in came:
+        for late in note.came:
             signal.raise_signal(late)

@@ -5,22 +5,34 @@ nothing is remembered that another process may roll back or restore. New ones ar
 that need the same places in another order do not wait for each other.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date, datetime
+from itertools import repeat
 from typing import Any
 
-from sqlalchemy import Connection, Table, select, text, tuple_
+from sqlalchemy import Connection, Table, bindparam, select, text, tuple_
 
-from soundcharts_pipeline.storage.bulk import insert_missing, merge, remove
+from soundcharts_pipeline.models import LocatedDay, Place
+from soundcharts_pipeline.storage.bulk import insert_missing, merge, merge_ready, remove
 from soundcharts_pipeline.storage.tables import audience as a
 from soundcharts_pipeline.storage.tables import months
 from soundcharts_pipeline.storage.tables import schema as s
+from soundcharts_pipeline.storage.tables.columns import Day, Moment
 from soundcharts_pipeline.wording import clean
 
 # Keys of one look-up, each of up to five variables: a quarter of what SQLite takes.
 LOOKED_UP = 1_500
 SERIES = ("entity", "uuid", "platform", "metric", "identifier")
 PLACE = ("country_code", "region", "city_name")
+
+# All series of an entity's metric: a query by the first column of the index, not one comparison of five for each key.
+# Built once: building it took longer than the database does.
+_S = a.series.c
+_OF_ENTITIES = select(_S.uuid, _S.identifier, _S.id).where(
+    *(_S[name] == bindparam(name) for name in ("entity", "platform", "metric")),
+    _S.uuid.in_(bindparam("uuids", expanding=True)),
+)
 
 Key = tuple[str, ...]
 Row = tuple[Any, ...]
@@ -30,29 +42,49 @@ def series_ids(
     conn: Connection, entity: str, platform: str, metric: str, keys: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], int]:
     """The numbers of an entity's series of one platform and metric, by (uuid, identifier); new ones are made."""
-    found = numbers(conn, a.series, SERIES, [(entity, uuid, platform, metric, of) for uuid, of in keys], make=True)
-    return {(key[1], key[4]): number for key, number in found.items()}
+    cleaned = {key: (clean(key[0]), clean(key[1])) for key in keys}
+
+    def look_up(uuids: Collection[str]) -> dict[tuple[str, str], int]:
+        values = {"entity": entity, "platform": platform, "metric": metric, "uuids": sorted(uuids)}
+        return {(uuid, of): number for uuid, of, number in conn.execute(_OF_ENTITIES, values)}
+
+    found = look_up({uuid for uuid, _ in cleaned.values()})
+    if new := set(cleaned.values()) - found.keys():
+        with _apart(conn) as other:
+            rows = [(entity, uuid, platform, metric, of) for uuid, of in sorted(new)]
+            insert_missing(other, a.series, rows, columns=SERIES)
+        found |= look_up({uuid for uuid, _ in new})
+    return {key: found[of] for key, of in cleaned.items()}
 
 
-def place_ids(conn: Connection, keys: Collection[Key]) -> dict[Key, int]:
+def place_ids(conn: Connection, keys: Collection[Place]) -> dict[Place, int]:
     """The numbers of places, by (country_code, region, city_name); new ones are made."""
-    return numbers(conn, a.places, PLACE, keys, make=True)
+    return {(key[0], key[1], key[2]): number for key, number in numbers(conn, a.places, PLACE, keys, make=True).items()}
 
 
-def save_points(conn: Connection, rows: Iterable[Row]) -> int:
-    """Rows of `points`; returns how many were added or changed. A point whose value is stored keeps its moment."""
-    return merge(conn, a.points, _prepared(conn, a.points, rows), columns=_names(a.points), ignore=["fetched_at"])
+def save_points(conn: Connection, rows: Collection[tuple[int, date, int]], now: datetime) -> int:
+    """Values of series on days; returns how many were added or changed. A point whose value is stored keeps its
+    moment."""
+    stored, moment = _stored_days(conn, a.points, {row[1] for row in rows}), Moment.number(now)
+    ready = [(number, stored[day], value, moment) for number, day, value in rows]
+    return merge_ready(conn, a.points, ready, ignore=["fetched_at"])
 
 
-def save_located(conn: Connection, rows: Iterable[Row]) -> int:
-    """Rows of `located_points`; returns how many were added or changed."""
-    return merge(conn, a.located_points, _prepared(conn, a.located_points, rows), columns=_names(a.located_points))
+def save_located(conn: Connection, days: Iterable[tuple[int, LocatedDay]], places: Mapping[Place, int]) -> int:
+    """Values of series on days in numbered places; returns how many were added or changed."""
+    days = list(days)
+    stored = _stored_days(conn, a.located_points, {located.day for _, located in days})
+    ready: list[Row] = []
+    for number, (day, values) in days:
+        ready += zip(repeat(number), repeat(stored[day]), map(places.__getitem__, values), values.values())
+    return merge_ready(conn, a.located_points, ready)
 
 
 def merge_audience(conn: Connection, view: Table, rows: Sequence[Sequence[Any]]) -> int:
-    """Whole rows of one of the three promised views, as `save_points` saves them."""
-    points = _points(conn, view, rows, make=True)
-    return save_located(conn, points) if view is s.artist_audience_geo else save_points(conn, points)
+    """Whole rows of one of the three promised views: `merge` into its points."""
+    table = _table(view)
+    points = _prepared(conn, table, _points(conn, view, rows, make=True))
+    return merge(conn, table, points, columns=_names(table), ignore=["fetched_at"])
 
 
 def insert_missing_audience(conn: Connection, view: Table, rows: Sequence[Sequence[Any]]) -> int:
@@ -93,17 +125,30 @@ def _look_up(conn: Connection, table: Table, names: Sequence[str], keys: Collect
 
 
 def _prepared(conn: Connection, table: Table, rows: Iterable[Row]) -> list[Row]:
-    """The rows in the order of the key, in which SQLite stores them. On PostgreSQL their months are there, and the one
-    after; those that are missing are made in a transaction of their own, so that nobody waits for ours."""
+    """The rows in the order of the key, in which SQLite stores them, once there is a place for each."""
     found = sorted(rows, key=tuple)
-    if conn.dialect.name == "postgresql" and found:
-        wanted = {row[1].replace(day=1) for row in found}
-        wanted.add(months.after(max(wanted)))
-        made = months.made(conn, table.name)
-        for month in sorted(month for month in wanted if months.name_of(table.name, month) not in made):
-            with _apart(conn) as other:
-                months.make(other, table.name, month)
+    _make_months(conn, table, {row[1] for row in found})
     return found
+
+
+def _stored_days(conn: Connection, table: Table, days: Collection[date]) -> dict[date, int | str]:
+    """What the driver stores of each day, once there is a place for its points."""
+    _make_months(conn, table, days)
+    stored = Day.number if conn.dialect.name == "sqlite" else date.isoformat
+    return {day: stored(day) for day in days}
+
+
+def _make_months(conn: Connection, table: Table, days: Collection[date]) -> None:
+    """On PostgreSQL the months of these days are there, and the one after; those that are missing are made in a
+    transaction of their own, so that nobody waits for ours."""
+    if conn.dialect.name != "postgresql" or not days:
+        return
+    wanted = {day.replace(day=1) for day in days}
+    wanted.add(months.after(max(wanted)))
+    made = months.made(conn, table.name)
+    for month in sorted(month for month in wanted if months.name_of(table.name, month) not in made):
+        with _apart(conn) as other:
+            months.make(other, table.name, month)
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """The write side: records to rows. Each function runs inside its caller's transaction and owns its slice."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, func, select
 
 from soundcharts_pipeline.clock import utc_now
 from soundcharts_pipeline.models import (
@@ -14,6 +16,8 @@ from soundcharts_pipeline.models import (
     ArtistRef,
     Chart,
     Genre,
+    LocatedDay,
+    Place,
     PublishedRanking,
     Ranking,
     Series,
@@ -22,7 +26,7 @@ from soundcharts_pipeline.models import (
     is_later,
 )
 from soundcharts_pipeline.storage import points
-from soundcharts_pipeline.storage.bulk import insert_missing, merge, replace_slice
+from soundcharts_pipeline.storage.bulk import Insert, insert, insert_missing, merge, remove_keys, replace_slice
 from soundcharts_pipeline.storage.errors import RowsLost
 from soundcharts_pipeline.storage.tables import bookkeeping as b
 from soundcharts_pipeline.storage.tables import schema as s
@@ -35,16 +39,19 @@ TRACK_FIELDS = [f.name for f in fields(Track) if f.name in s.tracks.c]
 ARTIST_FIELDS = [*(f.name for f in fields(Artist) if f.name in s.artists.c), "display_name"]
 # What references in rankings and credits say of a track or an artist.
 BROUGHT = {"credit_name", "slug", "image_url", "app_url"}
+COUNTS = ("calls", "billed", "errors", "throttled")
 DAY_COLUMNS = ["chart_slug", "rank_date", "published_at", "checked_at"]
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesAnswer:
-    """One answer for a series of an entity, and the answered windows that are known of it from now on."""
+    """One answer for a series of an entity, the answered windows that are known of it from now on, and those that were
+    until now, as read in this transaction."""
 
     uuid: str
     series: Series
     asks: Sequence[AnsweredWindow]
+    known: Sequence[AnsweredWindow] = ()
 
 
 def save_charts(conn: Connection, charts: Iterable[Chart]) -> None:
@@ -138,38 +145,22 @@ def save_series(
 
     Where two answers tell of the same day of an entity, the later one of `answers` counts.
     """
-    of_track = entity == "track"
-    keys = {(a.uuid, p.identifier if of_track else "") for a in answers for p in a.series.points}
-    keys |= {(a.uuid, "") for a in answers if a.series.geo}
+    keys = {(a.uuid, p.identifier) for a in answers for p in a.series.points}
+    keys |= {(a.uuid, "") for a in answers if a.series.located}
     ids = points.series_ids(conn, entity, platform, metric, keys)
-    rows = [(ids[a.uuid, p[1] if of_track else ""], p[0], p[2], now) for a in answers for p in a.series.points]
-    places = points.place_ids(conn, {g[1:4] for a in answers for g in a.series.geo})
-    located = [
-        (number, g[0], places[g[1:4]], g[4])
-        for number, series in ((ids[a.uuid, ""], a.series) for a in answers if a.series.geo)
-        for g in series.geo
-    ]
-    points.save_located(conn, _last_of_each(located, 3, answers))
-    rows = _last_of_each(rows, 2, answers)
-    points.save_points(conn, rows)
+    located = [(ids[a.uuid, ""], of_day) for a in answers for of_day in a.series.located]
+    places = points.place_ids(conn, set().union(*(of_day.values for _, of_day in located)))
+    rows = [(ids[a.uuid, identifier], day, value) for a in answers for day, identifier, value in a.series.points]
+    if len({a.uuid for a in answers}) < len(answers):
+        rows, located = _last_of_each_day(rows, located)
+    points.save_located(conn, located, places)
+    points.save_points(conn, rows, now)
     t = b.audience_asks
-    mine = and_(
-        t.c.entity == entity,
-        t.c.platform == platform,
-        t.c.metric == metric,
-        t.c.uuid.in_({a.uuid for a in answers}),
-    )
-    replace_slice(
-        conn,
-        t,
-        mine,
-        [
-            (entity, a.uuid, platform, metric, ask.start, ask.end, ask.settled, ask.asked_at)
-            for a in answers
-            for ask in a.asks
-        ],
-        columns=[c.name for c in t.columns],
-    )
+    asks = {(entity, a.uuid, platform, metric, k.start, k.end): k for a in answers for k in a.asks}
+    known = {(entity, a.uuid, platform, metric, k.start, k.end): k for a in answers for k in a.known}
+    remove_keys(conn, t, [key for key in known if key not in asks])
+    new = [(*key, ask.settled, ask.asked_at) for key, ask in asks.items() if known.get(key) != ask]
+    merge(conn, t, new, columns=t.columns.keys())
     return len(rows)
 
 
@@ -193,17 +184,19 @@ def save_progress(
 
 def add_usage(conn: Connection, day: date, endpoint: str, counts: Mapping[str, int], quota: int | None) -> None:
     """Add calls to the day's count of an endpoint."""
-    t = b.api_usage
-    insert_missing(
-        conn,
-        t,
-        [(day, endpoint, 0, 0, 0, 0)],
-        columns=["day", "endpoint", "calls", "billed", "errors", "throttled"],
+    values = {"day": day, "endpoint": endpoint, "quota_remaining": quota, **counts}
+    conn.execute(_add_or_begin(conn.dialect.name), values)
+
+
+@lru_cache
+def _add_or_begin(dialect: str) -> Insert:
+    t, statement = b.api_usage, insert(dialect, b.api_usage)
+    new = statement.excluded
+    sums: dict[str, ColumnElement[Any]] = {name: t.c[name] + new[name] for name in COUNTS}
+    last = func.coalesce(new.quota_remaining, t.c.quota_remaining)
+    return statement.on_conflict_do_update(
+        index_elements=[t.c.day, t.c.endpoint], set_={**sums, "quota_remaining": last}
     )
-    values: dict[str, Any] = {name: t.c[name] + count for name, count in counts.items()}
-    if quota is not None:
-        values["quota_remaining"] = quota
-    conn.execute(t.update().where(t.c.day == day, t.c.endpoint == endpoint).values(values))
 
 
 def _update(
@@ -228,11 +221,15 @@ def _save_artist_stubs(conn: Connection, artists: Iterable[Artist | ArtistRef], 
     insert_missing(conn, s.artists, list(rows.values()), columns=columns)
 
 
-def _last_of_each(rows: list[tuple[Any, ...]], key: int, answers: Sequence[SeriesAnswer]) -> list[tuple[Any, ...]]:
-    """Rows that begin with a key of so many columns. Within one answer no key comes twice."""
-    if len({answer.uuid for answer in answers}) == len(answers):
-        return rows
-    return list({row[:key]: row for row in rows}.values())
+def _last_of_each_day(
+    rows: list[tuple[int, date, int]], located: list[tuple[int, LocatedDay]]
+) -> tuple[list[tuple[int, date, int]], list[tuple[int, LocatedDay]]]:
+    """Of several values of a series on a day the last, of several of a place likewise."""
+    by_day: dict[tuple[int, date], dict[Place, int]] = defaultdict(dict)
+    for number, (day, values) in located:
+        by_day[number, day] |= values
+    last = {row[:2]: row for row in rows}
+    return list(last.values()), [(number, LocatedDay(day, values)) for (number, day), values in by_day.items()]
 
 
 def _save_credits(conn: Connection, tracks: Sequence[Track], now: datetime) -> None:

@@ -2,10 +2,11 @@
 
 import gc
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from datetime import date
-from time import sleep
+from queue import Empty, SimpleQueue
+from time import monotonic, sleep
 from typing import Generic
 
 from soundcharts_pipeline.api.errors import (
@@ -33,6 +34,9 @@ from soundcharts_pipeline.sync.worklist import A, Answer, Q, Worklist
 STOP_AT_ONCE = (AuthenticationError, NetworkError, QuotaExhausted, RateLimited)
 # So many failures in a row, with no answer between them, are the server's state and not the entities'.
 FAILURES_IN_A_ROW = 10
+# A save, and a turn at the rate gate, cost as much for one question as for a dozen: answers wait for each other until a
+# quarter of what may be in flight is there, or for so long.
+GATHER_SECONDS = 0.1
 # What is in flight when a run is interrupted is paid for; it is waited for so long, and saved.
 LAST_ANSWERS_SECONDS = 5.0
 
@@ -55,6 +59,7 @@ class _FanOut(Generic[Q, A]):
         self._scopes = Scopes(ctx, worklist.asked, worklist.fetch)
         self._questions = ClaimedQuestions(self._scopes.in_order(questions), worklist, at_once=ctx.max_in_flight)
         self._running: dict[Future[A], Q] = {}
+        self._arrived: SimpleQueue[Future[A]] = SimpleQueue()
         self._errors: list[tuple[Q, BaseException]] = []
         self._dropped: list[Q] = []
         self._unreleased: list[Q] = []
@@ -97,7 +102,9 @@ class _FanOut(Generic[Q, A]):
             if self._scopes.is_closed(question):
                 self._dropped.append(question)
             elif self._scopes.may_ask(question):
-                self._running[pool.submit(self._worklist.fetch, question)] = question
+                future = pool.submit(self._worklist.fetch, question)
+                self._running[future] = question
+                future.add_done_callback(self._arrived.put)
             else:
                 waiting.append(question)
         ready.extendleft(reversed(waiting))
@@ -106,13 +113,28 @@ class _FanOut(Generic[Q, A]):
         is_wanting = self._questions.is_wanting and not self._stopped
         if not self._running and not self._stopped and not is_wanting and not self._dropped:
             sleep(LOOK_AGAIN_SECONDS)  # others hold all that is left
-        done, _ = wait(self._running, timeout=0 if is_wanting else LINE_SECONDS, return_when=FIRST_COMPLETED)
+        done = self._gather(0.0 if is_wanting else LINE_SECONDS) if self._running else []
         pulse = self._pace.is_due()
         self._take(done, renew=pulse)
         self._settle_doubts()
         if pulse:
             self._ctx.watcher.progress(self._pace.line(self._done, self._ctx.client.usage.calls - self._calls_before))
             self._ctx.watcher.remaining(self._days_left())
+
+    def _gather(self, timeout: float) -> list[Future[A]]:
+        """Answers that are there within `timeout` seconds, and those that follow closely."""
+        done: list[Future[A]] = []
+        most = min(len(self._running), max(self._ctx.max_in_flight // 4, 1))
+        end = monotonic() + timeout
+        with suppress(Empty):
+            done.append(self._arrived.get(timeout=timeout))
+            end = monotonic() + min(timeout, GATHER_SECONDS)
+            while len(done) < most:
+                done.append(self._arrived.get(timeout=max(end - monotonic(), 0.0)))
+        with suppress(Empty):
+            while True:
+                done.append(self._arrived.get_nowait())
+        return done
 
     def _take(self, done: Collection[Future[A]], *, renew: bool) -> None:
         with deferred_interrupts():

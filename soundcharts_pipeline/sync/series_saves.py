@@ -50,7 +50,8 @@ def save_answers(ctx: SyncContext, conn: Connection, answers: Sequence[Answer[Qu
 
 def _save_series(ctx: SyncContext, conn: Connection, key: SeriesKey, answers: Sequence[tuple[Question, Series]]) -> int:
     now = ctx.clock()
-    asks = worklists.asks_of(conn, key.entity, key.platform, key.metric, {q.uuid for q, _ in answers})
+    known = worklists.asks_of(conn, key.entity, key.platform, key.metric, {q.uuid for q, _ in answers})
+    asks: dict[str, Sequence[AnsweredWindow]] = dict(known)
     empty = {q.uuid for q, series in answers if not series.points and _is_absence(q, asks.get(q.uuid, ()), now.date())}
     heard = worklists.with_points(conn, key.entity, key.platform, key.metric, empty) if empty else set()
     silent = dict.fromkeys(empty - heard, SILENT)
@@ -69,7 +70,7 @@ def _save_series(ctx: SyncContext, conn: Connection, key: SeriesKey, answers: Se
         key.entity,
         key.platform,
         key.metric,
-        [SeriesAnswer(q.uuid, series, asks[q.uuid]) for q, series in answers],
+        [SeriesAnswer(q.uuid, series, asks[q.uuid], known.get(q.uuid, ())) for q, series in answers],
         now,
     )
     remove_tombstones(conn, key.entity, key.scope, {q.uuid for q, series in answers if series.points})

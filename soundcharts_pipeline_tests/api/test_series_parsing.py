@@ -4,11 +4,15 @@ from datetime import date
 
 from soundcharts_pipeline.api import parsing, series
 from soundcharts_pipeline.api.remarks import Remarks
-from soundcharts_pipeline.models import AudiencePoint, GeoPoint, Series
+from soundcharts_pipeline.models import AudiencePoint, LocatedDay, Series
 
 from .recorded import payload
 
 ONE, OTHER = "a" * 22, "b" * 22
+
+
+def _in(day: date, **places: int) -> LocatedDay:
+    return LocatedDay(day, {(code, "", ""): value for code, value in places.items()})
 
 
 def _may(day: int) -> date:
@@ -46,10 +50,7 @@ def test_untidy_track_audience_keeps_the_latest_of_a_day_and_no_null(unremarked:
 def test_artist_streaming_with_its_places(unremarked: Remarks) -> None:
     assert series.artist_series(payload("artist_streaming")["items"], unremarked.about("artist_streaming")) == Series(
         (AudiencePoint(_may(29), "", 99000123), AudiencePoint(_may(30), "", 99050456)),
-        (
-            GeoPoint(_may(29), "GB", "London, City of", "London", 1500000),
-            GeoPoint(_may(29), "GB", "", "", 1900000),
-        ),
+        (LocatedDay(_may(29), {("GB", "London, City of", "London"): 1500000}), _in(_may(29), GB=1900000)),
     )
 
 
@@ -59,10 +60,8 @@ def test_artist_streaming_as_recorded_has_empty_regions_absent_plots_and_null_pl
     ) == Series(
         (AudiencePoint(_may(29), "", 99000123), AudiencePoint(_may(30), "", 99050456)),
         (
-            GeoPoint(_may(29), "SG", "", "Singapore", 800000),
-            GeoPoint(_may(29), "FR", "Île-de-France", "Paris", 700000),
-            GeoPoint(_may(29), "SG", "", "", 800000),
-            GeoPoint(_may(29), "FR", "", "", 700000),
+            LocatedDay(_may(29), {("SG", "", "Singapore"): 800000, ("FR", "Île-de-France", "Paris"): 700000}),
+            _in(_may(29), SG=800000, FR=700000),
         ),
     )
 
@@ -72,7 +71,7 @@ def test_untidy_followers_keep_the_latest_of_a_day_and_no_null(unremarked: Remar
         payload("artist_followers_untidy")["items"], unremarked.about("artist_followers")
     ) == Series(
         (AudiencePoint(_may(27), "", 5000000001), AudiencePoint(_may(29), "", 120000456)),
-        (GeoPoint(_may(29), "US", "", "", 36000000),),
+        (_in(_may(29), US=36000000),),
     )
 
 

@@ -61,8 +61,8 @@ class GenerousGate(OpenGate):
         return super().take(wanted + (not free), news, back=back, free=free)
 
 
-def throttle_of(gate: Gate, time: FakeTime) -> SharedThrottle:
-    return SharedThrottle(gate, monotonic=time.monotonic, sleep=time.sleep)
+def throttle_of(gate: Gate, time: FakeTime, *, company_seconds: float = 0.0) -> SharedThrottle:
+    return SharedThrottle(gate, company_seconds=company_seconds, monotonic=time.monotonic, sleep=time.sleep)
 
 
 def test_a_thread_alone_takes_one_call_at_a_time() -> None:
@@ -70,6 +70,15 @@ def test_a_thread_alone_takes_one_call_at_a_time() -> None:
     throttle = throttle_of(gate, FakeTime())
     assert [throttle.acquire() for _ in range(4)] == [(1, 0, False), (2, 0, False), (3, 0, False), (4, 0, False)]
     assert gate.wanted == [1, 1, 1, 1]
+
+
+def test_beside_calls_under_way_others_are_given_a_moment_to_come_along() -> None:
+    time = FakeTime()
+    throttle = throttle_of(OpenGate(), time, company_seconds=0.25)
+    alone = throttle.acquire()
+    assert (alone is not None, time.slept) == (True, [])
+    throttle.acquire()
+    assert time.slept == [0.25]
 
 
 def test_threads_that_wait_are_served_together() -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
-from soundcharts_pipeline.models import AudiencePoint, GeoPoint, Series
+from soundcharts_pipeline.models import AudiencePoint, LocatedDay, Place, Series
 from soundcharts_pipeline.storage.points import place_ids, remove_audience
 from soundcharts_pipeline.storage.saves import SeriesAnswer, save_series
 from soundcharts_pipeline.storage.tables import audience, months
@@ -35,7 +35,7 @@ def on_postgresql(postgres_url: str) -> Iterator[Warehouse]:
 
 
 def test_a_series_and_a_place_are_stored_once(warehouse: Warehouse) -> None:
-    places = [GeoPoint(DAY - timedelta(days=n), "FR", "", city, n) for n in range(3) for city in ("", "Paris\0")]
+    places = [LocatedDay(DAY - timedelta(days=n), {("FR", "", city): n for city in ("", "Paris\0")}) for n in range(3)]
     answers = [SeriesAnswer(f"artist-{n}", Series((AudiencePoint(DAY, "", 1),), tuple(places)), ()) for n in range(2)]
     for _ in range(2):
         with warehouse.write() as conn:
@@ -144,7 +144,7 @@ def test_two_saves_that_need_the_same_new_places_in_another_order_do_not_wait_fo
     here, there = ("AA", "", "here"), ("BB", "", "there")
     both_have_one = Barrier(2)
 
-    def save_both(first: tuple[str, ...], then: tuple[str, ...]) -> set[int]:
+    def save_both(first: Place, then: Place) -> set[int]:
         with on_postgresql.write() as conn:
             found = place_ids(conn, [first])
             both_have_one.wait()

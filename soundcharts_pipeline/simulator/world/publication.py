@@ -8,7 +8,7 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-from soundcharts_pipeline.models import AudiencePoint, GeoPoint, Series
+from soundcharts_pipeline.models import AudiencePoint, GeoPoint, LocatedDay, Series
 from soundcharts_pipeline.simulator.world.accounts import Account
 from soundcharts_pipeline.simulator.world.oddities import LONGEST_DELAY, Oddities, PlotsFate
 from soundcharts_pipeline.simulator.world.places import CITIES, City
@@ -138,8 +138,9 @@ def points_of(account: Account, rows: list[Row]) -> tuple[AudiencePoint, ...]:
 
 def series_of(account: Account, oddities: Oddities, rows: list[Row]) -> Series:
     """The same with places."""
-    geo: list[GeoPoint] = []
+    days = []
     for row in rows:
         cities, countries = located_values(account, row, oddities.plots_fate(account.seed, row.day))
-        geo += cities + countries
-    return Series(points_of(account, rows), tuple(geo))
+        if plots := cities + countries:
+            days.append(LocatedDay(plots[0].day, {plot[1:4]: plot.value for plot in plots}))
+    return Series(points_of(account, rows), tuple(days))
