@@ -4,3 +4,6 @@ Made of rows that `storage/queries/` has read; nothing here calls Soundcharts or
 are computed (growth, streaks) come from `analysis/`, by way of the table `audience_trends`. A new kind of file is a
 folder of its own.
 """
+
+# Raised when the same data gives another workbook. Here, for whoever only loads the definitions does without openpyxl.
+WORKBOOK_VERSION = "1"

@@ -22,6 +22,7 @@ from soundcharts_pipeline.orchestration.freshness import policy_of
 from soundcharts_pipeline.orchestration.partitions import partition_key, spans_of
 from soundcharts_pipeline.orchestration.resources import SoundchartsResource, WarehouseResource
 from soundcharts_pipeline.orchestration.stops import end_if_canceled
+from soundcharts_pipeline.reports import WORKBOOK_VERSION
 from soundcharts_pipeline.storage.files import explained_files
 from soundcharts_pipeline.storage.queries.summaries import Preview, archived_days, ranking_rows
 from soundcharts_pipeline.storage.queries.worklists import rankings_missing
@@ -57,7 +58,7 @@ def build_chart_report(settings: Settings, partitions_def: dg.PartitionsDefiniti
         partitions_def=partitions_def,
         backfill_policy=backfill_policy(settings.max_partitions_per_run),
         freshness_policy=policy_of(CHART_REPORT, settings),
-        code_version="1",  # raised when the same rows give another workbook
+        code_version=WORKBOOK_VERSION,
         check_specs=[
             dg.AssetCheckSpec(
                 CHECK, asset=CHART_REPORT, description="Each sheet has the rows of its query, and no cell is a formula."
@@ -148,7 +149,7 @@ class _Step:
     def _write(self, slug: str, day: date) -> Metadata:
         # openpyxl takes a third of a second to import, which nobody should wait for who only loads the definitions.
         from soundcharts_pipeline.reports.workbook.summary import chart_lines
-        from soundcharts_pipeline.reports.workbook.workbook import Report, read_back, write_workbook
+        from soundcharts_pipeline.reports.workbook.workbook import Report, read_back, rows_of_same, write_workbook
         from soundcharts_pipeline.storage.queries.chart_day import read_chart_day
 
         began, chart = time.monotonic(), self._settings.chart(slug)
@@ -167,10 +168,14 @@ class _Step:
             made=self._clock(),
         )
         path = self._folder / chart.slug / f"{chart.slug}_{day}.xlsx"
-        with explained_files(path.parent):
-            rows = write_workbook(path, report)
-        self._written.append(Written(path, rows, read_back(path)))
-        self._context.log.info(f"{path}: written in {time.monotonic() - began:.1f} s")
+        rows = rows_of_same(path, report)
+        if rows is not None:
+            self._context.log.info(f"{path}: shows all that is known, and stays as it is")
+        else:
+            with explained_files(path.parent):
+                rows = write_workbook(path, report)
+            self._written.append(Written(path, rows, read_back(path)))
+            self._context.log.info(f"{path}: written in {time.monotonic() - began:.1f} s")
         return {
             "dagster/partition_row_count": len(of.ranking),
             "calls": 0,

@@ -12,6 +12,7 @@ from soundcharts_pipeline.orchestration.assets.chart_report import CHECK, FOLDER
 from soundcharts_pipeline.reports.workbook.workbook import read_back
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.queries import worklists
+from soundcharts_pipeline.storage.tables import schema
 from soundcharts_pipeline_tests.orchestration.assets.recorded import checks_of, facts_of, failures_of
 from soundcharts_pipeline_tests.support.helpers import SLUG
 from soundcharts_pipeline_tests.support.project import Project, chart, open_project
@@ -49,6 +50,32 @@ def test_a_chart_day_ends_in_a_workbook_that_reads_back(project: Project) -> Non
     again = project.run(span, [CHART_REPORT])
     assert again.success
     assert project.simulator.counters.total == 0
+
+
+def test_a_workbook_is_written_anew_when_it_would_show_something_else_and_only_then(project: Project) -> None:
+    span = project.span(1)
+    assert project.run(span).success
+    path = folder_of(project) / f"{SLUG}_{span.first}.xlsx"
+
+    def run_again() -> tuple[bool, object]:
+        before = path.stat() if path.exists() else None
+        result = project.run(span, [CHART_REPORT])
+        assert result.success, failures_of(result)
+        facts = facts_of(project, result)[CHART_REPORT, str(span.first)]
+        assert (facts["path"], facts["bytes"]) == (str(path), path.stat().st_size)
+        assert checks_of(result)[f"{CHART_REPORT}: {CHECK}"]
+        return path.stat() != before, facts["sheets"]
+
+    is_new, sheets = run_again()
+    assert not is_new
+    whole = path.read_bytes()
+    for damage in (path.unlink, lambda: path.write_bytes(whole[:-9]), lambda: path.write_bytes(whole[:99] + whole)):
+        damage()
+        assert run_again() == (True, sheets)
+    with project.warehouse.write() as conn:
+        conn.execute(schema.tracks.update().values(isrc="another"))
+    assert run_again() == (True, sheets)
+    assert run_again() == (False, sheets)
 
 
 def test_a_range_that_fetches_writes_the_newest_day_and_one_of_analytics_writes_all(project: Project) -> None:
