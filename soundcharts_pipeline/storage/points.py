@@ -26,13 +26,17 @@ LOOKED_UP = 1_500
 SERIES = ("entity", "uuid", "platform", "metric", "identifier")
 PLACE = ("country_code", "region", "city_name")
 
-# All series of an entity's metric: a query by the first column of the index, not one comparison of five for each key.
-# Built once: building it took longer than the database does.
-_S = a.series.c
-_OF_ENTITIES = select(_S.uuid, _S.identifier, _S.id).where(
-    *(_S[name] == bindparam(name) for name in ("entity", "platform", "metric")),
-    _S.uuid.in_(bindparam("uuids", expanding=True)),
-)
+# Built once: building one took longer than the database does. Series of whole entities by the first columns of the
+# index, not one comparison of five for each key; what is found beyond the keys is left alone.
+_WHOLE = SERIES[:-1]
+_LOOK_UP = {
+    a.series: select(a.series.c.id, *(a.series.c[name] for name in SERIES)).where(
+        *(a.series.c[name].in_(bindparam(name, expanding=True)) for name in _WHOLE)
+    ),
+    a.places: select(a.places.c.id, *(a.places.c[name] for name in PLACE)).where(
+        tuple_(*(a.places.c[name] for name in PLACE)).in_(bindparam("keys", expanding=True))
+    ),
+}
 
 Key = tuple[str, ...]
 Row = tuple[Any, ...]
@@ -42,19 +46,8 @@ def series_ids(
     conn: Connection, entity: str, platform: str, metric: str, keys: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], int]:
     """The numbers of an entity's series of one platform and metric, by (uuid, identifier); new ones are made."""
-    cleaned = {key: (clean(key[0]), clean(key[1])) for key in keys}
-
-    def look_up(uuids: Collection[str]) -> dict[tuple[str, str], int]:
-        values = {"entity": entity, "platform": platform, "metric": metric, "uuids": sorted(uuids)}
-        return {(uuid, of): number for uuid, of, number in conn.execute(_OF_ENTITIES, values)}
-
-    found = look_up({uuid for uuid, _ in cleaned.values()})
-    if new := set(cleaned.values()) - found.keys():
-        with _apart(conn) as other:
-            rows = [(entity, uuid, platform, metric, of) for uuid, of in sorted(new)]
-            insert_missing(other, a.series, rows, columns=SERIES)
-        found |= look_up({uuid for uuid, _ in new})
-    return {key: found[of] for key, of in cleaned.items()}
+    found = numbers(conn, a.series, SERIES, [(entity, uuid, platform, metric, of) for uuid, of in keys], make=True)
+    return {(key[1], key[4]): number for key, number in found.items()}
 
 
 def place_ids(conn: Connection, keys: Collection[Place]) -> dict[Place, int]:
@@ -116,11 +109,14 @@ def numbers(
 
 
 def _look_up(conn: Connection, table: Table, names: Sequence[str], keys: Collection[Key]) -> dict[Key, int]:
-    columns, listed = [table.c[name] for name in names], sorted(keys)
-    found: dict[Key, int] = {}
+    listed, found = sorted(keys), {}
     for start in range(0, len(listed), LOOKED_UP):
-        among = tuple_(*columns).in_(listed[start : start + LOOKED_UP])
-        found |= {tuple(row[1:]): row[0] for row in conn.execute(select(table.c.id, *columns).where(among))}
+        part = listed[start : start + LOOKED_UP]
+        whole: dict[str, Any] = {
+            name: sorted({key[place] for key in part}) for place, name in enumerate(names) if name in _WHOLE
+        }
+        for number, *key in conn.execute(_LOOK_UP[table], whole or {"keys": part}):
+            found[tuple(key)] = number
     return found
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from openpyxl import load_workbook
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from soundcharts_pipeline.reports.export.files import disarmed
 from soundcharts_pipeline.storage.queries.exports import BATCH
 from soundcharts_pipeline.storage.tables import schema as s
+from soundcharts_pipeline.storage.tables.columns import Day
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline_tests.admin.site import wait_for
 from soundcharts_pipeline_tests.reports.odd_names import ODD_NAMES, SHOWN
@@ -46,8 +47,17 @@ def tracks() -> Rows:
     return [{"uuid": _uuid(n), "name": name, **known, **of_all} for n, (name, known) in enumerate(names)]
 
 
-def fill(url: str, *, points: int = POINTS) -> None:
-    """A chart-day of the tracks; the first of them has so many points."""
+# As many points of one track as an export is at work on for a while.
+MANY = (
+    """INSERT INTO series (entity, uuid, platform, metric, identifier)
+    WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 400000)
+    SELECT 'track', :uuid, 'shazam', 'shazams', printf('%09d', n) FROM numbers""",
+    "INSERT INTO points SELECT id, :day, id, 0 FROM series WHERE platform = 'shazam'",
+)
+
+
+def fill(url: str) -> None:
+    """A chart-day of the tracks; the first of them has POINTS points."""
     with closing(Warehouse(url)) as warehouse, warehouse.write() as conn:
         made = tracks()
         conn.execute(insert(s.tracks), made)
@@ -56,7 +66,7 @@ def fill(url: str, *, points: int = POINTS) -> None:
         conn.execute(insert(s.chart_rankings), places)
         of_track = (_uuid(0), "spotify", "streams")
         merge_whole(
-            conn, s.track_audience, ((*of_track, f"{n:09}", DAY, 4611686018427387904 + n, AT) for n in range(points))
+            conn, s.track_audience, ((*of_track, f"{n:09}", DAY, 4611686018427387904 + n, AT) for n in range(POINTS))
         )
 
 
@@ -134,7 +144,10 @@ def test_days_bound_points_and_rankings_on_both_databases(
 def test_a_killed_export_leaves_the_good_file_and_the_next_one_clears_up(
     environ: dict[str, str], sqlite_url: str, tmp_path: Path, kind: str
 ) -> None:
-    fill(sqlite_url, points=400_000)
+    fill(sqlite_url)
+    with closing(Warehouse(sqlite_url)) as warehouse, warehouse.write() as conn:
+        for statement in MANY:
+            conn.execute(text(statement), {"uuid": _uuid(0), "day": Day.number(DAY)})
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     environ |= {"SOUNDCHARTS_DATABASE_URL": sqlite_url, "TMPDIR": str(temporary)}
