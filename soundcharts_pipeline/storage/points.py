@@ -113,7 +113,7 @@ def _look_up(conn: Connection, table: Table, names: Sequence[str], keys: Collect
     for start in range(0, len(listed), LOOKED_UP):
         part = listed[start : start + LOOKED_UP]
         whole: dict[str, Any] = {
-            name: sorted({key[place] for key in part}) for place, name in enumerate(names) if name in _WHOLE
+            name: sorted({key[n] for key in part}) for n, name in enumerate(names) if name in _WHOLE
         }
         for number, *key in conn.execute(_LOOK_UP[table], whole or {"keys": part}):
             found[tuple(key)] = number
