@@ -112,9 +112,7 @@ def _look_up(conn: Connection, table: Table, names: Sequence[str], keys: Collect
     listed, found = sorted(keys), {}
     for start in range(0, len(listed), LOOKED_UP):
         part = listed[start : start + LOOKED_UP]
-        whole: dict[str, Any] = {
-            name: sorted({key[n] for key in part}) for n, name in enumerate(names) if name in _WHOLE
-        }
+        whole: dict[str, Any] = {n: sorted({key[i] for key in part}) for i, n in enumerate(names) if n in _WHOLE}
         for number, *key in conn.execute(_LOOK_UP[table], whole or {"keys": part}):
             found[tuple(key)] = number
     return found
