@@ -1,6 +1,5 @@
 """Tracks and artists of one name whose UUIDs begin and end alike: each is a line, a column and a row of its own."""
 
-import base64
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from soundcharts_pipeline.orchestration.assets.pictures import (
     ranking_pictures,
     trend_pictures,
 )
+from soundcharts_pipeline.reports.pictures.canvas import WIDE
 from soundcharts_pipeline.reports.workbook.summary import chart_lines
 from soundcharts_pipeline.reports.workbook.workbook import Report, write_workbook
 from soundcharts_pipeline.storage.queries.chart_day import read_chart_day
@@ -96,8 +96,7 @@ def test_pictures_of_a_run_draw_all_three(namesakes: Warehouse) -> None:
         ]
     for name, pictures in made:
         for kind, picture in pictures.items():
-            drawn = base64.b64decode(str(picture.value).partition("base64,")[2]).decode()
-            assert all(f"{name} ({number})" in drawn for number in (1, 2, 3)), kind
+            assert all(f"{name} ({number})" in picture.draw(WIDE) for number in (1, 2, 3)), kind
 
 
 def test_previews_have_a_row_for_each_and_add_up_nothing(namesakes: Warehouse) -> None:

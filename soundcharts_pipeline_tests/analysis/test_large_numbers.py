@@ -1,6 +1,5 @@
 """Values of 64 bits, to the last digit: through trends, previews, pictures, workbooks, exports and frames."""
 
-import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -22,6 +21,7 @@ from soundcharts_pipeline.analysis.trends import chart_trends, save_trends
 from soundcharts_pipeline.orchestration.assets.pictures import audience_pictures, trend_pictures
 from soundcharts_pipeline.orchestration.assets.table_metadata import as_markdown
 from soundcharts_pipeline.reports.export.xlsx import write_xlsx
+from soundcharts_pipeline.reports.pictures.canvas import WIDE
 from soundcharts_pipeline.reports.workbook.summary import chart_lines
 from soundcharts_pipeline.reports.workbook.workbook import Report, write_workbook
 from soundcharts_pipeline.storage.queries.chart_day import read_chart_day
@@ -134,7 +134,7 @@ def test_previews_pictures_and_frames_take_them(large: Warehouse) -> None:
         "Track d": 9,
     }
     for picture in pictures.values():
-        ElementTree.fromstring(base64.b64decode(str(picture.value).partition("base64,")[2]))  # noqa: S314  # ours
+        ElementTree.fromstring(picture.draw(WIDE))  # noqa: S314  # ours
     assert artists["metric"].isna().tolist() == [True]
     assert artists["tracks_with_metric"].tolist() == [2]
     assert number(2**62 + 1) == f"{2**62 + 1:,}"

@@ -5,7 +5,7 @@ behind when it fails or is interrupted is in `recording.py`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -22,6 +22,7 @@ from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.orchestration.assets.by_chart import is_handed_over, no_results
 from soundcharts_pipeline.orchestration.assets.day_record import DayRecord
 from soundcharts_pipeline.orchestration.assets.dry_run import dry_run
+from soundcharts_pipeline.orchestration.assets.pictures import drawn
 from soundcharts_pipeline.orchestration.assets.recording import ARCHIVED, NOTHING, Metadata, Recording
 from soundcharts_pipeline.orchestration.assets.refresh import begin_of
 from soundcharts_pipeline.orchestration.assets.remarks import as_metadata, in_short
@@ -176,7 +177,15 @@ class _Step:
 
     def _pictures(self, conn: Connection, slug: str, days: Sequence[date]) -> dict[date, Metadata]:
         """Of the newest day alone: a picture is as large as all the other facts of a day."""
-        return {days[-1]: {**self._stage.pictures(conn, slug, days[-1])}} if days else {}
+        made = self._stage.pictures(conn, slug, days[-1]) if days else {}
+        return {days[-1]: drawn(made, self._recorded(partition_key(slug, days[-1])))} if made else {}
+
+    def _recorded(self, partition: str) -> Mapping[str, Any]:
+        """What was last recorded of a partition."""
+        of = dg.AssetRecordsFilter(asset_key=self._context.asset_key, asset_partitions=[partition])
+        found = self._context.instance.fetch_materializations(of, limit=1).records
+        recorded = found[0].asset_materialization if found else None
+        return recorded.metadata if recorded else {}
 
     def _record(self, span: ChartDays, days: Sequence[date]) -> None:
         """Record days that are complete although their step is not. A single day is complete with its step alone."""

@@ -33,9 +33,11 @@ PARTIAL = {
 
 
 class Drawing(NamedTuple):
-    """A picture that can be drawn at a width in pixels."""
+    """A picture that can be drawn at a width in pixels. One that `shows` the same under the same title looks the
+    same."""
 
     title: str
+    shows: object
     draw: Callable[[int], str]
 
 
@@ -50,21 +52,22 @@ def rank_race(title: str, lines: Collection[tuple[str, Points]]) -> Drawing | No
 
         return curves.rank_figure(title, [curves.Line(*line) for line in lines], width=width)
 
-    return Drawing(title, draw)
+    return Drawing(title, lines, draw)
 
 
 def series(title: str, panels: Sequence[tuple[str, Iterable[tuple[str, Points]]]]) -> Drawing | None:
     """Named lines by unit."""
     if not panels:
         return None
+    named = [(unit, list(lines)) for unit, lines in panels]
 
     def draw(width: int) -> str:
         from soundcharts_pipeline.reports.pictures import curves
 
-        shown = [curves.Panel(unit, [curves.Line(*line) for line in lines]) for unit, lines in panels]
+        shown = [curves.Panel(unit, [curves.Line(*line) for line in lines]) for unit, lines in named]
         return curves.series_figure(title, shown, width=width)
 
-    return Drawing(title, draw)
+    return Drawing(title, named, draw)
 
 
 def best_series(title: str, lines: AudienceLines) -> Drawing | None:
@@ -80,7 +83,8 @@ def top_movers(title: str, ranking: ChartRanking | None) -> Drawing | None:
     if not moved and not entered:
         return None
     about = f"Places gained or lost on {ranking.day} since {ranking.day_before or 'the ranking before'}"
-    return Drawing(title, lambda width: movers.movers_figure(title, about, moved, entered, width=width))
+    shows = (about, moved, entered)
+    return Drawing(title, shows, lambda width: movers.movers_figure(title, about, moved, entered, width=width))
 
 
 def sparklines(title: str, lines: AudienceLines) -> Drawing | None:
@@ -95,7 +99,8 @@ def sparklines(title: str, lines: AudienceLines) -> Drawing | None:
     ]
     if not any(cell for row in rows for cell in row.cells):
         return None
-    return Drawing(title, lambda width: sparkline_table.sparkline_table(title, columns, rows, width=width))
+    shows = (columns, rows)
+    return Drawing(title, shows, lambda width: sparkline_table.sparkline_table(title, columns, rows, width=width))
 
 
 def places(title: str, located: Sequence[Located], *, of_several: bool = False) -> Drawing | None:
@@ -108,7 +113,8 @@ def places(title: str, located: Sequence[Located], *, of_several: bool = False) 
         heading = f"{one.artist}: {unit}" if of_several else unit
         shown.append(geography.Located(heading, one.day, one.countries, one.cities))
     note = how_partial(one.metric for one in located)
-    return Drawing(title, lambda width: geography.geography_figure(title, note, shown, width=width))
+    shows = (note, shown)
+    return Drawing(title, shows, lambda width: geography.geography_figure(title, note, shown, width=width))
 
 
 def how_partial(metrics: Iterable[str]) -> str:

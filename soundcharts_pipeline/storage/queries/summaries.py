@@ -59,17 +59,21 @@ def audience_rows(conn: Connection, days: ChartDays, entity: str, platform: str,
     Each point is read once, entity by entity, and counted for all the days that need it: a join of days with their
     histories reads it once for each of them, which took a minute for a year of days.
     """
-    ranked: dict[str, list[date]] = defaultdict(list)
-    for row in conn.execute(_entity_days(days, entity)):
-        ranked[row.uuid].append(row.rank_date)
     longest = timedelta(days=history_days - 1)
     points = audience.POINTS[entity]
     owner = points.c[f"{entity}_uuid"]
-    query = select(owner, points.c.date).where(
+    needed = (
         owner.in_(entities(days, entity)),
         points.c.platform == platform,
         points.c.date.between(days.first - longest, days.last),
     )
+    if days.first == days.last:
+        count = conn.scalar(select(func.count()).select_from(points).where(*needed))
+        return {days.last: count} if count else {}
+    ranked: dict[str, list[date]] = defaultdict(list)
+    for row in conn.execute(_entity_days(days, entity)):
+        ranked[row.uuid].append(row.rank_date)
+    query = select(owner, points.c.date).where(*needed)
     streamed = conn.execution_options(yield_per=ROWS_AT_ONCE).execute(query.order_by(owner))
     counts: Counter[date] = Counter()
     for uuid, of_entity in groupby(streamed, key=itemgetter(0)):

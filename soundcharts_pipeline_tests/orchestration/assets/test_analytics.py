@@ -2,6 +2,7 @@
 
 import base64
 from datetime import date
+from itertools import count
 from xml.etree import ElementTree
 
 import dagster as dg
@@ -10,7 +11,14 @@ from sqlalchemy import select
 from soundcharts_pipeline.analysis import connect
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.monitoring.facts import chart_facts
-from soundcharts_pipeline.orchestration.assets.pictures import audience_pictures, ranking_pictures, trend_pictures
+from soundcharts_pipeline.orchestration.assets.pictures import (
+    Pictures,
+    audience_pictures,
+    drawn,
+    ranking_pictures,
+    trend_pictures,
+)
+from soundcharts_pipeline.reports.pictures.drawings import Drawing
 from soundcharts_pipeline.storage.queries import quality
 from soundcharts_pipeline.storage.queries.chart_states import ChartState
 from soundcharts_pipeline.storage.queries.geography import located_artists
@@ -74,6 +82,26 @@ def test_the_newest_day_of_a_range_has_pictures_of_each_ranking_and_series(proje
         assert any(known_name in text for known_name in known), name
         assert day[:7] in text, name
         assert len(picture) < 60_000
+
+
+def test_pictures_that_show_the_same_are_taken_over_and_others_drawn() -> None:
+    def shown(value: int) -> Pictures:
+        return {"one": Drawing("One", [value], lambda width: f"<svg>{width} {next(times)}</svg>")}
+
+    times = count()
+    first = drawn(shown(1), {})
+    assert drawn(shown(1), first) == first
+    assert drawn(shown(2), first)["one"] != first["one"]
+    assert next(times) == 2
+    assert drawn({}, first) == {}
+
+
+def test_a_run_of_nothing_new_records_the_pictures_that_are_there(project: Project) -> None:
+    span = project.span(1)
+    before, again = facts_of(project, project.run(span)), facts_of(project, project.run(span))
+    pictures = [(key, name) for key, facts in before.items() for name in facts if "svg" in str(facts[name])]
+    assert len(pictures) > 5
+    assert [again[key][name] for key, name in pictures] == [before[key][name] for key, name in pictures]
 
 
 def test_a_day_without_a_value_or_a_ranking_has_no_picture(sqlite_warehouse: Warehouse) -> None:
