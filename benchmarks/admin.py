@@ -8,109 +8,15 @@ server's one thread. Open dashboards are measured by `benchmarks.dashboards`.
 
 import argparse
 import asyncio
-import os
 import random
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import time
-import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from collections.abc import Sequence
 
-import dagster as dg
-from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
-from dagster._serdes import serialize_value
-
-from soundcharts_pipeline.models import ChartDays
-from soundcharts_pipeline.orchestration.jobs import FULL_SYNC
-from soundcharts_pipeline.orchestration.partitions import range_tags
-from soundcharts_pipeline.orchestration.run_requests import CHART_TAG, TRIGGER_TAG
-from soundcharts_pipeline.storage.points import merge_audience
-from soundcharts_pipeline.storage.tables import schema as s
-from soundcharts_pipeline.storage.warehouse import Warehouse
+from benchmarks.served import TOKEN, Filling, serving
 
 CHARTS = 20
-TOKEN = "of-the-benchmark"  # noqa: S105
-POINTS_AT_ONCE = 50_000
-DAYS_OF_SERIES = 100
 Answer = tuple[str, int, float]
-
-
-def chart(number: int, charts: int = CHARTS) -> str:
-    """The slug of one of so many charts."""
-    return f"chart-{number % charts}"
-
-
-def fill_runs(home: Path, count: int, charts: int = CHARTS) -> None:
-    """So many ended runs, one in ten failed."""
-    now = datetime.now(UTC)
-    runs, tags = [], []
-    for number in range(count):
-        slug = chart(number, charts)
-        day = now.date() - timedelta(days=number // charts % 30 + 1)
-        at = now - timedelta(minutes=10 * (count - number))
-        status = dg.DagsterRunStatus.FAILURE if number % 10 == 0 else dg.DagsterRunStatus.SUCCESS
-        of_run = {**range_tags(ChartDays(slug, day, day)), CHART_TAG: slug, TRIGGER_TAG: "schedule"}
-        run = dg.DagsterRun(job_name=FULL_SYNC, run_id=str(uuid.uuid4()), status=status, tags=of_run)
-        naive = at.replace(tzinfo=None)
-        runs.append(
-            {
-                "run_id": run.run_id,
-                "pipeline_name": FULL_SYNC,
-                "status": status.value,
-                "run_body": serialize_value(run),
-                "create_timestamp": naive,
-                "update_timestamp": naive,
-                "start_time": at.timestamp(),
-                "end_time": at.timestamp() + 60,
-            }
-        )
-        tags += [{"run_id": run.run_id, "key": key, "value": value} for key, value in of_run.items()]
-    with dg.DagsterInstance.from_config(str(home)) as instance, instance.run_storage.connect() as conn:  # type: ignore[attr-defined]
-        conn.execute(RunsTable.insert(), runs)
-        conn.execute(RunTagsTable.insert(), tags)
-
-
-def fill_points(url: str, count: int, charts: int = CHARTS) -> None:
-    """So many audience points, and a ranking day for each chart and day of the last month."""
-    now, today = datetime.now(UTC), datetime.now(UTC).date()
-    with closing(Warehouse(url)) as warehouse:
-        with warehouse.write() as conn:
-            days = [today - timedelta(days=ago) for ago in range(1, 31)]
-            known = [
-                {
-                    "chart_slug": chart(n, charts),
-                    "rank_date": d,
-                    "published_at": str(d),
-                    "checked_at": now,
-                    "saved_at": now,
-                }
-                for n in range(charts)
-                for d in days
-            ]
-            conn.execute(s.ranking_days.insert(), known)
-        for start in range(0, count, POINTS_AT_ONCE):
-            with warehouse.write() as conn:
-                points = [_point(n, today, now) for n in range(start, min(start + POINTS_AT_ONCE, count))]
-                merge_audience(conn, s.track_audience, points)
-
-
-def _point(number: int, today: date, now: datetime) -> dict[str, object]:
-    return {
-        "track_uuid": f"track-{number // DAYS_OF_SERIES:06}",
-        "platform": "spotify",
-        "metric": "streams",
-        "identifier": "",
-        "date": today - timedelta(days=number % DAYS_OF_SERIES),
-        "value": number,
-        "fetched_at": now,
-    }
 
 
 async def burst(port: int, requests: Sequence[tuple[str, str]]) -> list[Answer]:
@@ -139,40 +45,6 @@ async def _ask(
     return method, int(answer.split(b" ", 2)[1]), seconds
 
 
-@contextmanager
-def serving(*, charts: int, runs: int, points: int) -> Iterator[tuple[int, int, str]]:
-    """A `serve` in a new folder once it is healthy: its port, the process of the internal API, its database."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        environ, port = _set_up(folder, charts)
-        url = f"sqlite:///{folder}/data/soundcharts.db"
-        began = time.perf_counter()
-        fill_runs(Path(environ["DAGSTER_HOME"]), runs, charts)
-        fill_points(url, points, charts)
-        filled = time.perf_counter()
-        ports = ["--port", str(port), "--ui-port", str(_free())]
-        with (folder / "serve.log").open("w") as log:
-            served = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "soundcharts_pipeline", "serve", *ports], env=environ, stdout=log, stderr=log
-            )
-        try:
-            asyncio.run(_until_healthy(port, served))
-            print(  # noqa: T201
-                f"{charts:,} charts, {runs:,} runs, {points:,} points: {filled - began:.0f} s to fill, "
-                f"healthy after {time.perf_counter() - filled:.0f} s"
-            )
-            yield port, _api_of(served.pid), url
-        finally:
-            served.send_signal(signal.SIGINT)
-            served.wait()
-
-
-def _api_of(supervisor: int) -> int:
-    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
-    [pid] = [int(pid) for pid in children if b"--alone" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    return pid
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5_000)
@@ -180,57 +52,18 @@ def main() -> None:
     parser.add_argument("--parallel", type=int, default=300)
     parser.add_argument("--bursts", type=int, default=3)
     options = parser.parse_args()
-    with serving(charts=CHARTS, runs=options.runs, points=options.points) as (port, _, _):
+    filling = Filling(charts=CHARTS, runs=options.runs, points=options.points)
+    with serving(filling) as served:
         for number in range(options.bursts):
-            requests = [_request(n) for n in range(options.parallel)]
+            requests = [_request(filling, n) for n in range(options.parallel)]
             random.shuffle(requests)
-            _report(f"burst {number + 1}", asyncio.run(burst(port, requests)))
+            _report(f"burst {number + 1}", asyncio.run(burst(served.port, requests)))
 
 
-def _request(number: int) -> tuple[str, str]:
-    slug = chart(number // 10)
+def _request(filling: Filling, number: int) -> tuple[str, str]:
+    slug = filling.slug(number // 10)
     kind = ("POST", "trigger-cascade") if number % 10 == 0 else ("GET", "status")
     return kind[0], f"/admin/soundcharts/chart/{slug}/{kind[1]}/"
-
-
-def _set_up(folder: Path, charts_count: int) -> tuple[dict[str, str], int]:
-    home = folder / "dagster"
-    home.mkdir()
-    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
-    charts = folder / "charts.yaml"
-    first = date.today() - timedelta(days=60)  # noqa: DTZ011
-    lines = [
-        f"defaults:\n  first_date: {first}\n  active: false\n",
-        "charts:\n",
-        *(f"  - slug: {chart(number, charts_count)}\n" for number in range(charts_count)),
-    ]
-    charts.write_text("".join(lines))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SOUNDCHARTS_", "DAGSTER_"))}
-    return kept | {
-        "DAGSTER_HOME": str(home),
-        "SOUNDCHARTS_DATA_DIR": str(folder / "data"),
-        "SOUNDCHARTS_CHARTS": str(charts),
-        "SOUNDCHARTS_ADMIN_TOKEN": TOKEN,
-    }, _free()
-
-
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def _until_healthy(port: int, served: "subprocess.Popen[bytes]") -> None:
-    while served.poll() is None:
-        try:
-            ((_, status, _),) = await burst(port, [("GET", "/admin/soundcharts/health/")])
-        except OSError:
-            status = 0
-        if status == 200:
-            return
-        await asyncio.sleep(0.5)
-    raise SystemExit("serve ended by itself")
 
 
 def _report(name: str, answers: Sequence[Answer]) -> None:
