@@ -1,9 +1,11 @@
 """The internal API and its pages over an empty warehouse and over a filled one, with no Dagster there."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from soundcharts_pipeline_tests.admin.filled import Filled, fill
 from soundcharts_pipeline_tests.admin.site import Client, serving
@@ -33,3 +35,13 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Filled:
 def visitor(filled: Filled) -> Iterator[Visitor]:
     with serving(filled.charts, filled.database_url) as client, visiting(client.url) as visitor:
         yield visitor
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    assert program, "chromium is not installed: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()

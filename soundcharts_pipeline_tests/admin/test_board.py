@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from soundcharts_pipeline.admin.pages.board import Boards
+from soundcharts_pipeline.admin.pages.chart_table import TableView
 from soundcharts_pipeline.admin.pages.rendering import Renderer
 from soundcharts_pipeline.admin.state.dagster_client import Dagster
 from soundcharts_pipeline.admin.state.live import SLOW_LOOK, Live
@@ -78,7 +79,7 @@ class Tab:
 
     def __init__(self, boards: Boards) -> None:
         self._boards = boards
-        self.seen = re.sub(r"-\d+$", "-0", boards.whole(PREFIX, may_change=True)[0])
+        self.seen = re.sub(r"-\d+$", "-0", boards.whole(TableView(), PREFIX, may_change=True)[0])
         self.pieces: dict[str, str] = {}
         self.lists: dict[str, list[str]] = {}
 
@@ -170,8 +171,8 @@ def test_whenever_a_tab_looks_it_shows_what_a_new_one_does(world: World, seed: i
 
 def test_numbers_of_another_server_and_made_up_ones_mean_all_of_it(world: World) -> None:
     boards, other = Boards(world.live, Renderer("http://ui")), Boards(world.live, Renderer("http://ui"))
-    seen, _ = other.whole(PREFIX, may_change=True)
-    ours, _ = boards.whole(PREFIX, may_change=True)
+    seen, _ = other.whole(TableView(), PREFIX, may_change=True)
+    ours, _ = boards.whole(TableView(), PREFIX, may_change=True)
 
     for one in (seen, "", "1", "x-y", f"{ours}0", f"{ours}.0", f"{ours}\u0662", f"{ours}{'9' * 5_000}", "-1"):
         assert boards.since(one, PREFIX, may_change=True) is None, one

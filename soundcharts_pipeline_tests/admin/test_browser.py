@@ -1,7 +1,6 @@
 """The pages in a real browser (Debian's chromium) against a running `serve`, as somebody on call uses them."""
 
 import re
-import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.execution.backfill import BulkActionStatus
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from soundcharts_pipeline.admin.state.dagster_client import Dagster
 from soundcharts_pipeline_tests.admin.dagster_ui import (
@@ -79,16 +78,6 @@ class Window:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running_serve(tmp_path_factory.mktemp("browser"), CHARTS, SOUNDCHARTS_MAX_IN_FLIGHT="4") as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    assert program, "chromium is not installed: apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -204,15 +204,22 @@ def test_a_strip_tells_its_days_in_words_too() -> None:
         (date(2026, 11, 18), "complete"),
         (date(2026, 11, 19), "failed"),
         (date(2026, 11, 20), "complete"),
-        (date(2026, 11, 21), "not published"),
+        (date(2026, 11, 21), "complete"),
+        (date(2026, 11, 22), "not published"),
     )
 
-    said = "Last 4 days: 2 complete, 1 failed (2026-11-19), 1 not published"
+    said = "Last 5 days: 3 complete, 1 failed (2026-11-19), 1 not published"
     assert strip_text(strip) == said
     svg = strip_svg(strip)
     assert f'role="img" aria-label="{said}"' in svg
-    assert svg.count("<rect") == 4
     assert "<title>2026-11-19: failed</title>" in svg
+    assert re.findall('d="(M[^"]*z)"', svg) == [
+        "M0 0h6v20h-6z",
+        "M8 0h6v20h-6z",
+        "M16 0h6v20h-6zM24 0h6v20h-6z",
+        "M32 18h6v2h-6z",
+    ]
+    assert "<title>2026-11-20 to 2026-11-21: complete</title>" in svg
 
 
 def test_commands_in_a_message_read_as_code_and_nothing_else_does() -> None:

@@ -15,7 +15,8 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from soundcharts_pipeline.admin.pages.overview import Overview, overview
+from soundcharts_pipeline.admin.pages.chart_table import SORTS, STATUSES, TableView
+from soundcharts_pipeline.admin.pages.overview import ChartRow, Overview, overview
 from soundcharts_pipeline.admin.pages.rendering import Renderer, with_ages
 from soundcharts_pipeline.admin.state.live import Live, Snapshot
 from soundcharts_pipeline.clock import utc_now
@@ -46,9 +47,9 @@ class Boards:
         self._boards: dict[tuple[str, bool], Board] = {}
         self._lock = threading.Lock()
 
-    def whole(self, prefix: str, *, may_change: bool) -> tuple[str, Markup]:
-        """What a tab has seen with it, and all of the board."""
-        return self._newest(prefix, may_change).whole()
+    def whole(self, view: TableView, prefix: str, *, may_change: bool) -> tuple[str, Markup]:
+        """What a tab has seen with it, and all of the board, the table of charts as it is wanted."""
+        return self._newest(prefix, may_change).whole(view)
 
     def since(self, seen: str, prefix: str, *, may_change: bool) -> bytes | None:
         """What changed since then, as JSON; b'' when nothing did, None when all of it is needed."""
@@ -85,14 +86,27 @@ class Board:
                 self._take(overview(snapshot, live.settings, live.calls_per_minute, utc_now(), live.clock().date()))
                 self._seen = snapshot
 
-    def whole(self) -> tuple[str, Markup]:
-        """What a tab has seen with it, and all of the board."""
+    def whole(self, view: TableView) -> tuple[str, Markup]:
+        """What a tab has seen with it, and all of the board. Rows that the view does not show are there, and hidden."""
         with self._lock:
             pieces, lists, seen = self._pieces, self._lists, self._name(self._number)
+        (tasks, _), (order, _) = lists["tasks"], lists["rows"]
+        rows = view.ordered([_row_of(pieces[one]) for one in order])
+        shown = {_id_of(row) for row in rows if view.shows(row)}
+        listed = {
+            "tasks": [pieces[one].html for one in tasks],
+            "rows": [_hidden_unless(pieces[one].html, shown=one in shown) for one in map(_id_of, rows)],
+        }
         html = self._renderer.part(
             "board.html",
             piece=lambda name: Markup(pieces[name].html),  # noqa: S704  # rendered, with its texts escaped
-            list=lambda name: Markup("".join(pieces[one].html for one in lists[name][0])),  # noqa: S704
+            list=lambda name: Markup("".join(listed[name])),  # noqa: S704
+            prefix=self._prefix,
+            view=view,
+            shown=len(shown),
+            order=order,
+            statuses=STATUSES,
+            sorts=SORTS,
         )
         return seen, Markup(with_ages(html, utc_now()))  # noqa: S704
 
@@ -158,4 +172,19 @@ def _listed(o: Overview) -> Iterator[tuple[str, str, Source]]:
     for task in o.tasks:
         yield "tasks", f"task-{task.task_id}-{task.chart}", (task, o.name(task.chart))
     for row in o.charts:
-        yield "rows", f"chart-{row.health.chart}", (row, row.health.name)
+        yield "rows", _id_of(row), (row, row.health.name)
+
+
+def _id_of(row: ChartRow) -> str:
+    return f"chart-{row.health.chart}"
+
+
+def _row_of(piece: Piece) -> ChartRow:
+    assert piece.source is not None  # noqa: S101  # only sections have none
+    row = piece.source[0]
+    assert isinstance(row, ChartRow)  # noqa: S101
+    return row
+
+
+def _hidden_unless(html: str, *, shown: bool) -> str:
+    return html if shown else html.replace("<tr ", "<tr hidden ", 1)

@@ -1,7 +1,9 @@
 """The last thirty days of a chart as a small picture: colour and height both tell the state, words tell it too."""
 
+from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import groupby
 
 from markupsafe import Markup
 
@@ -24,8 +26,10 @@ _BARS: dict[DayState, tuple[float, float]] = {
 
 @lru_cache(maxsize=2048)
 def strip_svg(strip: Strip) -> Markup:
-    """The picture with its text alternative. A strip changes with a run or a day, and is shown every two seconds."""
-    bars = Markup("").join(_bar(place, day, state) for place, (day, state) in enumerate(strip))
+    """The picture with its text alternative. Days of one state that follow one another are one shape with one
+    title: a page of a thousand charts has thirty thousand days."""
+    days = groupby(enumerate(strip), key=lambda one: one[1][1])
+    bars = Markup("").join(_bars([(place, day) for place, (day, _) in of_state], state) for state, of_state in days)
     width = len(strip) * (WIDTH + GAP) - GAP
     return Markup(
         '<svg class="strip" role="img" aria-label="{}" width="{}" height="{}" viewBox="0 0 {} {}">{}</svg>'
@@ -46,16 +50,20 @@ def strip_text(strip: Strip) -> str:
 
 def bar_svg(state: DayState) -> Markup:
     """One bar by itself, for a legend."""
-    return _bar(0, None, state)
+    return _bars([(0, None)], state)
 
 
-def _bar(place: int, day: date | None, state: DayState) -> Markup:
-    left = place * (WIDTH + GAP)
+def _bars(days: Sequence[tuple[int, date | None]], state: DayState) -> Markup:
+    """The bars of days that follow one another, at their places; a day that is None is not told."""
+    (_, first), (_, last) = days[0], days[-1]
+    said = f"{first}" if first == last else f"{first} to {last}"
+    title = Markup("<title>{}: {}</title>").format(said, state) if first else Markup("")
+    lefts = [place * (WIDTH + GAP) for place, _ in days]
     top, height = _BARS[state]
-    title = Markup("<title>{}: {}</title>").format(day, state) if day else Markup("")
     # A frame is drawn half outside its box.
     inset = 0.5 if state == "missing" else 0
-    cross = Markup('<path d="M{} 7l3 6m0-6l-3 6"/>').format(left + 1.5) if state == "failed" else Markup("")
-    return Markup('<g class="{}">{}<rect x="{}" y="{}" width="{}" height="{}" rx="1"/>{}</g>').format(
-        state.replace(" ", "-"), title, left + inset, top, WIDTH - 2 * inset, height, cross
-    )
+    width = WIDTH - 2 * inset
+    bars = "".join(f"M{left + inset:g} {top:g}h{width:g}v{height:g}h{-width:g}z" for left in lefts)
+    crosses = "".join(f"M{left + 1.5} 7l3 6m0-6l-3 6" for left in lefts) if state == "failed" else ""
+    cross = Markup('<path class="cross" d="{}"/>').format(crosses) if crosses else Markup("")
+    return Markup('<g class="{}">{}<path d="{}"/>{}</g>').format(state.replace(" ", "-"), title, bars, cross)

@@ -23,10 +23,11 @@ _ORDER: tuple[TaskState, ...] = ("processing", "pending", "complete", "failed", 
 
 @dataclass(frozen=True, slots=True)
 class ChartRow:
-    """A chart, with its schedule in words."""
+    """A chart, with its schedule in words and the code of its country, as far as it is known."""
 
     health: ChartHealth
     schedule: str
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def overview(
     limits = [calls_per_minute, snapshot.minute.server_limit if snapshot.minute else None]
     return Overview(
         snapshot=snapshot,
-        charts=[_row(chart, settings) for chart in charts],
+        charts=[_row(chart, settings, snapshot.countries.get(chart.chart)) for chart in charts],
         tasks=sorted(tasks, key=lambda task: (_ORDER.index(task.status), task.partition)),
         failures=list(failures(charts, now))[:FAILURES_SHOWN],
         quota=_quota(snapshot, today),
@@ -153,7 +154,7 @@ def _quota(snapshot: Snapshot, today: date) -> Quota:
     )
 
 
-def _row(chart: ChartHealth, settings: Settings) -> ChartRow:
+def _row(chart: ChartHealth, settings: Settings, country: str | None) -> ChartRow:
     known = settings.charts.get(chart.chart)
     zone = f" ({known.timezone})" if known and known.timezone != "UTC" else ""
-    return ChartRow(chart, in_words(chart.schedule) + zone)
+    return ChartRow(chart, in_words(chart.schedule) + zone, country)

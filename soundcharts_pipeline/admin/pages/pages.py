@@ -2,7 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -16,6 +19,7 @@ from soundcharts_pipeline.admin.configuration.editor import Surroundings
 from soundcharts_pipeline.admin.configuration.routes import configuration_routes
 from soundcharts_pipeline.admin.internal_api.trigger import Trigger
 from soundcharts_pipeline.admin.pages.board import Boards
+from soundcharts_pipeline.admin.pages.chart_table import TableView
 from soundcharts_pipeline.admin.pages.entity_pages import entity_routes
 from soundcharts_pipeline.admin.pages.rendering import Renderer
 from soundcharts_pipeline.admin.refusals import HttpRefusal
@@ -28,6 +32,10 @@ FRAGMENT = "x-fragment"
 # With all of the board: what is seen with it.
 SINCE = "X-Since"
 
+# The rows of charts are alike: a thousand of them, 1.7 MB, become 50 kB within 4 ms. No page holds a secret that its
+# length could tell.
+_COMPRESSED = (Middleware(GZipMiddleware, minimum_size=4_000, compresslevel=1),)
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -39,8 +47,8 @@ def build_pages(
     pages = Pages(live, guard, login, renderer)
     start = Start(live, login, trigger, limit, renderer)
     return [
-        *page_routes("/", pages.dashboard),
-        *page_routes("/tasks/", pages.tasks),
+        *page_routes("/", pages.dashboard, middleware=_COMPRESSED),
+        *page_routes("/tasks/", pages.tasks, middleware=_COMPRESSED),
         *page_routes("/chart/{slug}/trigger/", start.trigger, "POST"),
         *page_routes("/login/", pages.login, "GET", "POST"),
         *page_routes("/logout/", pages.logout, "POST"),
@@ -50,9 +58,12 @@ def build_pages(
     ]
 
 
-def page_routes(path: str, handler: Handler, *methods: str) -> list[Route]:
+def page_routes(path: str, handler: Handler, *methods: str, middleware: Sequence[Middleware] = ()) -> list[Route]:
     """An address below the prefix, with its trailing slash and without."""
-    return [Route(PREFIX + one, handler, methods=list(methods or ("GET",))) for one in (path, path.rstrip("/"))]
+    return [
+        Route(PREFIX + one, handler, methods=list(methods or ("GET",)), middleware=middleware)
+        for one in (path, path.rstrip("/"))
+    ]
 
 
 class Pages:
@@ -65,7 +76,7 @@ class Pages:
     async def dashboard(self, request: Request) -> Response:
         """How everything is doing, and what was just started."""
         session = self._login.require(request)
-        since, board = await run_in_threadpool(self._boards.whole, home(), may_change=session.may_change)
+        since, board = await self._whole(request, may_change=session.may_change)
         wanted = request.query_params.get("started")
         tasks = (task for chart in self._live.snapshot.charts.values() for task in chart.tasks)
         started = next((task for task in tasks if task.task_id == wanted), None)
@@ -76,9 +87,13 @@ class Pages:
         may_change, seen = self._login.require(request).may_change, request.query_params.get("since", "")
         changes = await run_in_threadpool(self._boards.since, seen, home(), may_change=may_change)
         if changes is None:
-            since, board = await run_in_threadpool(self._boards.whole, home(), may_change=may_change)
+            since, board = await self._whole(request, may_change=may_change)
             return HTMLResponse(board, headers={SINCE: since})
         return Response(changes, 200, media_type="application/json") if changes else Response(status_code=204)
+
+    async def _whole(self, request: Request, *, may_change: bool) -> tuple[str, Markup]:
+        view = TableView.of(request.query_params)
+        return await run_in_threadpool(self._boards.whole, view, home(), may_change=may_change)
 
     async def login(self, request: Request) -> Response:
         """The form, and what comes of it. Raises HttpRefusal while no token is set."""

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from soundcharts_pipeline.admin.access.root_path import home
+from soundcharts_pipeline.admin.pages.chart_table import facts
 from soundcharts_pipeline.admin.pages.day_strip import bar_svg, strip_svg
 from soundcharts_pipeline.admin.refusals import HttpRefusal
 from soundcharts_pipeline.clock import utc_now
@@ -50,6 +51,7 @@ class Renderer:
             "days": days_of,
             "code": with_code,
             "cron": in_words,
+            "facts": facts,
             "strip": strip_svg,
             "bar": bar_svg,
         }

@@ -57,7 +57,7 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What was true at `taken_at`. `bodies` are the answers to status requests, ready to be sent; `is_fine`: everything
-    that a run needs can be reached."""
+    that a run needs can be reached; `countries` are the codes of those charts whose country is known."""
 
     taken_at: datetime | None = None
     charts: Mapping[str, ChartHealth] = field(default_factory=dict)
@@ -67,6 +67,7 @@ class Snapshot:
     minute: Minute | None = None
     totals: Totals | None = None
     refusing: Sequence[EndpointState] = ()
+    countries: Mapping[str, str] = field(default_factory=dict)
     is_fine: bool = False
 
 
@@ -274,6 +275,7 @@ class Live:
                 minute=stored.minute,
                 totals=stored.totals,
                 refusing=stored.refusing,
+                countries=stored.countries,
                 is_fine=is_fine,
             )
 

@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
+from sqlalchemy import select
+
 from soundcharts_pipeline.monitoring.health import STRIP_DAYS
 from soundcharts_pipeline.storage.endpoint_states import EndpointState, refusing_endpoints
 from soundcharts_pipeline.storage.queries.chart_states import (
@@ -16,11 +18,13 @@ from soundcharts_pipeline.storage.queries.chart_states import (
     wait_for_tables,
 )
 from soundcharts_pipeline.storage.rate_gate import Minute, minute_of
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 # Totals read every point of an SQLite file: once a minute, and never more than a hundredth of the time.
 TOTALS_LOOK = timedelta(minutes=1)
 TOTALS_SHARE = 0.01
+_COUNTRIES = select(s.charts.c.slug, s.charts.c.country_code).where(s.charts.c.country_code.is_not(None))
 
 
 class StoredFacts:
@@ -28,6 +32,7 @@ class StoredFacts:
 
     def __init__(self) -> None:
         self.states: Mapping[str, ChartState] = {}
+        self.countries: Mapping[str, str] = {}
         self.usage: Usage | None = None
         self.minute: Minute | None = None
         self.totals: Totals | None = None
@@ -41,6 +46,7 @@ class StoredFacts:
             wait_for_tables(conn)
         with warehouse.read() as conn:
             self.states = chart_states(conn, today - timedelta(days=STRIP_DAYS))
+            self.countries = {row.slug: row.country_code for row in conn.execute(_COUNTRIES)}
             self.usage = usage_of(conn, today)
             self.refusing = refusing_endpoints(conn)
         self.minute = minute_of(warehouse, now)

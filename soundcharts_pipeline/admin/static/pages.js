@@ -41,6 +41,17 @@ function parsed(html) {
   return template.content;
 }
 
+// Only nodes that stand elsewhere are moved; one that is moved would lose the focus.
+function putInOrder(list, nodes) {
+  const focused = document.activeElement;
+  let next = list.firstElementChild;
+  for (const node of nodes) {
+    if (node === next) next = next.nextElementSibling;
+    else list.insertBefore(node, next);
+  }
+  if (document.activeElement !== focused) focused.focus({ preventScroll: true });
+}
+
 // Pieces by their ids, and the ids of each list that has another order.
 function patch({ since, pieces, lists }) {
   const fresh = new Map(Object.entries(pieces).map(([id, html]) => [id, parsed(html).firstElementChild]));
@@ -52,12 +63,10 @@ function patch({ since, pieces, lists }) {
     const list = document.getElementById(id);
     const kept = new Set(order);
     [...list.children].forEach((node) => kept.has(node.id) || node.remove());
-    order.forEach((key, place) => {
-      const node = document.getElementById(key) ?? fresh.get(key);
-      if (list.children[place] !== node) list.insertBefore(node, list.children[place] ?? null);
-    });
+    putInOrder(list, order.map((key) => document.getElementById(key) ?? fresh.get(key)));
   }
   live.dataset.since = since;
+  live.dispatchEvent(new CustomEvent("patched", { detail: lists }));
 }
 
 const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
@@ -82,8 +91,9 @@ async function refresh() {
   const mine = ++turn;
   if (!document.hidden) {
     try {
-      const address = `${live.dataset.refresh}?since=${encodeURIComponent(live.dataset.since)}`;
-      const answer = await fetch(address, { headers: { Accept: "text/html" } });
+      const query = new URLSearchParams(location.search);
+      query.set("since", live.dataset.since);
+      const answer = await fetch(`${live.dataset.refresh}?${query}`, { headers: { Accept: "text/html" } });
       if (answer.redirected) return location.reload(); // the session is over
       if (!answer.ok) throw new Error(answer.status);
       const text = await answer.text();
@@ -92,6 +102,7 @@ async function refresh() {
         // The server was started anew.
         makeEqual(live, parsed(text));
         live.dataset.since = answer.headers.get("X-Since");
+        live.dispatchEvent(new Event("replaced"));
       } else if (text) {
         patch(JSON.parse(text));
       }
@@ -117,7 +128,7 @@ document.addEventListener("submit", async (event) => {
   button.setAttribute("aria-busy", "true");
   const said = document.getElementById("said");
   try {
-    const answer = await fetch(button.getAttribute("formaction") ?? form.action, {
+    const answer = await fetch(form.action, {
       method: "POST",
       headers: { Accept: "text/html", "X-Fragment": "1" },
       body: new URLSearchParams(new FormData(form)),
