@@ -24,8 +24,8 @@ from dagster._core.events import StepMaterializationData
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import serialize_value
 
-from benchmarks.admin import chart, fill_runs
 from benchmarks.scratch import heading, row
+from benchmarks.served import Filling, fill_runs
 from soundcharts_pipeline.config.cascade import all_keys, scheduled_keys
 from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.config.read_charts import load_settings
@@ -115,18 +115,18 @@ def _noon(ago: int) -> datetime:
 
 def measure(folder: Path, charts: int, days: int, runs: int) -> None:
     file = folder / "charts.yaml"
-    slugs = [chart(number, charts) for number in range(charts)]
-    file.write_text(CHARTS.format(first=_day(days), charts="\n".join(f"  - slug: {slug}" for slug in slugs)))
+    filling = Filling(charts=charts, runs=runs, points=0)
+    file.write_text(CHARTS.format(first=_day(days), charts="\n".join(f"  - slug: {slug}" for slug in filling.slugs)))
     for name in [name for name in os.environ if name.startswith(("SOUNDCHARTS_", "DAGSTER_"))]:
         del os.environ[name]
     os.environ.update(SOUNDCHARTS_DATA_DIR=str(folder), SOUNDCHARTS_CHARTS=str(file))
     environment = read_environment(os.environ)
-    home = prepare_home(environment)
+    prepare_home(environment)
     make_tables()
     settings = load_settings(file)
     fill_warehouse(environment.database_url, settings, days)
-    fill_runs(home, runs, charts)
     with open_instance() as instance:
+        fill_runs(instance, filling)
         fill_events(instance, settings, days)
         looks = Looks(instance, settings)
         cells = [
@@ -136,7 +136,7 @@ def measure(folder: Path, charts: int, days: int, runs: int) -> None:
         ]
     span = ["--from", str(_day(min(days, 365))), "--to", str(_day(1))]
     command(["status"])  # makes what Dagster makes at the first sight of a run
-    cells += [command(["status"]), command(["backfill", slugs[0], *span])]
+    cells += [command(["status"]), command(["backfill", filling.slug(0), *span])]
     row(charts, days, f"{charts * days * len(all_keys(settings)):,}", f"{runs:,}", *(f"{cell:.2f}" for cell in cells))
 
 

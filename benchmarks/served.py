@@ -107,7 +107,7 @@ def serving(filling: Filling, server: Path | None = None) -> Iterator[Served]:
         began = time.perf_counter()
         os.environ.update({k: v for k, v in environ.items() if k == "DAGSTER_POSTGRES_URL"})
         with dg.DagsterInstance.from_config(environ["DAGSTER_HOME"]) as instance:
-            _fill_runs(instance, filling)
+            fill_runs(instance, filling)
             if server is not None:
                 _fill_materializations(instance, filling)
         _fill_warehouse(url, filling)
@@ -160,7 +160,7 @@ def _databases(server: Path) -> Mapping[str, str]:
     return {"SOUNDCHARTS_DATABASE_URL": urls[0], "DAGSTER_POSTGRES_URL": urls[1]}
 
 
-def _fill_runs(instance: dg.DagsterInstance, filling: Filling) -> None:
+def fill_runs(instance: dg.DagsterInstance, filling: Filling) -> None:
     """Ended runs, one in ten failed, and the one that is at work."""
     now = datetime.now(UTC)
     runs: list[dict[str, object]] = []
