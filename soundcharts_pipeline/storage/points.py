@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, select, text, tuple_
 
 from soundcharts_pipeline.models import LocatedDay, Place
-from soundcharts_pipeline.storage.bulk import insert_missing, merge, merge_ready, remove
+from soundcharts_pipeline.storage.bulk import insert_missing, merge, remove
+from soundcharts_pipeline.storage.bulk_ready import merge_ready
 from soundcharts_pipeline.storage.tables import audience as a
 from soundcharts_pipeline.storage.tables import months
 from soundcharts_pipeline.storage.tables import schema as s

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import Connection, create_engine, inspect, select, text
+from sqlalchemy import Connection, TextClause, create_engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from soundcharts_pipeline.models import AudiencePoint, LocatedDay, Place, Series
@@ -153,3 +153,25 @@ def test_two_saves_that_need_the_same_new_places_in_another_order_do_not_wait_fo
     with ThreadPoolExecutor(2) as pool:
         numbers = list(pool.map(save_both, (here, there), (there, here)))
     assert numbers == [{1, 2}, {1, 2}]
+
+
+def _scalar(warehouse: Warehouse, query: TextClause) -> object:
+    with warehouse.read() as conn:
+        return conn.scalar(query)
+
+
+def test_points_that_another_process_saves_meanwhile_are_compared_with_all_the_same(on_postgresql: Warehouse) -> None:
+    days = [(DAY - timedelta(days=n), n) for n in range(3)]
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    save(on_postgresql, "a", days[0])
+    with ThreadPoolExecutor(1) as pool, on_postgresql.write() as first:
+        answer = SeriesAnswer("a", Series(tuple(AudiencePoint(day, "id", value) for day, value in days)), ())
+        save_series(first, "track", "spotify", "streams", [answer], NOW)
+        second = pool.submit(save, on_postgresql, "a", *((day, value + 10 * value) for day, value in days))
+        while not _scalar(on_postgresql, waiting):
+            assert not second.done()
+        first.commit()
+        second.result()
+    with on_postgresql.read() as conn:
+        found = conn.execute(select(s.track_audience.c.value).order_by(s.track_audience.c.date.desc())).all()
+    assert [value for (value,) in found] == [0, 11, 22]
