@@ -1,25 +1,21 @@
-"""Runs whose process is gone without a word (kill -9, reboot): Dagster's run monitoring does not see them when the
-process that launched them went too, and they would block their chart for good."""
+"""Runs whose process is gone without a word (kill -9, reboot, a network that is cut): Dagster's run monitoring does not
+see them when the process that launched them went too, and they would block their chart for good."""
 
 import os
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from soundcharts_pipeline.orchestration.dagster_internals import IN_PROGRESS_RUN_STATUSES
 from soundcharts_pipeline.orchestration.partitions import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG, spans_of_tags
+from soundcharts_pipeline.orchestration.run_requests import LOST_TAG
+from soundcharts_pipeline.storage import leases
+from soundcharts_pipeline.storage.claims import is_dead
+from soundcharts_pipeline.storage.leases import Lengths
 from soundcharts_pipeline.storage.processes import host_name, is_alive
-from soundcharts_pipeline.storage.queries import worklists
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
 HOST_TAG = "soundcharts/host"
 PID_TAG = "soundcharts/pid"
-# A step saves its progress every few seconds. The longest silence is a call that is tried five times, each with a
-# time-out of a minute, after a pause of five that the server asked for.
-LONGEST_SILENCE = timedelta(minutes=30)
-# A run that is executed again begins with the tags of the first one, and says its own process a moment later.
-TAGS_SETTLE = timedelta(seconds=10)
 
 
 def process_tags() -> dict[str, str]:
@@ -27,18 +23,19 @@ def process_tags() -> dict[str, str]:
     return {HOST_TAG: host_name(), PID_TAG: str(os.getpid())}
 
 
-def fail_dead_runs(instance: dg.DagsterInstance, warehouse: Warehouse, now: datetime) -> list[str]:
-    """Report runs as failed that cannot be alive; returns their ids. Healing requests what is missing of their days."""
-    failed = []
-    for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        run = record.dagster_run
-        if not spans_of_tags(run.tags, ()):
-            continue
-        started = datetime.fromtimestamp(record.start_time or record.update_timestamp.timestamp(), UTC)
-        if reason := _reason(run.tags, warehouse, run.run_id, started, now):
-            instance.report_run_failed(run, f"{reason}. What was saved stays; its days are requested again.")
-            failed.append(run.run_id)
-    return failed
+def fail_dead_runs(instance: dg.DagsterInstance, warehouse: Warehouse, lengths: Lengths) -> list[str]:
+    """Report runs as failed whose leases in the database are over; returns their ids. Healing requests what is missing
+    of their days. Raises StorageError."""
+    runs = {run.run_id: run for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))}
+    of_charts = [run_id for run_id, run in runs.items() if spans_of_tags(run.tags, ())]
+    with warehouse.beside().write() as conn:
+        lost = leases.end_lost(conn, runs.keys(), lengths, expected=of_charts)
+    for run_id, holder in lost.items():
+        instance.add_run_tags(run_id, {LOST_TAG: "true"})
+        reason = _reason(holder, lengths)
+        again = "its days are requested again" if run_id in of_charts else "start it again"
+        instance.report_run_failed(runs[run_id], f"{reason}. What was saved stays; {again}.")
+    return list(lost)
 
 
 def runs_at_work(instance: dg.DagsterInstance) -> list[str]:
@@ -48,20 +45,21 @@ def runs_at_work(instance: dg.DagsterInstance) -> list[str]:
         f"run {run.run_id} of {' to '.join(run.tags[name] for name in names if name in run.tags) or run.job_name}"
         f" ({run.status.value.lower()})"
         for run in instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES))
-        if not (run.status == dg.DagsterRunStatus.STARTED and _is_gone(run.tags))
+        if not (run.status == dg.DagsterRunStatus.STARTED and _is_gone(run))
     ]
 
 
-def _is_gone(tags: Mapping[str, str]) -> bool:
-    return tags.get(HOST_TAG) == host_name() and not is_alive(int(tags.get(PID_TAG, "0")))
+def _is_gone(run: dg.DagsterRun) -> bool:
+    return run.tags.get(HOST_TAG) == host_name() and not is_alive(int(run.tags.get(PID_TAG, "0")))
 
 
-def _reason(tags: Mapping[str, str], warehouse: Warehouse, run_id: str, started: datetime, now: datetime) -> str | None:
-    settled = now - started >= TAGS_SETTLE
-    if settled and _is_gone(tags):
-        return f"Its process {tags.get(PID_TAG)} is gone"
-    with warehouse.read() as conn:
-        heard = worklists.last_progress(conn, run_id) or started
-    if now - max(heard, started) > LONGEST_SILENCE:
-        return f"Nothing was heard of it since {heard:%Y-%m-%d %H:%M} UTC"
-    return None
+def _reason(holder: str, lengths: Lengths) -> str:
+    if holder == leases.NOBODY:
+        return f"No process has said that it works on it for {lengths.unclaimed / 60:.0f} minutes"
+    host, pid, _ = holder.rsplit("/", 2)
+    if is_dead(holder):
+        return f"Its process {pid} is gone from {host}: killed, out of memory, or the machine was switched off"
+    return (
+        f"Its process {pid} on {host} did not renew its lease of {lengths.lease:.0f} s: the process or its machine is "
+        "gone, or cut off from the database. If it comes back, it ends by itself"
+    )

@@ -6,15 +6,18 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from soundcharts_pipeline.api.client import SoundchartsClient
 from soundcharts_pipeline.clock import Clock
 from soundcharts_pipeline.config.environment import Environment, keep_private, read_environment
 from soundcharts_pipeline.orchestration.dead_runs import process_tags
+from soundcharts_pipeline.orchestration.heartbeat import Heartbeat
 from soundcharts_pipeline.storage.errors import StorageError
+from soundcharts_pipeline.storage.leases import Lengths
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.account import open_client, source_of
 
@@ -85,11 +88,18 @@ class SoundchartsResource(dg.ConfigurableResource["SoundchartsResource"]):
 class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
     """The database."""
 
+    lengths: ClassVar[Lengths] = Lengths()
+
     database_url: str | None = Field(default=None, description=_DATABASE_URL)
+    _heartbeat: Heartbeat | None = PrivateAttr(default=None)
 
     @cached_property
     def warehouse(self) -> Warehouse:
-        return Warehouse(_environment(self.database_url).database_url)
+        """Where a run saves nothing more once it was taken for dead."""
+        warehouse = Warehouse(_environment(self.database_url).database_url)
+        if self._heartbeat is not None:
+            warehouse.guard = self._heartbeat.check
+        return warehouse
 
     @property
     def clock(self) -> Clock:
@@ -102,13 +112,17 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
         return read_environment(os.environ).data_dir
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Files of a run are private wherever it was started. A run says which process works on it, so that its end
-        shows when nobody is left to report it."""
+        """Files of a run are private wherever it was started. A run says where it works, and that it does: its end
+        shows when nobody is left to report it. Raises SettingsError."""
         keep_private(os.environ)
         if context.run and context.instance:
             context.instance.add_run_tags(context.run.run_id, process_tags())
+            url = _environment(self.database_url).database_url
+            self._heartbeat = Heartbeat(url, context.run.run_id, self.lengths)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002  # Dagster's hook
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
         _close(self)
 
 

@@ -22,6 +22,8 @@ CHART_TAG = "soundcharts/chart"
 TRIGGER_TAG = "soundcharts/trigger"
 # A run of several charts that was replaced by a run for each of them; with this value, for people who look at it.
 CUT_TAG, CUT_INTO = "soundcharts/replaced_by", "one run per chart"
+# A run that lost its process.
+LOST_TAG = "soundcharts/lost"
 # Runs that nobody asked for by hand.
 AUTOMATIC = frozenset({"schedule", "healing_sensor", "cascade_sensor"})
 IN_FLIGHT = [
@@ -43,11 +45,12 @@ RECORDS_LOOKED_AT = 1000
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """A run of some chart-days that is over, and was not canceled."""
+    """A run of some chart-days that is over, and was not canceled; `lost`: its process was, and it had not failed."""
 
     span: ChartDays
     succeeded: bool
     ended_at: datetime
+    lost: bool = False
 
 
 def asset_key(key: str) -> dg.AssetKey:
@@ -141,6 +144,7 @@ def ended_runs(instance: dg.DagsterInstance, slugs: Sequence[str], since: dateti
             span,
             record.dagster_run.status == dg.DagsterRunStatus.SUCCESS,
             datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp(), UTC),
+            LOST_TAG in record.dagster_run.tags,
         )
         for record in records
         if CUT_TAG not in record.dagster_run.tags
@@ -154,13 +158,14 @@ def any_overlap(span: ChartDays, others: Collection[ChartDays]) -> bool:
 
 def next_try(span: ChartDays, ended: Sequence[EndedRun]) -> datetime | None:
     """When the span may be requested again: half an hour after its first failure, twice as long after each
-    further one, a day at most. None when its last run did not fail."""
-    failures: list[datetime] = []
+    further one, a day at most. None when its last run did not fail, or was the first to do so and lost its process:
+    that is no fault of the days, unless it happens again."""
+    failures: list[EndedRun] = []
     for run in sorted(ended, key=lambda run: run.ended_at, reverse=True):
         if run.span.overlaps(span):
             if run.succeeded:
                 break
-            failures.append(run.ended_at)
-    if not failures:
+            failures.append(run)
+    if not failures or (len(failures) == 1 and failures[0].lost):
         return None
-    return failures[0] + min(FIRST_BACKOFF * (1 << min(len(failures) - 1, 10)), LONGEST_BACKOFF)
+    return failures[0].ended_at + min(FIRST_BACKOFF * (1 << min(len(failures) - 1, 10)), LONGEST_BACKOFF)

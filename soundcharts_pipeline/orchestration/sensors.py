@@ -186,7 +186,7 @@ def _settle_ended_runs(context: dg.SensorEvaluationContext, database: WarehouseR
     would be requested again."""
     mark_canceled_runs(context.instance, now)
     try:
-        fail_dead_runs(context.instance, database.warehouse, now)
+        fail_dead_runs(context.instance, database.warehouse, database.lengths)
     except PipelineError as error:
         raise failure_of(error) from error
 

@@ -34,10 +34,11 @@ Days = Mapping[str, Collection[date]]
 
 
 def end_if_canceled(context: dg.AssetExecutionContext) -> None:
-    """Raises DagsterExecutionInterruptedError, as the interrupt would have, when somebody asked for the run's end."""
-    run_id = context.run.run_id
-    if is_end_requested(context.instance, run_id):
-        run = context.instance.get_run_by_id(run_id)
+    """Raises DagsterExecutionInterruptedError, as the interrupt would have, when somebody asked for the run's end, or
+    when it is over for everybody else: taken for dead while this process was cut off."""
+    run = context.instance.get_run_by_id(context.run.run_id)
+    is_over = run is not None and run.is_finished
+    if is_over or is_end_requested(context.instance, context.run.run_id):
         if run is not None and run.status == dg.DagsterRunStatus.STARTED:
             # The run's start wrote over it, and without it Dagster would call the end a failure.
             context.instance.report_run_canceling(run, "Somebody asked for its end while it started.")

@@ -33,11 +33,11 @@ def new_holder() -> str:
 def take(conn: Connection, subjects: Sequence[str], holder: str) -> set[str]:
     """Claim what nobody else holds; returns the subjects that are the holder's now."""
     _one_at_a_time(conn)
-    now = _now(conn)
+    now = database_now(conn)
     t = claims
     asked = t.c.subject.in_(subjects)
     others = conn.scalars(select(t.c.holder).where(asked, t.c.holder != holder).distinct())
-    dead = [other for other in others if _is_dead(other)]
+    dead = [other for other in others if is_dead(other)]
     conn.execute(t.delete().where(asked, or_(t.c.until < now, t.c.holder.in_(dead))))
     rows = [(subject, holder, now + LEASE) for subject in subjects]
     insert_missing(conn, t, rows, columns=["subject", "holder", "until"])
@@ -47,7 +47,7 @@ def take(conn: Connection, subjects: Sequence[str], holder: str) -> set[str]:
 def renew(conn: Connection, holder: str) -> None:
     """All that the holder has is claimed for another lease."""
     _one_at_a_time(conn)
-    conn.execute(claims.update().where(claims.c.holder == holder).values(until=_now(conn) + LEASE))
+    conn.execute(claims.update().where(claims.c.holder == holder).values(until=database_now(conn) + LEASE))
 
 
 def give_back(conn: Connection, subjects: Collection[str], holder: str) -> None:
@@ -64,13 +64,15 @@ def _one_at_a_time(conn: Connection) -> None:
         conn.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
 
 
-def _now(conn: Connection) -> datetime:
+def database_now(conn: Connection) -> datetime:
+    """The time that claims and leases go by."""
     if conn.dialect.name == "sqlite":
         return utc_now()
     now: datetime = conn.execute(select(func.clock_timestamp())).scalar_one()
     return now
 
 
-def _is_dead(holder: str) -> bool:
+def is_dead(holder: str) -> bool:
+    """Whether the holder was a process of this host and is gone."""
     host, pid, _ = holder.rsplit("/", 2)
     return host == host_name() and not is_alive(int(pid))

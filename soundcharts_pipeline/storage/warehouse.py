@@ -4,7 +4,7 @@ Brings the tables up to date before the first use. Knows no table itself.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,10 @@ REVISION: Select[str] = select(column("version_num", String)).select_from(table(
 
 
 class Warehouse:
-    """One database, SQLite or PostgreSQL. Opens connections on first use; threads may share it."""
+    """One database, SQLite or PostgreSQL. Opens connections on first use; threads may share it.
+
+    `guard`, once it is set, looks at each transaction that writes before anything else does, and raises to refuse it.
+    """
 
     def __init__(self, url: str, *, lock_timeout: float = engine.LOCK_TIMEOUT_SECONDS) -> None:
         self.url = engine.parse_url(url)
@@ -30,6 +33,7 @@ class Warehouse:
         self._prepared = False
         self._lock_timeout = lock_timeout
         self._beside: Warehouse | None = None
+        self.guard: Callable[[Connection], None] | None = None
 
     @property
     def dialect(self) -> str:
@@ -48,6 +52,8 @@ class Warehouse:
         """One transaction: all of it is saved at the end, or nothing when the block raises. Ctrl-C waits for it."""
         self.prepare()
         with explained(self.url), deferred_interrupts(), self._writer.begin() as connection:
+            if self.guard is not None:
+                self.guard(connection)
             yield connection
 
     def prepare(self) -> None:

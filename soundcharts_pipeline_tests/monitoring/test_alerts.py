@@ -1,7 +1,5 @@
 """Who is told what, when: the notification sensor on real runs, with a webhook that keeps what arrives."""
 
-import subprocess
-import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,7 +20,7 @@ from dagster._core.scheduler.instigation import (
 from dagster_shared.error import SerializableErrorInfo
 
 from soundcharts_pipeline.models import Chart
-from soundcharts_pipeline.orchestration.dead_runs import PID_TAG, TAGS_SETTLE, fail_dead_runs, process_tags
+from soundcharts_pipeline.orchestration.dead_runs import fail_dead_runs
 from soundcharts_pipeline.orchestration.partitions import range_tags
 from soundcharts_pipeline.remedies import Subject
 from soundcharts_pipeline.simulator import Fault, Simulator
@@ -33,6 +31,7 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.troubleshooting import trouble_of
 from soundcharts_pipeline_tests.support.full_disk import full_disk
 from soundcharts_pipeline_tests.support.helpers import SLUG
+from soundcharts_pipeline_tests.support.leased import EVERY_LOOK, held_by_a_dead_process
 from soundcharts_pipeline_tests.support.mailbox import SECRET, Mailbox, webhook
 from soundcharts_pipeline_tests.support.project import Project, chart, open_project, repository_origin
 
@@ -160,14 +159,13 @@ def test_credentials_that_fail_a_schedule_before_there_is_a_run_are_told(
 
 def test_a_run_that_was_killed_is_told_once_somebody_has_marked_it_as_failed(watched: Watched) -> None:
     project = watched.project
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    run = project.begin(project.span(1), **(process_tags() | {PID_TAG: str(process.pid)}))
+    run = project.begin(project.span(1))
     assert watched.look() == []
-    assert fail_dead_runs(project.instance, project.warehouse, datetime.now(UTC) + TAGS_SETTLE) == [run.run_id]
+    pid = held_by_a_dead_process(project.warehouse, run.run_id)
+    assert fail_dead_runs(project.instance, project.warehouse, EVERY_LOOK) == [run.run_id]
     text = watched.told()
     assert "Run ended from outside" in text
-    assert f"Its process {process.pid} is gone" in text
+    assert f"Its process {pid} is gone" in text
     assert project.run(project.span(1)).success
     assert f"RECOVERED {project.span(1)}" in watched.told()
 

@@ -1,7 +1,5 @@
 """The days that Dagster shows as failed when a run was killed, on a range that was planned as one event."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -14,11 +12,12 @@ from dagster._core.storage.partition_status_cache import get_and_update_asset_st
 
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.orchestration.dagster_home import PLANNED_AS_ONE
-from soundcharts_pipeline.orchestration.dead_runs import PID_TAG, TAGS_SETTLE, fail_dead_runs, process_tags
+from soundcharts_pipeline.orchestration.dead_runs import fail_dead_runs
 from soundcharts_pipeline.orchestration.partitions import chart_days, keys_of
 from soundcharts_pipeline.orchestration.run_requests import asset_key
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline_tests.orchestration.sensed import CASCADE_SENSOR, small
+from soundcharts_pipeline_tests.support.leased import EVERY_LOOK, held_by_a_dead_process
 from soundcharts_pipeline_tests.support.project import Project, open_project
 
 RANKINGS, METADATA = "chart_rankings", "track_metadata"
@@ -71,10 +70,9 @@ def _noted(project: Project, run: dg.DagsterRun) -> int:
 def test_days_of_the_step_that_a_killed_run_was_in_are_shown_as_failed_once(project: Project) -> None:
     span = project.span(4)
     cursor = project.evaluate(CASCADE_SENSOR).cursor
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    run = _amid_metadata(project, span, **(process_tags() | {PID_TAG: str(process.pid)}))
-    assert fail_dead_runs(project.instance, project.warehouse, datetime.now(UTC) + TAGS_SETTLE) == [run.run_id]
+    run = _amid_metadata(project, span)
+    held_by_a_dead_process(project.warehouse, run.run_id)
+    assert fail_dead_runs(project.instance, project.warehouse, EVERY_LOOK) == [run.run_id]
     _made(project, project.begin(span), METADATA, keys_of(span)[1:2])  # somebody else was there in between
 
     cursor = project.evaluate(CASCADE_SENSOR, cursor).cursor

@@ -173,19 +173,20 @@ def open_project(
     hasty: bool = False,
     max_partitions_per_run: int | None = None,
     instance: dg.DagsterInstance | None = None,
+    resources: Mapping[str, object] | None = None,
 ) -> Iterator[Project]:
     """A project for these charts (by default one), on an instance of its own if none is given; resources read the
-    environment, as everywhere."""
+    environment, as everywhere. `resources` replace ours by name."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     of_slugs = {one.slug: one for one in charts or (chart(),)}
     settings = Settings(of_slugs, max_partitions_per_run=max_partitions_per_run)
-    resources = {"soundcharts": HastySoundcharts()} if hasty else None
+    used_resources = {**({"soundcharts": HastySoundcharts()} if hasty else {}), **(resources or {})}
     with (
         nullcontext(instance) if instance else dg.DagsterInstance.ephemeral() as used,
         closing(Warehouse(read_environment(environ).database_url)) as warehouse,
     ):
-        yield Project(simulator, used, warehouse, settings, build_definitions(settings, resources=resources))
+        yield Project(simulator, used, warehouse, settings, build_definitions(settings, resources=used_resources))
 
 
 @contextmanager

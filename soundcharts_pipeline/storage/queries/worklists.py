@@ -201,13 +201,6 @@ def progress_of(conn: Connection, run_id: str) -> dict[str, tuple[int, int]]:
     return {row.step: (row.done, row.total) for row in rows}
 
 
-def last_progress(conn: Connection, run_id: str) -> datetime | None:
-    """When a run last saved how far it is."""
-    t = b.sync_progress
-    query = select(t.c.updated_at).where(t.c.run_id == run_id).order_by(t.c.updated_at.desc()).limit(1)
-    return conn.scalar(query)
-
-
 def fact(conn: Connection, name: str) -> str | None:
     """What was learnt once about the API."""
     return conn.scalar(select(b.facts.c.value).where(b.facts.c.name == name))

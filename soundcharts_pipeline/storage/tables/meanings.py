@@ -151,7 +151,9 @@ OF_TABLE = {
         "total": "entities that there are to do",
         "updated_at": "when it was last said",
     },
-    "claims": {"subject": "what is asked about, such as a series of a track or the ranking of a day"},
+    "claims": {
+        "subject": "what is asked about, such as a series of a track or the ranking of a day; run/... is a run at work"
+    },
     "alerts": {"message": "what happened and what to do, as people are told", "since": "when it happened first"},
     "facts": {"name": "what it is about; source is where the data comes from", "value": "what was learnt"},
     "rate_gate": {"id": "always 1"},
