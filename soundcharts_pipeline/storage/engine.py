@@ -20,6 +20,9 @@ WRITES = "soundcharts_writes"
 # How long a writer waits for the others. Writes are short, so only a stuck process makes anyone wait this long.
 LOCK_TIMEOUT_SECONDS = 60
 CONNECT_TIMEOUT_SECONDS = 10
+# A server that is not there any more (its host is gone, the network cut) is noticed within half a minute. The system's
+# own patience is a quarter of an hour for what was sent, and two hours for an answer.
+NETWORK = {"tcp_user_timeout": 30_000, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 # Each attempt waits for the lock first, so that more than one is needed only when several processes create the file.
 WAL_ATTEMPTS = 10
 # Enough for every size of every statement; without room the driver would prepare each of them anew.
@@ -65,6 +68,7 @@ def open_engine(url: URL, *, lock_timeout: float) -> Engine:
         "application_name": "soundcharts-pipeline",
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "client_encoding": "utf8",
+        **NETWORK,
     }
     engine = create_engine(url, connect_args=settings, pool_pre_ping=True, hide_parameters=True, **POOL)
     event.listen(engine, "connect", partial(_set_lock_timeout, max(1, round(lock_timeout * 1000))))

@@ -2,6 +2,7 @@
 should not be."""
 
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,20 @@ def test_the_instance_differs_from_the_embedded_one_where_it_says_so() -> None:
     assert shipped["run_retries"] == {"enabled": False, "max_retries": 0}
     assert shipped["run_monitoring"]["max_resume_run_attempts"] == 0
     assert shipped["telemetry"] == {"enabled": False}
+
+
+def test_with_celery_only_the_launcher_of_runs_is_another() -> None:
+    with_celery = YAML(typ="safe").load(DEPLOY / "celery" / "dagster.yaml")
+
+    launcher = with_celery.pop("run_launcher")
+    assert with_celery == _yaml("dagster.yaml")
+    [broker] = {launcher["config"][name]["env"] for name in ("broker", "backend")}
+    assert broker == "DAGSTER_CELERY_BROKER"
+
+
+def test_workers_hand_no_run_out_twice_and_read_the_charts_anew_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_CELERY_BROKER", "redis://127.0.0.1:6379/0")
+    found = runpy.run_path(str(DEPLOY / "celery" / "dagster_celery_config.py"))
+
+    assert found["broker_url"] == found["result_backend"] == "redis://127.0.0.1:6379/0"
+    assert (found["task_acks_late"], found["worker_max_tasks_per_child"]) == (False, 1)

@@ -145,7 +145,10 @@ def project(
 ) -> Iterator[Project]:
     environ["SOUNDCHARTS_DATABASE_URL"] = database_url
     environ["SOUNDCHARTS_MAX_IN_FLIGHT"] = "4"
-    with open_project(simulator, environ, monkeypatch, small(), resources={"database": Silent()}) as project:
+    one_call_a_question = small(track_audience_platforms=("spotify",))
+    with open_project(
+        simulator, environ, monkeypatch, one_call_a_question, resources={"database": Silent()}
+    ) as project:
         yield project
 
 
@@ -155,7 +158,7 @@ def test_a_run_that_was_taken_for_dead_ends_before_it_asks_or_saves_more(project
     found: list[tuple[list[str], int, int]] = []
 
     def watch() -> None:
-        _until(lambda: project.simulator.counters.calls.get("track_broadcasts", 0) >= 4)
+        _until(lambda: project.simulator.counters.calls.get("track_audience", 0) >= 4)
         project.simulator.set(latency=3.0)
         _until(lambda: project.simulator.counters.in_flight == 4)
         ended = [fail_dead_runs(project.instance, project.warehouse, SILENT) for _ in range(2)]
