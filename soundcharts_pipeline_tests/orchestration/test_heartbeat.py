@@ -24,6 +24,7 @@ from soundcharts_pipeline_tests.orchestration.sensed import small
 from soundcharts_pipeline_tests.support.project import Project, open_project
 
 RUN = "run-1"
+IN_FLIGHT = 4
 OFTEN = Lengths(beat=0.02, lease=5.0, between_looks=0)
 # Beats once; what a suspended process looks like from outside.
 SILENT = Lengths(beat=3600.0, lease=0.0, between_looks=0)
@@ -144,7 +145,7 @@ def project(
     simulator: Simulator, environ: dict[str, str], database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Project]:
     environ["SOUNDCHARTS_DATABASE_URL"] = database_url
-    environ["SOUNDCHARTS_MAX_IN_FLIGHT"] = "4"
+    environ["SOUNDCHARTS_MAX_IN_FLIGHT"] = str(IN_FLIGHT)
     one_call_a_question = small(track_audience_platforms=("spotify",))
     with open_project(
         simulator, environ, monkeypatch, one_call_a_question, resources={"database": Silent()}
@@ -152,15 +153,13 @@ def project(
         yield project
 
 
-def test_a_run_that_was_taken_for_dead_ends_before_it_asks_or_saves_more(project: Project) -> None:
-    """Its calls in flight hang while it is silent, and are answered when it is back."""
-    project.simulator.set(latency=0.05)
+def test_a_run_that_was_taken_for_dead_asks_and_saves_no_more_than_was_under_way(project: Project) -> None:
+    """A transaction that had begun may end, and what it makes room for is asked."""
+    project.simulator.set(latency=0.5)
     found: list[tuple[list[str], int, int]] = []
 
     def watch() -> None:
-        _until(lambda: project.simulator.counters.calls.get("track_audience", 0) >= 4)
-        project.simulator.set(latency=3.0)
-        _until(lambda: project.simulator.counters.in_flight == 4)
+        _until(lambda: _saved(project.warehouse) >= 4)
         ended = [fail_dead_runs(project.instance, project.warehouse, SILENT) for _ in range(2)]
         found.append((ended[-1], project.simulator.counters.total, _saved(project.warehouse)))
 
@@ -174,4 +173,5 @@ def test_a_run_that_was_taken_for_dead_ends_before_it_asks_or_saves_more(project
     run = project.instance.get_run_by_id(result.run_id)
     assert run is not None
     assert (run.status, result.success) == (dg.DagsterRunStatus.FAILURE, False)
-    assert (project.simulator.counters.total, _saved(project.warehouse)) == (calls, saved)
+    assert project.simulator.counters.total - calls <= IN_FLIGHT
+    assert _saved(project.warehouse) - saved <= IN_FLIGHT
