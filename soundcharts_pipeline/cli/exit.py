@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 OK, FAILED, BAD_USE, CREDENTIALS, LIMITS, INTERRUPTED = 0, 1, 2, 3, 4, 130
 # Commands that save as they go on; of the others nothing is left when they are interrupted.
-SAVING = {"sync", "backfill", "demo", "plan", "catalog", "archive", "restore-archive", "charts", "forget", "migrate"}
+SAVING = {
+    *("sync", "backfill", "demo", "plan", "catalog", "archive", "restore-archive", "charts", "forget", "migrate"),
+    "prune",
+}
 KEPT = "what was saved stays, and the same command goes on from there"
 EXIT_CODES = {
     AuthenticationError.__name__: CREDENTIALS,

@@ -28,12 +28,14 @@ from soundcharts_pipeline.cli.exit import (
 from soundcharts_pipeline.cli.export import EXAMPLE, export
 from soundcharts_pipeline.cli.forget import EXAMPLE as FORGET_EXAMPLE
 from soundcharts_pipeline.cli.forget import forget
-from soundcharts_pipeline.cli.help import RUN, SYNC, TRY, USE, command
+from soundcharts_pipeline.cli.help import KEEP, RUN, SYNC, TRY, USE, command
 from soundcharts_pipeline.cli.housekeeping import housekeeping_commands
 from soundcharts_pipeline.cli.init import EXAMPLE as INIT_EXAMPLE
 from soundcharts_pipeline.cli.init import init
 from soundcharts_pipeline.cli.notify import notify_test
 from soundcharts_pipeline.cli.processes.endings import listen
+from soundcharts_pipeline.cli.prune import EXAMPLE as PRUNE_EXAMPLE
+from soundcharts_pipeline.cli.prune import prune
 from soundcharts_pipeline.config.environment import keep_private, read_environment
 from soundcharts_pipeline.config.settings import BadUse
 from soundcharts_pipeline.errors import PipelineError
@@ -258,6 +260,7 @@ command(app, RUN, "notify-test")(notify_test)
 command(app, SYNC, FORGET_EXAMPLE)(forget)
 command(app, USE, EXAMPLE)(export)
 app.add_typer(housekeeping_commands)
+command(app, KEEP, PRUNE_EXAMPLE)(prune)
 
 
 def main() -> None:

@@ -15,11 +15,12 @@ from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
 from dagster._core.storage.runs.schema import RunStorageSqlMetadata
 from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
 from dagster._core.storage.sqlite import LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION
 from dagster._core.storage.tags import BACKFILL_ID_TAG
-from dagster._serdes import ConfigurableClassData
+from dagster._serdes import ConfigurableClassData, deserialize_value, serialize_value
 from dagster._utils.schedules import cron_string_iterator
 from dagster_shared.error import SerializableErrorInfo
 
@@ -45,7 +46,10 @@ __all__ = [
     "SerializableErrorInfo",
     "SqlEventLogStorage",
     "SqlEventLogStorageMetadata",
+    "SqliteEventLogStorage",
     "TickStatus",
     "UnresolvedAssetJobDefinition",
     "cron_string_iterator",
+    "deserialize_value",
+    "serialize_value",
 ]
