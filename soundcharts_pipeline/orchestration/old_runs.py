@@ -20,6 +20,7 @@ from soundcharts_pipeline.orchestration.dagster_internals import (
 )
 from soundcharts_pipeline.orchestration.jobs import OPERATIONS
 from soundcharts_pipeline.orchestration.partitions import spans_of, spans_of_tags
+from soundcharts_pipeline.orchestration.run_events import moment
 from soundcharts_pipeline.orchestration.run_requests import (
     AUTOMATIC,
     CANCELED_BACKFILLS,
@@ -48,6 +49,7 @@ class Run:
     is_ours: bool
     spans: Sequence[ChartDays]
     created_at: datetime
+    ended_at: datetime
     touched_at: datetime
     root: str | None
     backfill: str | None
@@ -80,6 +82,7 @@ def _run_of(record: dg.RunRecord, slugs: Sequence[str]) -> Run:
         is_ours=bool(spans) or run.job_name in _JOBS or bool(chosen and chosen <= OPERATIONS.keys()),
         spans=spans,
         created_at=record.create_timestamp,
+        ended_at=moment(record.end_time) or record.update_timestamp,
         touched_at=record.update_timestamp,
         root=run.root_run_id,
         backfill=run.tags.get(BACKFILL_ID_TAG),
@@ -97,7 +100,8 @@ def prunable(
 ) -> list[Run]:
     """Of all runs, newest first, those that were over before that moment and that nobody looks at any more, oldest
     first: in this order each stop is gone before the run that asked for its days again."""
-    kept = _looked_at(runs, newest_kept)
+    last_ended = sorted(runs, key=lambda run: run.ended_at, reverse=True)
+    kept = _looked_at(runs, newest_kept) | _looked_at(last_ended, newest_kept)
     at_work = {one.backfill_id for one in instance.get_backfills(BulkActionsFilter(statuses=BACKFILLS_AT_WORK))}
     kept |= {run.run_id for run in runs if run.backfill in at_work}
     kept |= {run.run_id for run in runs if run.status not in OVER or run.touched_at >= before}
@@ -109,7 +113,7 @@ def prunable(
 
 
 def _looked_at(runs: Iterable[Run], newest_kept: int) -> set[str]:
-    """The newest of each chart or job, all since its last good end, and the newest that nobody asked for by hand."""
+    """The first of each chart or job, all up to its first good end, and the first that nobody asked for by hand."""
     seen, good, automatic = Counter[str](), set[str](), set[str]()
     kept = set()
     for run in runs:

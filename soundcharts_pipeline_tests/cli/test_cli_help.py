@@ -10,7 +10,7 @@ from soundcharts_pipeline_tests.support.command_line import Done, run, run_each
 COMMANDS = [
     "",
     *("demo", "init", "simulate", "plan", "sync", "backfill", "dev", "doctor", "notify-test", "serve", "status"),
-    *("export", "archive", "restore-archive", "backup", "restore", "report", "catalog", "migrate"),
+    *("export", "archive", "restore-archive", "backup", "restore", "report", "catalog", "migrate", "prune"),
     *("charts", "charts list", "charts search", "charts add", "charts remove"),
 ]
 
