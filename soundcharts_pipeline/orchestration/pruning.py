@@ -3,7 +3,7 @@
 `DagsterInstance.delete_run` takes the materialisations along, and their days would be missing and requested again. So
 the events that say how a partition is stay in the log of all runs, with their number, moment and versions: the newest
 materialisation of each, less its pictures and previews, and the newest plan where none followed. A run goes in an order
-that may end anywhere: its row is the last, and whoever repeats the command finds it by that.
+that may end anywhere: its events, its row, its files, which whoever repeats the command finds without their run.
 """
 
 import shutil
@@ -165,8 +165,11 @@ class _Pruner:
         if self._act:
             self._lighten({number: shorter for number, (shorter, _) in lighter.items()})
             self._delete_events([*doomed])
-            _remove(files)
+            _remove(path for path in files if path.is_dir())
+            # Whoever finds the run expects its log: Dagster fails where the file is gone. One that is left without its
+            # run is found as a stray file.
             self._instance.run_storage.delete_run(run.run_id)
+            _remove(files)
         return Pruned(runs=1, events=len(doomed), size=size)
 
     def _files(self, run_id: str) -> list[Path]:
@@ -220,7 +223,8 @@ class _Pruner:
         return Pruned(checks=len(doomed), size=sum(doomed.values()))
 
     def of_stray_files(self, run_ids: Collection[str]) -> Pruned:
-        """Empty logs that SQLite's storage makes when somebody asks for one that is gone."""
+        """Logs of runs that are gone: those that SQLite's storage makes, empty, for whoever asks, and those of a run at
+        which the command was ended."""
         if not isinstance(self._storage, SqliteEventLogStorage):
             return Pruned()
         moment = self._before.replace(tzinfo=UTC).timestamp()
