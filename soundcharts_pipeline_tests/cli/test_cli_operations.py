@@ -118,3 +118,19 @@ def test_a_report_names_size_and_free_disk(user: dict[str, str]) -> None:
     done = run(user, "report")
     assert done.code == 0
     assert done.says("bytes", "disk_free_bytes", "needs two reports, a day or more apart")
+
+
+def test_old_runs_are_counted_before_they_are_removed(user: dict[str, str]) -> None:
+    few = run(user, "prune", "--older-than", "30")
+    assert few.code == 2
+    assert few.says("30 days are too few", "the last 45", "--older-than")
+
+    told = run(user, "prune")
+    assert told.code == 0
+    assert told.says("nothing from before", "can go")
+    run_id = _note_run(user)
+    removed = run(user, "prune", "--older-than", "90", "--yes")
+    assert removed.code == 0
+    assert removed.says("removed: 0 runs, 0 events, 0 old check results")
+    with dg.DagsterInstance.from_config(user["DAGSTER_HOME"]) as instance:
+        assert [one.run_id for one in instance.get_runs()] == [run_id]
