@@ -13,10 +13,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from soundcharts_pipeline.cli.console import counted, open_console
+from soundcharts_pipeline.cli.days import day_option
 from soundcharts_pipeline.cli.exit import FAILED, complain
 from soundcharts_pipeline.config.environment import Environment, read_environment
 from soundcharts_pipeline.config.yaml_nodes import brief
-from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.wording import nearest, program
 
 if TYPE_CHECKING:
@@ -24,18 +24,12 @@ if TYPE_CHECKING:
 
     from soundcharts_pipeline.storage.housekeeping.cold_exports import Export
     from soundcharts_pipeline.storage.queries.exports import Scope, Source
+    from soundcharts_pipeline.storage.warehouse import Warehouse
 
 FOLDER = "exports"
 FORMATS = ("xlsx", "csv", "parquet")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 EXAMPLE = "export global-28 --what track-audience --from 2026-11-01 --output streams.csv"
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"'{text}' is no day; write it like 2026-11-20") from None
 
 
 def export(
@@ -46,8 +40,8 @@ def export(
         str,
         typer.Option(help="rankings, tracks, artists, track-audience, artist-audience, trends or geography."),
     ] = "rankings",
-    first: Annotated[date | None, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First day.")] = None,
-    last: Annotated[date | None, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last day.")] = None,
+    first: Annotated[date | None, day_option("--from", "First day.")] = None,
+    last: Annotated[date | None, day_option("--to", "Last day.")] = None,
     columns: Annotated[str | None, typer.Option(metavar="A,B,C", help="These columns, in this order.")] = None,
     kind: Annotated[
         str | None, typer.Option("--format", metavar="|".join(FORMATS), help="By default as --output ends, else xlsx.")
@@ -66,6 +60,7 @@ def export(
     from soundcharts_pipeline.storage.housekeeping.cold import Archive
     from soundcharts_pipeline.storage.housekeeping.cold_exports import Export
     from soundcharts_pipeline.storage.queries.exports import Scope
+    from soundcharts_pipeline.storage.warehouse import Warehouse
 
     if sum(name is not None for name in (slug, track, artist)) != 1:
         raise typer.BadParameter("name one chart, or one --track, or one --artist")
@@ -87,7 +82,7 @@ def export(
 
 
 def _write(
-    warehouse: Warehouse,
+    warehouse: "Warehouse",
     wanted: "Export",
     path: Path,
     *,
@@ -181,7 +176,7 @@ def _owner(scope: "Scope") -> str:
     return scope.slug or scope.track or scope.artist or ""
 
 
-def _why_nothing(warehouse: Warehouse, scope: "Scope", what: str) -> str:
+def _why_nothing(warehouse: "Warehouse", scope: "Scope", what: str) -> str:
     from soundcharts_pipeline.storage.queries.exports import is_known, stored_days
 
     days = f" from {scope.first}" * (scope.first > date.min) + f" to {scope.last}" * (scope.last < date.max)
@@ -199,7 +194,7 @@ def _why_nothing(warehouse: Warehouse, scope: "Scope", what: str) -> str:
 
 
 @contextmanager
-def _progress(warehouse: Warehouse, wanted: "Export", console: "Console") -> Iterator[Callable[[int], object]]:
+def _progress(warehouse: "Warehouse", wanted: "Export", console: "Console") -> Iterator[Callable[[int], object]]:
     """A bar in a terminal, without an end where files of the archive would have to be read for it; elsewhere nothing,
     and no row is counted beforehand."""
     if not console.is_terminal:

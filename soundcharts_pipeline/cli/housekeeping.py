@@ -15,8 +15,6 @@ from soundcharts_pipeline.cli.help import KEEP, command
 from soundcharts_pipeline.config.cascade import CHART_CATALOG, DATABASE_BACKUP, RANKING_ARCHIVE, STORAGE_REPORT
 from soundcharts_pipeline.config.environment import Environment, read_environment
 from soundcharts_pipeline.config.read_charts import load_settings
-from soundcharts_pipeline.storage.errors import StorageError
-from soundcharts_pipeline.storage.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -57,6 +55,7 @@ def migrate() -> None:
     """Make the tables of the database and of Dagster's state, or bring them up to date. Before a new version starts."""
     from soundcharts_pipeline.orchestration.dagster_home import make_tables, prepare_home
     from soundcharts_pipeline.storage.errors import place
+    from soundcharts_pipeline.storage.warehouse import Warehouse
 
     environment, console = read_environment(os.environ), open_console()
     with closing(Warehouse(environment.database_url)) as warehouse:
@@ -125,6 +124,7 @@ def _runs_at_work(environment: Environment) -> list[str]:
         return []
     from soundcharts_pipeline.orchestration.dagster_home import open_instance
     from soundcharts_pipeline.orchestration.dead_runs import runs_at_work
+    from soundcharts_pipeline.storage.errors import StorageError
 
     os.environ["DAGSTER_HOME"] = str(environment.dagster_home)
     try:
@@ -152,6 +152,7 @@ def restore_archive(
 ) -> None:
     """Bring archived rankings and series back into the database, with every column as it was. Makes no call."""
     from soundcharts_pipeline.storage.housekeeping.archive import ARCHIVED, FOLDER, restore
+    from soundcharts_pipeline.storage.warehouse import Warehouse
 
     if unknown := set(table or ()) - ARCHIVED.keys():
         raise typer.BadParameter(f"'{unknown.pop()}' is never archived; write one of {', '.join(ARCHIVED)}")

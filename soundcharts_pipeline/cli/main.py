@@ -2,7 +2,8 @@
 
 Exit codes: 0 ok, 1 failed, 2 bad use, 3 credentials, 4 quota, budget or rate limit, 130 interrupted
 (Ctrl-C; 143: SIGTERM, 129: SIGHUP). Programs that run until they are told to end, end with 0.
-Dagster is imported by the commands that launch it: it takes two seconds, and `charts list` need not wait for it.
+What a command does is imported when it is called: Dagster takes a second and SQLAlchemy 0.15, for which `--help` and
+`charts list` need not wait.
 """
 
 import os
@@ -14,6 +15,7 @@ import typer
 
 from soundcharts_pipeline.cli.charts import charts
 from soundcharts_pipeline.cli.console import ASKED_ABOUT, open_console
+from soundcharts_pipeline.cli.days import as_day, check_range, day_option
 from soundcharts_pipeline.cli.exit import (
     FAILED,
     INTERRUPTED,
@@ -32,7 +34,6 @@ from soundcharts_pipeline.cli.help import KEEP, RUN, SYNC, TRY, USE, command
 from soundcharts_pipeline.cli.housekeeping import housekeeping_commands
 from soundcharts_pipeline.cli.init import EXAMPLE as INIT_EXAMPLE
 from soundcharts_pipeline.cli.init import init
-from soundcharts_pipeline.cli.notify import notify_test
 from soundcharts_pipeline.cli.processes.endings import listen
 from soundcharts_pipeline.cli.prune import EXAMPLE as PRUNE_EXAMPLE
 from soundcharts_pipeline.cli.prune import prune
@@ -56,31 +57,10 @@ app = typer.Typer(
 )
 app.add_typer(charts, name="charts", rich_help_panel=SYNC)
 
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"'{text}' is no day; write it like 2026-11-20") from None
-
-
-def _check_range(day: date | None, first: date | None, last: date | None) -> None:
-    if day and (first or last):
-        raise typer.BadParameter("give --date, or --from and --to, not both")
-    if bool(first) != bool(last):
-        raise typer.BadParameter("give both --from and --to, or --date for one day")
-    if first and last and first > last:
-        raise typer.BadParameter(f"--from {first} is after --to {last}")
-
-
-def _day_option(name: str, text: str) -> object:
-    return typer.Option(name, parser=_day, metavar="YYYY-MM-DD", help=text)
-
-
 Slug = Annotated[str, typer.Argument(help="A chart of charts.yaml.")]
-OneDay = Annotated[date | None, _day_option("--date", "One day.")]
-FirstDay = Annotated[date | None, _day_option("--from", "First day of a range.")]
-LastDay = Annotated[date | None, _day_option("--to", "Last day of a range.")]
+OneDay = Annotated[date | None, day_option("--date", "One day.")]
+FirstDay = Annotated[date | None, day_option("--from", "First day of a range.")]
+LastDay = Annotated[date | None, day_option("--to", "Last day of a range.")]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Ask again for all that is known of these days.")]
 
 
@@ -99,7 +79,7 @@ command(app, TRY, INIT_EXAMPLE)(init)
 def simulate(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any free port.")] = 9000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 1,
-    today: Annotated[date | None, _day_option("--today", "The day it is there; the real one when left out.")] = None,
+    today: Annotated[date | None, day_option("--today", "The day it is there; the real one when left out.")] = None,
     latency: Annotated[float, typer.Option(min=0, help="Seconds before an answer.")] = 0.05,
     rate: Annotated[int, typer.Option(min=1, help="Calls per minute for the whole account.")] = 10_000,
     quota: Annotated[int, typer.Option(min=0, help="Billed calls of the term.")] = 500_000,
@@ -153,7 +133,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say what `sync` would cost, without a billed call; without a date for the newest day whose ranking is stored."""
-    _check_range(day, first, last)
+    check_range(day, first, last)
     from soundcharts_pipeline.cli.plan import Fetch, show_plan
 
     fetch = Fetch.METADATA if fetch_metadata else Fetch.RANKINGS if fetch_rankings else Fetch.NOTHING
@@ -174,7 +154,7 @@ def sync(
     Runs through Dagster, in one run, and shows in its UI. What is in the database already costs no call, unless it is
     to be asked again with --refresh; `plan` with the same options says what that costs.
     """
-    _check_range(day, first, last)
+    check_range(day, first, last)
     if budget:
         os.environ["SOUNDCHARTS_RUN_BUDGET"] = str(budget)
     from soundcharts_pipeline.cli.sync import sync_chart
@@ -185,10 +165,10 @@ def sync(
 @command(app, SYNC, "backfill global-28 --from 2026-01-01")
 def backfill(
     slug: Slug,
-    first: Annotated[date, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First day.")],
+    first: Annotated[date, typer.Option("--from", parser=as_day, metavar="YYYY-MM-DD", help="First day.")],
     last: Annotated[
         date | None,
-        typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last day.", show_default="newest published"),
+        typer.Option("--to", parser=as_day, metavar="YYYY-MM-DD", help="Last day.", show_default="newest published"),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Complete days too: late points are asked again.")] = False,
 ) -> None:
@@ -256,7 +236,14 @@ def doctor() -> None:
     raise typer.Exit(print_findings(read_environment(os.environ), open_console()))
 
 
-command(app, RUN, "notify-test")(notify_test)
+@command(app, RUN, "notify-test")
+def notify_test() -> None:
+    """Send one message to every service in SOUNDCHARTS_NOTIFY, and say which took it."""
+    from soundcharts_pipeline.cli.notify import send_test
+
+    send_test()
+
+
 command(app, SYNC, FORGET_EXAMPLE)(forget)
 command(app, USE, EXAMPLE)(export)
 app.add_typer(housekeeping_commands)

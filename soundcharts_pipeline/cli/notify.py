@@ -18,8 +18,11 @@ TEST = Message(
 )
 
 
-def notify_test() -> None:
-    """Send one message to every service in SOUNDCHARTS_NOTIFY, and say which took it."""
+def send_test() -> None:
+    """Send one message to every service in SOUNDCHARTS_NOTIFY, and say which took it.
+
+    Raises BadUse when none is set, and typer.Exit when one did not take it.
+    """
     environment = read_environment(os.environ)
     if environment.notify is None:
         raise BadUse(HOW_TO_SET)

@@ -6,23 +6,10 @@ from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
-
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from urllib.parse import quote, urlsplit
 
 from soundcharts_pipeline.config.settings import SettingsError
 from soundcharts_pipeline.config.yaml_nodes import brief
-
-# One driver for the warehouse and for Dagster's own storage, which works with psycopg2 only.
-_DRIVERS = {
-    "sqlite": "sqlite",
-    "sqlite+pysqlite": "sqlite",
-    "postgres": "postgresql+psycopg2",
-    "postgresql": "postgresql+psycopg2",
-    "postgresql+psycopg2": "postgresql+psycopg2",
-}
-_DATABASE_FORMS = "write sqlite:///path/to/file.db or postgresql://user:password@host/database"
 
 _MOST = 999_999_999
 # A name (also one of other letters than ASCII), or an address of either kind.
@@ -148,54 +135,14 @@ class VariableReader:
         return ""
 
     def database(self, name: str, *, default: Path) -> str:
+        """The URL of a database, checked; that of the default file needs no check."""
         text = self.text(name)
-        url = URL.create("sqlite", database=default.as_posix())
         if text is not None:
+            # SQLAlchemy takes 0.15 s to import, and what opens no database should not wait for it.
+            from soundcharts_pipeline.config.database_url import checked_url
+
             try:
-                url = self._database_url(text)
+                return checked_url(text, self._current_folder)
             except SettingsError as error:
                 self.mistakes.append(f"{name}: {error}")
-        return url.render_as_string(hide_password=False)
-
-    def _database_url(self, text: str) -> URL:
-        """The URL with its driver and an absolute file; no message repeats the text, for it may hold a password."""
-        try:
-            url = make_url(text)
-        except (ArgumentError, ValueError):
-            raise SettingsError(f"not a database URL; {_DATABASE_FORMS}") from None
-        driver = _DRIVERS.get(url.drivername)
-        if driver is None:
-            raise SettingsError(f"databases of the kind '{url.drivername}' are not supported; {_DATABASE_FORMS}")
-        if driver != "sqlite":
-            if "@" in (url.host or ""):
-                raise SettingsError("the password or user holds an '@' of its own; write it as %40")
-            _check_server(url)
-            return url.set(drivername=driver)
-        if url.query:
-            raise SettingsError(
-                f"a database file takes no options such as '?{next(iter(url.query))}'; {_DATABASE_FORMS}"
-            )
-        if url.host:
-            raise SettingsError("two slashes are one too few for a file; write sqlite:///path/to/file.db")
-        if not url.database or url.database == ":memory:":
-            raise SettingsError(f"a database in memory is lost when the process ends; {_DATABASE_FORMS}")
-        if not url.database.startswith("file:"):
-            url = url.set(database=(self._current_folder / url.database).as_posix())
-        return url.set(drivername=driver)
-
-
-def _check_server(url: URL) -> None:
-    """Raises SettingsError for a port that cannot be, or an option that PostgreSQL's library does not know."""
-    if url.port is not None and not 0 < url.port < 65_536:
-        raise SettingsError(f"{url.port} is no port; {_DATABASE_FORMS}")
-    # Only users of PostgreSQL wait for it.
-    from psycopg2 import ProgrammingError
-    from psycopg2.extensions import make_dsn
-
-    for name in url.query:
-        try:
-            make_dsn(**{name: ""})
-        except ProgrammingError:
-            raise SettingsError(
-                f"'{name}' is no option of a PostgreSQL connection; correct or remove ?{name}="
-            ) from None
+        return f"sqlite:///{quote(default.as_posix(), safe=' +/')}"

@@ -47,12 +47,15 @@ def test_an_empty_environment_gives_the_defaults(tmp_path: Path) -> None:
 
 
 def test_relative_paths_start_at_the_current_folder(tmp_path: Path) -> None:
-    environ = {"SOUNDCHARTS_DATA_DIR": "my data#1", "SOUNDCHARTS_CHARTS": "c.yaml"}
+    folder = "my data#1 +50%20?é"
+    environ = {"SOUNDCHARTS_DATA_DIR": folder, "SOUNDCHARTS_CHARTS": "c.yaml"}
     environment = read_environment(environ, current_folder=tmp_path)
-    assert environment.data_dir == tmp_path / "my data#1"
-    assert environment.dagster_home == tmp_path / "my data#1" / "dagster"
+    assert environment.data_dir == tmp_path / folder
+    assert environment.dagster_home == tmp_path / folder / "dagster"
     assert environment.charts_file == tmp_path / "c.yaml"
-    assert make_url(environment.database_url).database == str(tmp_path / "my data#1" / "soundcharts.db")
+    url = make_url(environment.database_url)
+    assert url.database == str(tmp_path / folder / "soundcharts.db")
+    assert url.render_as_string() == environment.database_url, "as SQLAlchemy itself writes it"
 
 
 def test_without_a_project_beside_the_package_the_current_folder_is_the_project(tmp_path: Path) -> None:
