@@ -16,8 +16,9 @@ from soundcharts_pipeline.orchestration.assets.pictures import (
     trend_pictures,
 )
 from soundcharts_pipeline.reports.pictures.canvas import WIDE
-from soundcharts_pipeline.reports.workbook.summary import chart_lines
-from soundcharts_pipeline.reports.workbook.workbook import Report, write_workbook
+from soundcharts_pipeline.reports.workbook.lines import chart_lines
+from soundcharts_pipeline.reports.workbook.report import Report
+from soundcharts_pipeline.reports.workbook.workbook import write_workbook
 from soundcharts_pipeline.storage.queries.chart_day import read_chart_day
 from soundcharts_pipeline.storage.queries.geography import located_artists
 from soundcharts_pipeline.storage.queries.lines import audience_lines, rank_lines, told_apart

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from soundcharts_pipeline.api.errors import AuthenticationError, BudgetSpent, NetworkError, QuotaExhausted
+from soundcharts_pipeline.cli.chart_choice import choose_chart
 from soundcharts_pipeline.cli.console import counted
-from soundcharts_pipeline.cli.sync import choose_chart
 from soundcharts_pipeline.config.environment import Environment
 from soundcharts_pipeline.config.settings import Settings
 from soundcharts_pipeline.models import ChartDays

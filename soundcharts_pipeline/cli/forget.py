@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from soundcharts_pipeline.cli.chart_choice import chart_of
 from soundcharts_pipeline.cli.console import counted, open_console, print_table
 from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.config.read_charts import load_settings
@@ -26,7 +27,6 @@ def forget(
     What an outage or a smaller plan left behind is asked for again once, instead of after `metadata_refresh_days`.
     Makes no call itself.
     """
-    from soundcharts_pipeline.cli.sync import chart_of
     from soundcharts_pipeline.storage.warehouse import Warehouse
     from soundcharts_pipeline.sync.forget import ENDPOINTS, forget, price
 

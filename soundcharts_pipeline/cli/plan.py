@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from soundcharts_pipeline.cli.chart_choice import choose_chart
 from soundcharts_pipeline.cli.console import open_console, print_table
-from soundcharts_pipeline.cli.sync import choose_chart
 from soundcharts_pipeline.clock import A_MOMENT
 from soundcharts_pipeline.config.cascade import RANKINGS, TRACK_METADATA, allowed_keys
 from soundcharts_pipeline.config.settings import BadUse, ChartSettings

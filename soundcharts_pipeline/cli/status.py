@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from rich.console import Console
 
+from soundcharts_pipeline.cli.chart_choice import chart_of
 from soundcharts_pipeline.cli.console import print_table
-from soundcharts_pipeline.cli.sync import chart_of
 from soundcharts_pipeline.clock import utc_now
 from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.config.read_charts import load_settings

@@ -3,14 +3,17 @@
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Connection
 
-from soundcharts_pipeline.api.client import SoundchartsClient
 from soundcharts_pipeline.clock import Clock, utc_now
 from soundcharts_pipeline.storage.saves import add_usage, save_progress
 from soundcharts_pipeline.storage.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    # Whoever asks has it; `status` asks nothing, and gets here by way of what it has in common with runs.
+    from soundcharts_pipeline.api.client import SoundchartsClient
 
 
 class Watcher(Protocol):
@@ -47,7 +50,7 @@ class SyncContext:
     `known_since`: what was known before that moment is asked again (None: what is known is known).
     """
 
-    client: SoundchartsClient
+    client: "SoundchartsClient"
     warehouse: Warehouse
     max_in_flight: int
     clock: Clock = utc_now

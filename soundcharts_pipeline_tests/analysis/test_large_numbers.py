@@ -22,8 +22,9 @@ from soundcharts_pipeline.orchestration.assets.pictures import audience_pictures
 from soundcharts_pipeline.orchestration.assets.table_metadata import as_markdown
 from soundcharts_pipeline.reports.export.xlsx import write_xlsx
 from soundcharts_pipeline.reports.pictures.canvas import WIDE
-from soundcharts_pipeline.reports.workbook.summary import chart_lines
-from soundcharts_pipeline.reports.workbook.workbook import Report, write_workbook
+from soundcharts_pipeline.reports.workbook.lines import chart_lines
+from soundcharts_pipeline.reports.workbook.report import Report
+from soundcharts_pipeline.reports.workbook.workbook import write_workbook
 from soundcharts_pipeline.storage.queries.chart_day import read_chart_day
 from soundcharts_pipeline.storage.queries.summaries import audience_preview, trend_preview
 from soundcharts_pipeline.storage.tables import schema as s

@@ -10,8 +10,9 @@ import pytest
 
 from soundcharts_pipeline.analysis.trends import chart_trends, save_trends
 from soundcharts_pipeline.orchestration.assets.chart_report import expected_series
-from soundcharts_pipeline.reports.workbook.summary import chart_lines
-from soundcharts_pipeline.reports.workbook.workbook import Report, write_workbook
+from soundcharts_pipeline.reports.workbook.lines import chart_lines
+from soundcharts_pipeline.reports.workbook.report import Report
+from soundcharts_pipeline.reports.workbook.workbook import write_workbook
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.queries.chart_day import read_chart_day
 from soundcharts_pipeline.storage.warehouse import Warehouse

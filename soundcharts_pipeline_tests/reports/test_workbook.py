@@ -10,7 +10,7 @@ from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 from sqlalchemy import func, select
 
-from soundcharts_pipeline.reports.workbook.summary import LINES
+from soundcharts_pipeline.reports.workbook.lines import LINES
 from soundcharts_pipeline.reports.workbook.workbook import read_back, write_workbook
 from soundcharts_pipeline.storage.queries.lines import audience_lines, rank_lines
 from soundcharts_pipeline.storage.queries.rankings import moves_of

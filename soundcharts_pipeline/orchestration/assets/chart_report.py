@@ -23,7 +23,10 @@ from soundcharts_pipeline.orchestration.partitions import partition_key, spans_o
 from soundcharts_pipeline.orchestration.resources import SoundchartsResource, WarehouseResource
 from soundcharts_pipeline.orchestration.stops import end_if_canceled
 from soundcharts_pipeline.reports import WORKBOOK_VERSION
+from soundcharts_pipeline.reports.workbook.lines import chart_lines
+from soundcharts_pipeline.reports.workbook.report import Report, rows_of_same
 from soundcharts_pipeline.storage.files import explained_files
+from soundcharts_pipeline.storage.queries.chart_day import read_chart_day
 from soundcharts_pipeline.storage.queries.summaries import Preview, archived_days, ranking_rows
 from soundcharts_pipeline.storage.queries.worklists import rankings_missing
 from soundcharts_pipeline.storage.saves import save_progress
@@ -147,11 +150,6 @@ class _Step:
             )
 
     def _write(self, slug: str, day: date) -> Metadata:
-        # openpyxl takes a third of a second to import, which nobody should wait for who only loads the definitions.
-        from soundcharts_pipeline.reports.workbook.summary import chart_lines
-        from soundcharts_pipeline.reports.workbook.workbook import Report, read_back, rows_of_same, write_workbook
-        from soundcharts_pipeline.storage.queries.chart_day import read_chart_day
-
         began, chart = time.monotonic(), self._settings.chart(slug)
         with self._warehouse.read() as conn:
             of = read_chart_day(conn, chart.slug, day, history_days=chart.history_days)
@@ -172,6 +170,9 @@ class _Step:
         if rows is not None:
             self._context.log.info(f"{path}: shows all that is known, and stays as it is")
         else:
+            # openpyxl takes a third of a second to import, for which nobody should wait who writes no workbook.
+            from soundcharts_pipeline.reports.workbook.workbook import read_back, write_workbook
+
             with explained_files(path.parent):
                 rows = write_workbook(path, report)
             self._written.append(Written(path, rows, read_back(path)))

@@ -1,19 +1,19 @@
 """The first page of a chart-day's workbook: key figures, who moved, and charts of what the sheet `Chart data` holds."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import date
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.chart._chart import ChartBase
 from openpyxl.styles import Alignment
 from openpyxl.worksheet.worksheet import Worksheet
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 
-from soundcharts_pipeline.reports.workbook.cells import MOST_NUMBER, short
+from soundcharts_pipeline.reports.workbook.cells import MOST_NUMBER
 from soundcharts_pipeline.reports.workbook.chart_sheets import BAD, GOOD
+from soundcharts_pipeline.reports.workbook.lines import Lines
 from soundcharts_pipeline.reports.workbook.sheets import (
     HEADER_FILL,
     HEADER_FONT,
@@ -36,37 +36,16 @@ from soundcharts_pipeline.reports.workbook.spreadsheet_charts import (
     rank_chart,
 )
 from soundcharts_pipeline.storage.queries.chart_day import ChartDay
-from soundcharts_pipeline.storage.queries.lines import (
-    AudienceLines,
-    Points,
-    SeriesHistory,
-    audience_lines,
-    rank_lines,
-    told_apart,
-)
 from soundcharts_pipeline.storage.queries.rankings import Move, MoveKind, largest_first
 
 NAME = "Summary"
-RANKED, LINES, MOVERS = 10, 5, 5
+RANKED, MOVERS = 10, 5
 WIDTHS = {"A": 24, "B": 15, "C": 2, "D": 30, "E": 26, "F": 11, "G": 10, "H": 2, "I": 30, "J": 26, "K": 11, "L": 10}
 TITLE_FONT, HINT_FONT = font(bold=True, size=18, color="1F4E79"), font(color="6B7280")
 FIRST_ROW, LAST_ROW = 5, 14
 # Cells that the charts cover, 0-based: two beside each other, two rows of them.
 CHARTS_BEGIN, CHART_ROWS, LAST_CHART_ROW = 16, 19, 54
 CHART_COLUMNS = ((0, 5), (5, 12))
-LISTENERS = ("spotify", "monthly_listeners")
-
-
-class Lines(NamedTuple):
-    """Lines of one chart: a name and its values by day. Fewer than two days are no line; no unit means positions."""
-
-    title: str
-    unit: str
-    values: Sequence[tuple[str, Mapping[date, int]]]
-
-    @property
-    def days(self) -> set[date]:
-        return {day for _, by_day in self.values for day in by_day}
 
 
 def key_figures(of: ChartDay) -> list[tuple[str, Any, Kind]]:
@@ -91,31 +70,6 @@ def key_figures(of: ChartDay) -> list[tuple[str, Any, Kind]]:
 def movers_of(of: ChartDay) -> list[tuple[Row[Any], Move]]:
     """The biggest climbs, then the biggest falls, the biggest last."""
     return [*_moved(of, "up")[:MOVERS], *_moved(of, "down")[:MOVERS][::-1]]
-
-
-def chart_lines(conn: Connection, of: ChartDay) -> list[Lines]:
-    """The lines of the pictures: the race, the best tracks on the platform that most is known of (the chart's own, if
-    it is one), and the best artists."""
-    race = rank_lines(conn, of.slug, of.day, first=of.days[0])
-    made = [
-        Lines(
-            f"Positions of today's top {len(race)}",
-            "",
-            _shortened([(f"{points[-1][1]} {name}", points) for name, points in race]),
-        )
-    ]
-    tracks = Counter(series.platform for series in of.series if series.entity == "track")
-    if tracks:
-        own = of.chart.platform if of.chart else None
-        platform = own if own is not None and own in tracks else tracks.most_common(1)[0][0]
-        of_tracks = audience_lines(conn, of.slug, of.day, "track", platform=platform, days=len(of.days))
-        made += [_best(of_tracks, series, "tracks") for series in of_tracks.series[:1]]
-    artists = Counter((s.platform, s.metric) for s in of.series if s.entity == "artist")
-    if artists:
-        platform, metric = LISTENERS if LISTENERS in artists else artists.most_common(1)[0][0]
-        of_artists = audience_lines(conn, of.slug, of.day, "artist", platform=platform, days=len(of.days))
-        made += [_best(of_artists, series, "artists") for series in of_artists.series if series.metric == metric]
-    return made
 
 
 def chart_data(lines: Sequence[Lines]) -> tuple[Sheet, list[Lines]]:
@@ -236,17 +190,6 @@ def _moved(of: ChartDay, *kinds: MoveKind) -> list[tuple[Row[Any], Move]]:
     found = [(entry, of.moves[entry.position, entry.track_uuid]) for entry in of.ranking]
     found = [one for one in found if one[1].kind in kinds]
     return sorted(found, key=lambda one: largest_first(one[1], one[0].position))
-
-
-def _shortened(lines: Sequence[tuple[str, Points]]) -> list[tuple[str, Mapping[date, int]]]:
-    """The lines with names that a legend has room for, still each another."""
-    names = told_apart([short(name) for name, _ in lines])
-    return [(name, dict(points)) for name, (_, points) in zip(names, lines, strict=True)]
-
-
-def _best(lines: AudienceLines, series: SeriesHistory, nouns: str) -> Lines:
-    found = _shortened(lines.named(series, LINES))
-    return Lines(f"Top {len(found)} {nouns}: {series.platform} {series.unit}", series.unit, found)
 
 
 def _drawn(value: int | None) -> float | None:
