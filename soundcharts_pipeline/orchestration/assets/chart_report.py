@@ -170,7 +170,7 @@ class _Step:
         if rows is not None:
             self._context.log.info(f"{path}: shows all that is known, and stays as it is")
         else:
-            # openpyxl takes a third of a second to import, for which nobody should wait who writes no workbook.
+            # Who writes no workbook, or only loads the definitions, should not wait for openpyxl.
             from soundcharts_pipeline.reports.workbook.workbook import read_back, write_workbook
 
             with explained_files(path.parent):

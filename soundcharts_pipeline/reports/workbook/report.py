@@ -1,6 +1,6 @@
 """What goes into the workbook of a chart-day, and whether a file is that already.
 
-Without openpyxl, whose import takes a third of a second: a run that finds its workbook as it should be never loads it.
+Without openpyxl, which a run that finds its workbook as it should be never loads.
 """
 
 import hashlib
