@@ -193,3 +193,11 @@ def test_a_day_is_a_date_in_every_view(sqlite_warehouse: Warehouse) -> None:
     save_track_points(sqlite_warehouse, "a", {3: 1, 1: 2})
     assert rows_of(sqlite_warehouse, a.coverage_gaps, "first_day") == [(DAY - timedelta(days=2),)]
     assert isinstance(rows_of(sqlite_warehouse, a.audience_latest, "date")[0][0], date)
+
+
+def test_the_past_of_each_place_of_a_chart_is_read_of_its_track_alone(sqlite_warehouse: Warehouse) -> None:
+    with sqlite_warehouse.read() as conn:
+        query = "SELECT * FROM current_charts WHERE chart_slug = 'c'"
+        steps = [row[3] for row in conn.execute(text(f"EXPLAIN QUERY PLAN {query}"))]
+    # The newest day is the one question to the chart as a whole, and the end of its key answers it.
+    assert sum("(track_uuid=? AND chart_slug=?)" in step for step in steps) == 3, steps

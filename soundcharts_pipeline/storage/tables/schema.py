@@ -65,7 +65,8 @@ chart_rankings = Table(
     Column("time_on_chart", Integer),
     Column("time_on_chart_unit", String, comment="DOC: days on chart, WOC: weeks on chart"),
     Column("fetched_at", UtcDateTime, nullable=False),
-    Index(None, "track_uuid", "rank_date"),
+    # Of a track, its places in one chart: the key, which has them too, begins with every day of the chart.
+    Index(None, "track_uuid", "chart_slug", "rank_date", "position"),
     comment="One track on its position of one chart on one day; tracks may share a position",
 )
 
