@@ -43,6 +43,7 @@ bench: .venv-bench/installed
 	$(BENCH)/python -m benchmarks.dashboards
 	$(BENCH)/python -m benchmarks.exports
 	$(BENCH)/python -m benchmarks.analysis
+	$(BENCH)/python -m benchmarks.scale
 
 # `python -m venv` and a hashed lock: everything for the pipeline, or that and what the benchmarks compare with.
 .venv/installed: requirements.lock pyproject.toml

@@ -1,6 +1,6 @@
-"""What a night, a worklist, a view and a trend take beside ten and a hundred times as much: `python -m benchmarks.scale`.
+"""What a night, a worklist, a view and a trend take beside ten and a hundred times as much.
 
-Points are made inside the database: 280 series of 367 days for each unit of `--times`, a hundred of them (1, 10 and
+`python -m benchmarks.scale --help`. Points are made inside the database: 280 series of 367 days for each unit of `--times`, a hundred of them (1, 10 and
 100 million points by default), without places. Then, of one chart-day among them: what a night brings (three days of
 four series of each track, a dozen answers at a time), the queries of its worklists, the views and the trends.
 """
@@ -34,7 +34,7 @@ def size_of(times: int) -> Size:
 
 
 def nights(warehouse: Warehouse) -> list[float]:
-    """Milliseconds of an answer, in each of some nights: the chart's tracks get the next day, and two that are known."""
+    """Milliseconds of an answer in each of some nights: tracks of the chart get the next day and two that are known."""
     with warehouse.read() as conn:
         query = text("SELECT DISTINCT track_uuid FROM chart_rankings WHERE chart_slug = :slug AND rank_date = :day")
         tracks = list(conn.scalars(query, {"slug": CHART, "day": str(LAST)}))
