@@ -1,8 +1,9 @@
 """What a night, a worklist, a view and a trend take beside ten and a hundred times as much.
 
-`python -m benchmarks.scale --help`. Points are made inside the database: 280 series of 367 days for each unit of `--times`, a hundred of them (1, 10 and
-100 million points by default), without places. Then, of one chart-day among them: what a night brings (three days of
-four series of each track, a dozen answers at a time), the queries of its worklists, the views and the trends.
+`python -m benchmarks.scale --help`. Points are made inside the database: 2,800 series of 367 days for each of `--times`
+(1, 10 and 100 million points by default), without places. Then, of one chart-day among them: what a night brings
+(three days of four series of each track, a dozen answers at a time), the queries of its worklists, the views and the
+trends.
 """
 
 import argparse
@@ -23,14 +24,14 @@ from soundcharts_pipeline.storage.queries import worklists
 from soundcharts_pipeline.storage.saves import SeriesAnswer, save_series
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
-# Tracks and artists of a unit: 100,000 points of 280 series.
-TRACKS, ARTISTS, UNIT = 40, 30, 10
+# A million points.
+TRACKS, ARTISTS = 400, 300
 NIGHTS, AT_ONCE = 5, 12
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 
 
 def size_of(times: int) -> Size:
-    return Size(tracks=TRACKS * UNIT * times, artists=ARTISTS * UNIT * times, charts=max(times, 4), located=False)
+    return Size(tracks=TRACKS * times, artists=ARTISTS * times, charts=max(times, 4), located=False)
 
 
 def nights(warehouse: Warehouse) -> list[float]:
