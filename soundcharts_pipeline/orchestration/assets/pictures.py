@@ -69,7 +69,7 @@ def drawn(pictures: Pictures, before: Mapping[str, Any]) -> dict[str, Any]:
     shown = [(name, drawing.title, drawing.shows) for name, drawing in pictures.items()]
     digest = hashlib.sha256(repr((DRAWN, shown)).encode()).hexdigest()[:16]
     known = before.get(SHOWS)
-    if known is not None and known.value == digest:
+    if known is not None and known.value == digest and pictures.keys() <= before.keys():
         return {name: before[name] for name in (*pictures, SHOWS)}
     return {**{name: _markdown(drawing) for name, drawing in pictures.items()}, SHOWS: dg.MetadataValue.text(digest)}
 

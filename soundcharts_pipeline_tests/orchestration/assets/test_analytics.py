@@ -93,6 +93,8 @@ def test_pictures_that_show_the_same_are_taken_over_and_others_drawn() -> None:
     assert drawn(shown(1), first) == first
     assert drawn(shown(2), first)["one"] != first["one"]
     assert next(times) == 2
+    bare = {name: value for name, value in first.items() if name != "one"}
+    assert drawn(shown(1), bare).keys() == first.keys()  # a pruned day has no picture any more
     assert drawn({}, first) == {}
 
 
