@@ -144,9 +144,11 @@ def days_to(last: date, count: int) -> list[date]:
 BROUGHT_ALONG = ("track_audience", "artist_audience", "artist_audience_geo")
 
 
-def differences(database: str, charts_file: Path, days: Mapping[str, Sequence[date]]) -> dict[str, tuple[int, int]]:
-    """By table: rows that are missing, and rows that should not be there."""
-    settings, world = load_settings(charts_file), World()
+def differences(
+    database: str, charts_file: Path, days: Mapping[str, Sequence[date]], today: date | None = None
+) -> dict[str, tuple[int, int]]:
+    """By table: rows that are missing, and rows that should not be there, on that day (None: the real one)."""
+    settings, world = load_settings(charts_file), World(today=today)
     truth: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
     for slug, of_chart in days.items():
         for table, rows in expected(world, settings.chart(slug), of_chart).items():
