@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import requests
 
@@ -17,10 +18,20 @@ LOOKS_A_MEMORY = 4
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def core_seconds(pids: list[int]) -> float:
-    """Seconds of a core of these processes and of those children that ended and were waited for. A process that ended
-    counts as nothing."""
-    return sum(sum(int(field) for field in _fields(pid)[11:15]) for pid in pids) / TICKS
+class Cores(NamedTuple):
+    """Seconds of a core of some processes that live, and of their children that have ended."""
+
+    living: float
+    ended: float
+
+    def since(self, before: "Cores") -> "Cores":
+        return Cores(self.living - before.living, self.ended - before.ended)
+
+
+def cores_of(pids: list[int]) -> Cores:
+    """What the kernel has counted so far."""
+    counted = [[int(field) for field in _fields(pid)[11:15]] for pid in pids]
+    return Cores(sum(sum(one[:2]) for one in counted) / TICKS, sum(sum(one[2:]) for one in counted) / TICKS)
 
 
 def with_children(parent: int) -> list[int]:
