@@ -81,12 +81,11 @@ def night(place: Place, name: str, days: Sequence[date]) -> None:
 def wait(place: Place, due: datetime) -> int:
     """Until every schedule has ticked and every run has ended; how many have ticked."""
     instance, latest = place.site.instance, time.monotonic() + LATEST_TICK_SECONDS
-    while True:
-        ticked = _ticked(instance, due)
-        is_over = ticked == len(place.slugs) or time.monotonic() > latest
-        if is_over and not instance.get_runs_count(dg.RunsFilter(statuses=IN_FLIGHT)):
-            return ticked
+    while (ticked := _ticked(instance, due)) < len(place.slugs) and time.monotonic() < latest:
         time.sleep(LOOK_SECONDS)
+    while instance.get_runs_count(dg.RunsFilter(statuses=IN_FLIGHT)):
+        time.sleep(LOOK_SECONDS)
+    return ticked
 
 
 def _until_gone(place: Place) -> None:
