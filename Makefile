@@ -45,6 +45,7 @@ bench: .venv-bench/installed
 	$(BENCH)/python -m benchmarks.analysis
 <<<<<<< HEAD
 	$(BENCH)/python -m benchmarks.scale
+	$(BENCH)/python -m benchmarks.night
 =======
 	$(BENCH)/python -m benchmarks.night
 >>>>>>> 9276577 (Benchmarks: the night waits for the processes of its runs)

@@ -19,8 +19,8 @@ import dagster as dg
 import requests
 from sqlalchemy import create_engine, text
 
-from benchmarks.served import TOKEN
 from benchmarks.scratch import MAX_IN_FLIGHT
+from benchmarks.served import TOKEN
 from benchmarks.watch import cores_of, with_children
 from soundcharts_pipeline.cli.processes.simulator import simulator_process, use_simulator
 from soundcharts_pipeline.config.environment import read_environment
