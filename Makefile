@@ -43,12 +43,8 @@ bench: .venv-bench/installed
 	$(BENCH)/python -m benchmarks.dashboards
 	$(BENCH)/python -m benchmarks.exports
 	$(BENCH)/python -m benchmarks.analysis
-<<<<<<< HEAD
 	$(BENCH)/python -m benchmarks.scale
 	$(BENCH)/python -m benchmarks.night
-=======
-	$(BENCH)/python -m benchmarks.night
->>>>>>> 9276577 (Benchmarks: the night waits for the processes of its runs)
 
 # `python -m venv` and a hashed lock: everything for the pipeline, or that and what the benchmarks compare with.
 .venv/installed: requirements.lock pyproject.toml
