@@ -18,9 +18,9 @@ from typing import Any
 
 import dagster as dg
 
-from benchmarks.at_night import KINDS, LOCKED, Place, opened, serving
 from benchmarks.needed import fewest_calls, places
 from benchmarks.scratch import differences, heading, row
+from benchmarks.site import KINDS, LOCKED, Place, opened, serving
 from benchmarks.watch import Cores, Watch, cores_of, watching
 from soundcharts_pipeline.config.read_charts import load_settings
 from soundcharts_pipeline.orchestration.dead_runs import PID_TAG

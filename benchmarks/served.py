@@ -112,7 +112,7 @@ def serving(filling: Filling, server: Path | None = None) -> Iterator[Served]:
                 _fill_materializations(instance, filling)
         _fill_warehouse(url, filling)
         filled = time.perf_counter()
-        ports = _free(), _free()
+        ports = free_port(), free_port()
         command = ["-m", "soundcharts_pipeline", "serve", "--port", str(ports[0]), "--ui-port", str(ports[1])]
         with (folder / "serve.log").open("w") as log:
             served = subprocess.Popen([sys.executable, *command], env=environ, stdout=log, stderr=log)  # noqa: S603
@@ -143,11 +143,11 @@ def _set_up(folder: Path, filling: Filling, server: Path | None) -> Mapping[str,
         "SOUNDCHARTS_DATA_DIR": str(folder / "data"),
         "SOUNDCHARTS_CHARTS": str(charts),
         "SOUNDCHARTS_ADMIN_TOKEN": TOKEN,
-        **(urls if server is None else _databases(server)),
+        **(urls if server is None else new_databases(server)),
     }
 
 
-def _databases(server: Path) -> Mapping[str, str]:
+def new_databases(server: Path) -> Mapping[str, str]:
     """A new one for the data and one for Dagster's state."""
     names = [f"{kind}_{uuid.uuid4().hex[:8]}" for kind in ("soundcharts", "dagster")]
     engine = create_engine(url_of(server, "postgres"), isolation_level="AUTOCOMMIT")
@@ -245,7 +245,8 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _free() -> int:
+def free_port() -> int:
+    """A port of this host that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

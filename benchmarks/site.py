@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ import requests
 from sqlalchemy import create_engine, text
 
 from benchmarks.scratch import MAX_IN_FLIGHT
-from benchmarks.served import TOKEN
+from benchmarks.served import TOKEN, free_port, new_databases
 from benchmarks.watch import cores_of, with_children
 from soundcharts_pipeline.cli.processes.simulator import simulator_process, use_simulator
 from soundcharts_pipeline.config.environment import read_environment
@@ -111,11 +110,8 @@ def opened(kind: str, slugs: Sequence[str], *, morning: date, latency: float, ra
             "SOUNDCHARTS_CHARTS": f"{folder}/charts.yaml",
             "SOUNDCHARTS_MAX_IN_FLIGHT": str(MAX_IN_FLIGHT),
             "SOUNDCHARTS_ADMIN_TOKEN": TOKEN,
-            "PGTZ": "UTC",
+            **({} if postgres is None else new_databases(postgres)),
         }
-        if postgres is not None:
-            os.environ["SOUNDCHARTS_DATABASE_URL"] = url_of(postgres, "soundcharts").render_as_string()
-            os.environ["DAGSTER_POSTGRES_URL"] = url_of(postgres, "dagster").render_as_string()
         log = Path(folder) / "processes.log"
         log.touch()
         try:
@@ -130,20 +126,15 @@ def opened(kind: str, slugs: Sequence[str], *, morning: date, latency: float, ra
 
 @contextmanager
 def _server(kind: str) -> Iterator[Path | None]:
-    """PostgreSQL that logs whoever waits for a lock for a second, with both of our databases; or nothing."""
+    """PostgreSQL that logs whoever waits for a lock for a second; or nothing."""
     if kind == "SQLite":
         yield None
         return
     with running_server() as home:
         engine = create_engine(url_of(home, "postgres"), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            for statement in (
-                "CREATE DATABASE soundcharts",
-                "CREATE DATABASE dagster",
-                "ALTER SYSTEM SET log_lock_waits = on",
-                "SELECT pg_reload_conf()",
-            ):
-                connection.execute(text(statement))
+            connection.execute(text("ALTER SYSTEM SET log_lock_waits = on"))
+            connection.execute(text("SELECT pg_reload_conf()"))
         engine.dispose()
         yield home
 
@@ -151,7 +142,7 @@ def _server(kind: str) -> Iterator[Path | None]:
 @contextmanager
 def serving(site: Site) -> Iterator[None]:
     """`soundcharts-pipeline serve`, from when it is well until the block ends."""
-    port, ui_port = _free_port(), _free_port()
+    port, ui_port = free_port(), free_port()
     command = [sys.executable, "-m", "soundcharts_pipeline", "serve", "--port", str(port), "--ui-port", str(ui_port)]
     with site.log.open("a") as log:
         served = subprocess.Popen(  # noqa: S603
@@ -163,13 +154,6 @@ def serving(site: Site) -> Iterator[None]:
     finally:
         served.send_signal(signal.SIGTERM)
         served.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _noon(day: date) -> datetime:
