@@ -15,6 +15,7 @@ MACHINES_CLOCK = {
     *(
         "orchestration/test_dead_runs.py",
         "orchestration/test_healing.py",
+        "orchestration/test_pruning.py",
         "orchestration/test_run_requests.py",
         "orchestration/test_stops.py",
     ),

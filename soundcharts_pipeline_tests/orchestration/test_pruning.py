@@ -43,7 +43,7 @@ FAILED, CANCELED, SUCCEEDED = (
 FORK = multiprocessing.get_context("fork")
 # Every run of a test is older than that.
 LATER = timedelta(hours=1)
-MOST_KILLS = 5
+MOST_KILLS = 3
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
