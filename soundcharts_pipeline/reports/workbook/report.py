@@ -44,7 +44,9 @@ def rows_of_same(path: Path, report: Report) -> dict[str, int] | None:
     that it names; None otherwise."""
     try:
         with ZipFile(path) as archive:
-            if archive.testzip() is not None:
+            # zipfile forgives what stands before an archive; Excel calls such a file damaged.
+            begins = min(part.header_offset for part in archive.infolist()) == 0
+            if not begins or archive.testzip() is not None:
                 return None
             core = fromstring(archive.read(PROPERTIES))  # noqa: S314  # from our own folder, as openpyxl reads it too
         made_of = json.loads(core.findtext(IDENTIFIER) or "{}")
