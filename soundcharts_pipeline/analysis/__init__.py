@@ -11,6 +11,18 @@ with connect() as music:
     music.movers("global-28")
 """
 
-from soundcharts_pipeline.analysis.door import Analysis, connect
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from soundcharts_pipeline.analysis.door import Analysis, connect
 
 __all__ = ["Analysis", "connect"]
+
+
+def __getattr__(name: str) -> object:
+    """The door is loaded when somebody goes through it: pandas takes half a second, and trends need none."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from soundcharts_pipeline.analysis import door
+
+    return getattr(door, name)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from soundcharts_pipeline.analysis import audience, charts, trends
 from soundcharts_pipeline.analysis.charts import chosen_day
+from soundcharts_pipeline.analysis.frames import of_columns
 from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.storage.housekeeping.archive import FOLDER
 from soundcharts_pipeline.storage.housekeeping.cold import Archive
@@ -111,7 +112,8 @@ class Analysis:
         names, computed now from what is stored. Average, peak and counts look back on `days` days."""
         with self._both() as (conn, archive):
             day = chosen_day(conn, slug, day)
-            return _told(trends.chart_trends(conn, slug, day, days=days, archive=archive), archive)
+            found = trends.chart_trends(conn, slug, day, days=days, archive=archive)
+            return _told(of_columns(found, trends.TABLE), archive)
 
     def movers(self, slug: str, day: date | None = None) -> pd.DataFrame:
         """One row is one track of the ranking, or one that has just left it (no position): `movement` is new,

@@ -1,10 +1,10 @@
 """Rows of a query as a pandas frame whose column types are those of the query, also when it is empty."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Boolean, ColumnElement, Connection, Date, Float, Integer, Select
+from sqlalchemy import Boolean, ColumnElement, Connection, Date, Float, Integer, Select, Table
 
 DAY = "datetime64[s]"
 # Nullable types of pandas: a missing number stays missing and does not turn its neighbours into floats.
@@ -30,6 +30,12 @@ def filled(columns: Sequence[ColumnElement[Any]], rows: Sequence[Sequence[Any]])
     """The rows under these columns, by their names and types."""
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
     return pd.DataFrame({column.name: series(of, column.type) for column, of in zip(columns, values, strict=True)})
+
+
+def of_columns(columns: Mapping[str, Sequence[Any]], table: Table) -> pd.DataFrame:
+    """The lists as columns of a frame, by the types that the table has for their names; text where it has none."""
+    kinds = {column.name: column.type for column in table.columns}
+    return pd.DataFrame({name: series(values, kinds.get(name)) for name, values in columns.items()})
 
 
 def series(values: Any, kind: object) -> "pd.Series[Any]":

@@ -1,43 +1,45 @@
 """Trends of the tracks and artists of a chart-day, or of everything stored: points in, rows of `audience_trends` out.
 
-A series leaves the database as one row of two lists, and is worked on as one row of a matrix.
+A series leaves the database as one row of two lists, and is worked on as one row of a matrix. Without pandas, which a
+run need not wait for: `door.py` makes frames of the columns.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from sqlalchemy import Connection, Date, Select, String, and_, cast, func, literal, select
+from numpy.typing import NDArray
+from sqlalchemy import Boolean, Connection, Date, Integer, Select, String, and_, cast, func, literal, select
 
 from soundcharts_pipeline.analysis import growth
-from soundcharts_pipeline.analysis.archived import Series
-from soundcharts_pipeline.analysis.frames import DAY, dtype_of, series
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.storage.bulk import replace_slice
-from soundcharts_pipeline.storage.housekeeping.cold import Archive
 from soundcharts_pipeline.storage.queries.worklists import entities
 from soundcharts_pipeline.storage.tables import audience
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.tables.columns import Day
+
+if TYPE_CHECKING:
+    from soundcharts_pipeline.storage.housekeeping.cold import Archive
 
 # What the table looks back on.
 RANGE_DAYS = 90
 # Series in memory at once.
 BATCH = 4_000
 TABLE = s.audience_trends
+NAMES = [column.name for column in TABLE.columns]
 FIGURES = [column for column in TABLE.columns if not column.primary_key]
 KINDS = {("track", "spins"): growth.COUNT, ("artist", "views"): growth.COUNT}
 KIND_OF_ENTITY = {"track": growth.TOTAL, "artist": growth.LEVEL}
 
-
-KEY = ("rank_date", "entity", "uuid")
 # uuid, platform, metric, number of points, their days, their values
 Listed = tuple[str, str, str, int, str, str]
 # uuid, platform, metric
 Key = tuple[str, str, str]
+# A list for each column, by its name; all are of one length, and None is what is not known.
+Columns = dict[str, list[Any]]
 
 
 def kind_of(entity: str, metric: str) -> int:
@@ -46,43 +48,34 @@ def kind_of(entity: str, metric: str) -> int:
 
 
 def chart_trends(
-    conn: Connection, slug: str, day: date, *, days: int = RANGE_DAYS, archive: Archive | None = None
-) -> pd.DataFrame:
+    conn: Connection, slug: str, day: date, *, days: int = RANGE_DAYS, archive: "Archive | None" = None
+) -> Columns:
     """Trends of one chart-day with names, tracks before artists: the columns of `audience_trends` and `name`.
     Of the database, and of the archive if it is given."""
-    parts = []
+    after = NAMES.index("uuid") + 1
+    found: Columns = {name: [] for name in (*NAMES[:after], "name", *NAMES[after:])}
     for entity, table in (("track", s.tracks), ("artist", s.artists)):
         among = entities(ChartDays(slug, day, day), entity)
         known = select(table.c.uuid, table.c.name).where(table.c.uuid.in_(among))
         names = {row[0]: row[1] for row in conn.execute(known)}
         for part in _trends(conn, entity, day, list(conn.scalars(among)), days, archive):
-            part.insert(len(KEY), "name", part["uuid"].map(names).astype("str"))
-            parts.append(part)
-    found = pd.concat(parts, ignore_index=True)
-    found.insert(0, "chart_slug", pd.Series([slug] * len(found), dtype="str"))
+            part["chart_slug"] = [slug] * len(part["uuid"])
+            part["name"] = [names.get(uuid) for uuid in part["uuid"]]
+            for name, values in found.items():
+                values += part[name]
     return found
 
 
-def all_trends(conn: Connection, day: date, *, days: int = RANGE_DAYS) -> Iterator[pd.DataFrame]:
-    """Trends of every stored series, in frames of some thousands of rows."""
+def all_trends(conn: Connection, day: date, *, days: int = RANGE_DAYS) -> Iterator[Columns]:
+    """Trends of every stored series, some thousands at a time."""
     for entity in KIND_OF_ENTITY:
         yield from _trends(conn, entity, day, None, days, None)
 
 
-def save_trends(conn: Connection, slug: str, day: date, found: pd.DataFrame) -> int:
+def save_trends(conn: Connection, slug: str, day: date, found: Columns) -> int:
     """Make `audience_trends` say this of the chart-day; returns how many rows changed."""
-    names = [column.name for column in TABLE.columns]
-    rows = zip(*(_plain(found[column.name], column.type) for column in TABLE.columns), strict=True)
     of_day = and_(TABLE.c.chart_slug == slug, TABLE.c.rank_date == day)
-    return replace_slice(conn, TABLE, of_day, rows, columns=names)
-
-
-def _plain(values: "pd.Series[Any]", kind: object) -> list[Any]:
-    """What a column holds, as Python has it."""
-    listed = values.tolist()
-    if isinstance(kind, Date):
-        return [None if value is pd.NaT else value.date() for value in listed]
-    return [None if value is pd.NA else value for value in listed]
+    return replace_slice(conn, TABLE, of_day, zip(*(found[name] for name in NAMES), strict=True), columns=NAMES)
 
 
 def _trends(
@@ -91,39 +84,41 @@ def _trends(
     day: date,
     uuids: Sequence[str] | None,
     range_days: int,
-    archive: Archive | None,
-) -> Iterator[pd.DataFrame]:
-    """One frame for every batch of series; at least one, which may be empty."""
+    archive: "Archive | None",
+) -> Iterator[Columns]:
+    """The columns of every batch of series, without those of the chart; at least one batch, which may be empty."""
     first = day - timedelta(days=growth.window_days(range_days) - 1)
     for keys, groups, values in _batches(_listed(conn, archive, entity, first, day, uuids), first, day):
         kinds = np.array([kind_of(entity, keys[group][2]) for group in groups], dtype=np.int64)
         kept, columns = growth.develop(values, groups, kinds, range_days=range_days)
         of_kept = [keys[group] for group in kept]
-        made: dict[str, pd.Series[Any]] = {
-            "rank_date": series([day] * len(kept), TABLE.c.rank_date.type),
-            "entity": series([entity] * len(kept), TABLE.c.entity.type),
-        }
+        made: Columns = {"rank_date": [day] * len(kept), "entity": [entity] * len(kept)}
         for place, name in enumerate(("uuid", "platform", "metric")):
-            made[name] = series([key[place] for key in of_kept], TABLE.c[name].type)
-        made |= {column.name: _figures(columns[column.name], column.type, first) for column in FIGURES}
-        yield pd.DataFrame(made)
+            made[name] = [key[place] for key in of_kept]
+        yield made | {column.name: _figures(columns[column.name], column.type, first) for column in FIGURES}
 
 
-def _figures(values: Any, kind: object, first: date) -> "pd.Series[Any]":
-    """A column of the matrix's results, days counted from `first`."""
+def _figures(values: NDArray[Any], kind: object, first: date) -> list[Any]:
+    """A column of the matrix's results as Python has it; days are counted from `first`."""
     if isinstance(kind, Date):
-        days = np.datetime64(first, "D") + values
-        return pd.Series(np.where(values >= 0, days, np.datetime64("NaT")), dtype=DAY)
-    made: pd.Series[Any] = pd.Series(values).astype(dtype_of(kind))  # type: ignore[call-overload]
-    return made
+        return [first + timedelta(days=day) if day >= 0 else None for day in values.tolist()]
+    convert = bool if isinstance(kind, Boolean) else int if isinstance(kind, Integer) else float
+    # Only NaN differs from itself.
+    return [None if value is None or value != value else convert(value) for value in values.tolist()]
 
 
 def _listed(
-    conn: Connection, archive: Archive | None, entity: str, first: date, last: date, uuids: Sequence[str] | None
+    conn: Connection, archive: "Archive | None", entity: str, first: date, last: date, uuids: Sequence[str] | None
 ) -> Iterator[Listed]:
     """As `_lists`, with the points of the archive where it has any of these days."""
-    series_ = Series(conn, archive, f"{entity}_audience", uuids=uuids) if archive else None
-    if not series_ or not series_.reach(first, last):
+    if archive is None:
+        yield from _lists(conn, entity, first, last, uuids)
+        return
+    # It loads pyarrow, which trends of the database alone do without.
+    from soundcharts_pipeline.analysis.archived import Series
+
+    series_ = Series(conn, archive, f"{entity}_audience", uuids=uuids)
+    if not series_.reach(first, last):
         yield from _lists(conn, entity, first, last, uuids)
         return
     width = series_.width

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from soundcharts_pipeline.config.environment import PACKAGE_FOLDER, PROJECT_FILES, Environment, project_folder
+from soundcharts_pipeline.orchestration.dagster_connections import close_connections, keep_connections
 from soundcharts_pipeline.orchestration.dagster_internals import (
     LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION as STAMPED_AMID_THE_MAKING,
 )
@@ -126,6 +127,7 @@ def open_instance() -> Iterator[dg.DagsterInstance]:
             f"Dagster's state in {home} cannot be opened ({_in_short(error)}); {_way_out(home, error)}"
         ) from None
     with instance:
+        keep_connections(instance)
         try:
             yield instance
         except OF_DATABASES as error:
@@ -134,6 +136,8 @@ def open_instance() -> Iterator[dg.DagsterInstance]:
                 f"Dagster's state in {home} cannot be read or written any more ({_in_short(error)}); make room on its "
                 "disk, or end what keeps it locked. What was fetched is saved: the same command goes on from there"
             ) from None
+        finally:
+            close_connections(instance)
 
 
 def _opened(home: Path) -> dg.DagsterInstance:

@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr
 from soundcharts_pipeline.api.client import SoundchartsClient
 from soundcharts_pipeline.clock import Clock
 from soundcharts_pipeline.config.environment import Environment, keep_private, read_environment
+from soundcharts_pipeline.orchestration.dagster_connections import keep_connections
 from soundcharts_pipeline.orchestration.dead_runs import process_tags
 from soundcharts_pipeline.orchestration.heartbeat import Heartbeat
 from soundcharts_pipeline.storage.errors import StorageError
@@ -116,6 +117,7 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
         shows when nobody is left to report it. Raises SettingsError."""
         keep_private(os.environ)
         if context.run and context.instance:
+            keep_connections(context.instance)
             context.instance.add_run_tags(context.run.run_id, process_tags())
             url = _environment(self.database_url).database_url
             self._heartbeat = Heartbeat(url, context.run.run_id, self.lengths)

@@ -21,6 +21,17 @@ class SyncReport:
     quota_remaining: int | None = None
     left_out: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was asked, and no row changed."""
+        return not (self.asked or self.calls or self.rows)
+
+    def __str__(self) -> str:
+        """As a line of a log."""
+        counts = {"not found": self.not_found, "not in the plan": self.not_in_plan, "still to do": self.remaining}
+        rest = "".join(f", {what}: {count:,}" for what, count in counts.items() if count)
+        return f"asked: {self.asked:,}, calls: {self.calls:,}, rows saved: {self.rows:,}{rest}"
+
 
 class SyncIncomplete(PipelineError):
     """Part of the worklist is still to do. `cause` is the first error that says why."""

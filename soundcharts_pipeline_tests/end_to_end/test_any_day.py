@@ -85,7 +85,7 @@ def test_a_cascade_is_whole_half_a_minute_before_midnight_and_free_half_a_minute
     with sqlite_warehouse.read() as conn:
         ranked = set(conn.scalars(select(s.chart_rankings.c.rank_date).distinct()))
         assert set(chart_states(conn, day - 2 * ONE_DAY)[SLUG].saved) == ranked == {newest, day}
-        assert len(chart_trends(conn, SLUG, day)) > 0
+        assert chart_trends(conn, SLUG, day)["uuid"]
 
 
 @any_moment

@@ -44,7 +44,7 @@ class TrendsStage(Stage):
         ]
 
     def sync(self, ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> SyncReport:
-        # pandas takes half a second to import, which nobody should wait for who only loads the definitions.
+        # numpy takes a tenth of a second to import, which nobody should wait for who only loads the definitions.
         from soundcharts_pipeline.analysis.trends import chart_trends, save_trends
 
         report = SyncReport(quota_remaining=ctx.client.usage.quota_remaining)

@@ -36,3 +36,8 @@ def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
 
 def everything_recorded(project: Project, run_id: str) -> str:
     return "\n".join(str(entry) for entry in project.instance.all_logs(run_id))
+
+
+def lines_of(project: Project, result: dg.ExecuteInProcessResult) -> list[str]:
+    """What the run's steps told its log, without Dagster's own events."""
+    return [entry.user_message for entry in project.instance.all_logs(result.run_id) if not entry.is_dagster_event]

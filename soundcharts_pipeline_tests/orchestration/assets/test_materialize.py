@@ -15,7 +15,7 @@ from soundcharts_pipeline.orchestration.freshness import latest_key
 from soundcharts_pipeline.orchestration.partitions import partition_key
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.queries.summaries import Preview
-from soundcharts_pipeline_tests.orchestration.assets.recorded import checks_of, everything_recorded, facts_of
+from soundcharts_pipeline_tests.orchestration.assets.recorded import checks_of, everything_recorded, facts_of, lines_of
 from soundcharts_pipeline_tests.support.helpers import SLUG
 from soundcharts_pipeline_tests.support.project import Project, chart, open_project
 from soundcharts_pipeline_tests.support.truth import expected, stored
@@ -42,6 +42,8 @@ def test_a_chart_day_goes_through_all_assets_and_the_second_time_costs_nothing(p
         assert int(str(facts["dagster/partition_row_count"])) > 0, key
         assert int(str(facts["quota_left"])) >= 500_000 - counters.billed, key
         assert str(facts["preview"]).startswith("| "), key
+    said = lines_of(project, first)
+    assert f"{span}: asked: 1, calls: 2, rows saved: {len(held['chart_rankings'])}" in said
     rows = {key: facts["dagster/partition_row_count"] for (key, _), facts in recorded.items()}
     assert rows["chart_rankings"] == len(held["chart_rankings"])
     assert rows["track_metadata"] == len(held["tracks"])
@@ -65,6 +67,7 @@ def test_a_chart_day_goes_through_all_assets_and_the_second_time_costs_nothing(p
     assert {name: facts["calls"] for name, facts in again.items()} == dict.fromkeys(recorded, 0)
     assert {key: facts["dagster/partition_row_count"] for (key, _), facts in again.items()} == rows
     assert all(checks_of(second).values())
+    assert lines_of(project, second) == []
 
 
 def test_every_asset_shows_its_table_its_columns_and_where_they_come_from(project: Project) -> None:

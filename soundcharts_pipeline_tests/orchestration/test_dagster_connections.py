@@ -1,0 +1,100 @@
+"""Dagster's connections to PostgreSQL: kept for the next statement, replaced when the server has ended them."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+import pytest
+from sqlalchemy import Connection, create_engine, text
+
+from soundcharts_pipeline.config.environment import read_environment
+from soundcharts_pipeline.orchestration.dagster_connections import keep_connections
+from soundcharts_pipeline.orchestration.dagster_home import open_instance, prepare_home
+from soundcharts_pipeline.orchestration.resources import WarehouseResource
+from soundcharts_pipeline.storage.engine import NETWORK
+from soundcharts_pipeline_tests.support.dagster_site import PROJECT
+
+
+@pytest.fixture
+def on_a_server(tmp_path: Path, postgres_url: str) -> Iterator[None]:
+    shutil.copy(PROJECT / "deploy" / "postgres" / "dagster.yaml", tmp_path)
+    with patch.dict(os.environ, DAGSTER_HOME=str(tmp_path), DAGSTER_POSTGRES_URL=postgres_url):
+        prepare_home(read_environment(os.environ))
+        yield
+
+
+def _answers(instance: dg.DagsterInstance, ask: Callable[[Connection], Any]) -> list[Any]:
+    """What is asked of a connection of each of the storages."""
+    found = []
+    for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
+        connect = getattr(storage, "connect", None) or storage.index_connection  # type: ignore[union-attr]
+        with connect() as conn:
+            found.append(ask(conn))
+    return found
+
+
+def _processes_of_the_server(instance: dg.DagsterInstance) -> list[int]:
+    """Which of the server's processes answers each of the storages."""
+    return _answers(instance, lambda conn: conn.scalar(text("SELECT pg_backend_pid()")))
+
+
+@pytest.mark.usefixtures("on_a_server")
+def test_a_server_that_is_gone_without_a_word_is_noticed() -> None:
+    with open_instance() as instance:
+        told = _answers(instance, lambda conn: conn.connection.dbapi_connection.get_dsn_parameters())  # type: ignore[union-attr]
+    for parameters in told:
+        assert {name: int(parameters[name]) for name in NETWORK} == NETWORK
+
+
+@pytest.mark.usefixtures("on_a_server")
+def test_a_command_uses_a_connection_again_and_gives_it_back_at_its_end(postgres_url: str) -> None:
+    with open_instance() as instance:
+        first = _processes_of_the_server(instance)
+        assert _processes_of_the_server(instance) == first
+    engine = create_engine(postgres_url)
+    with engine.connect() as conn:
+        left = conn.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(:pids)"), {"pids": first})
+    engine.dispose()
+    assert left == 0
+
+
+@pytest.mark.usefixtures("on_a_server")
+def test_a_connection_that_the_server_has_ended_is_replaced(postgres_url: str) -> None:
+    engine = create_engine(postgres_url)
+    with open_instance() as instance:
+        first = _processes_of_the_server(instance)
+        with engine.connect() as conn:
+            assert all(
+                conn.scalars(text("SELECT pg_terminate_backend(pid, 60000) FROM unnest(:pids) pid"), {"pids": first})
+            )
+        assert set(_processes_of_the_server(instance)).isdisjoint(first)
+    engine.dispose()
+
+
+@pytest.mark.usefixtures("on_a_server")
+def test_every_run_keeps_them_wherever_its_instance_was_opened(tmp_path: Path) -> None:
+    with dg.DagsterInstance.get() as instance:
+        before = _processes_of_the_server(instance)
+        assert _processes_of_the_server(instance) != before
+
+        @dg.op
+        def work(database: WarehouseResource) -> None:
+            assert database.clock()
+
+        @dg.job(resource_defs={"database": WarehouseResource(database_url=f"sqlite:///{tmp_path}/music.db")})
+        def run() -> None:
+            work()
+
+        assert run.execute_in_process(instance=instance).success
+        first = _processes_of_the_server(instance)
+        assert _processes_of_the_server(instance) == first
+
+
+def test_an_instance_without_a_server_is_left_alone() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        keep_connections(instance)
+        assert instance.get_runs_count() == 0
