@@ -171,10 +171,11 @@ def _alone_on_this_host(home: Path) -> Iterator[None]:
 @contextmanager
 def _alone_on_the_server(ref: InstanceRef) -> Iterator[None]:
     """One process of all hosts at a time, where the state is in PostgreSQL, which ends a lock with its connection."""
-    if not _is_on_a_server(ref):
+    server = _server_of(ref)
+    if server is None:
         yield
         return
-    with _server(ref) as connection:
+    with _connected(server) as connection:
         # In a transaction of its own: Dagster's connections commit every statement, and a pooler may part those.
         alone = connection.execution_options(isolation_level="READ COMMITTED")
         with alone.begin():
@@ -182,17 +183,21 @@ def _alone_on_the_server(ref: InstanceRef) -> Iterator[None]:
             yield
 
 
-def _is_on_a_server(ref: InstanceRef) -> bool:
-    return ref.storage_data is not None and ref.storage_data.class_name == "DagsterPostgresStorage"
+def _server_of(ref: InstanceRef) -> ConfigurableClassData | None:
+    """The PostgreSQL that holds all three parts, if one does. dagster.yaml names it once, or, as Dagster's Helm chart
+    writes that file, once for each part."""
+    storages = (ref.run_storage_data, ref.event_storage_data, ref.schedule_storage_data)
+    configs = {data.config_yaml for data in storages if data and data.class_name.startswith("Postgres")}
+    if len(configs) != 1 or not all(data and data.config_yaml in configs for data in storages):
+        return None
+    return ConfigurableClassData("dagster_postgres", "DagsterPostgresStorage", configs.pop())
 
 
 @contextmanager
-def _server(ref: InstanceRef) -> Iterator[Connection]:
+def _connected(server: ConfigurableClassData) -> Iterator[Connection]:
     """A connection as Dagster makes it, before Dagster has made its tables."""
-    data = ref.storage_data
-    assert data is not None  # noqa: S101  # it is on a server
-    config = json.dumps({**data.config_dict, "should_autocreate_tables": False})
-    storage = data._replace(config_yaml=config).rehydrate(as_type=DagsterStorage)  # type: ignore[type-abstract]
+    config = json.dumps({**server.config_dict, "should_autocreate_tables": False})
+    storage = server._replace(config_yaml=config).rehydrate(as_type=DagsterStorage)  # type: ignore[type-abstract]
     with storage.run_storage.connect() as connection:  # type: ignore[attr-defined]  # of every storage in SQL
         yield connection
 
@@ -206,9 +211,9 @@ def _file(path: Path) -> Iterator[Connection]:
 
 def _databases(ref: InstanceRef) -> Iterator[tuple[AbstractContextManager[Connection], Sequence[Part]]]:
     """Those that there are, and whose tables each of them holds."""
-    data = ref.storage_data
-    if _is_on_a_server(ref):
-        yield _server(ref), PARTS
+    data, server = ref.storage_data, _server_of(ref)
+    if server is not None:
+        yield _connected(server), PARTS
     elif data is not None and data.class_name == "DagsterSqliteStorage":
         folder = Path(str(data.config_dict["base_dir"]))
         yield from ((_file(folder / part.file), [part]) for part in PARTS if (folder / part.file).exists())

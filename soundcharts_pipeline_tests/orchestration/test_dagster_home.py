@@ -27,6 +27,17 @@ MARKS = text("SELECT name FROM secondary_indexes")
 FORK = multiprocessing.get_context("fork")
 PROCESSES = 5
 FILES = [part.file for part in PARTS]
+# How a dagster.yaml names the one server: once, or as Dagster's Helm chart renders it.
+ONCE = (PROJECT / "deploy" / "postgres" / "dagster.yaml").read_text()
+AS_HELM_DOES = "\n".join(
+    f"{name}:\n  module: dagster_postgres.{module}\n  class: {storage}\n"
+    "  config: {postgres_url: {env: DAGSTER_POSTGRES_URL}}"
+    for name, module, storage in (
+        ("schedule_storage", "schedule_storage", "PostgresScheduleStorage"),
+        ("run_storage", "run_storage", "PostgresRunStorage"),
+        ("event_log_storage", "event_log", "PostgresEventLogStorage"),
+    )
+)
 
 
 def _opened(home: Path, url: str) -> list[int]:
@@ -56,16 +67,16 @@ def _open(home: Path, url: str, barrier: Barrier, answers: "Queue[object]") -> N
         answers.put(repr(error))
 
 
-@pytest.mark.parametrize("where", ["one home", "a home for each host"])
+@pytest.mark.parametrize("config", ["", ONCE, AS_HELM_DOES], ids=["one home", "a home for each host", "by Helm"])
 def test_commands_that_meet_a_new_home_at_once_all_open_it(
-    where: str, tmp_path: Path, request: pytest.FixtureRequest
+    config: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     homes, url = [tmp_path / "home"] * PROCESSES, ""
-    if where != "one home":
+    if config:
         homes, url = [tmp_path / str(host) for host in range(PROCESSES)], request.getfixturevalue("postgres_url")
         for home in homes:
             home.mkdir()
-            shutil.copy(PROJECT / "deploy" / "postgres" / "dagster.yaml", home)
+            (home / "dagster.yaml").write_text(config)
     barrier, answers = FORK.Barrier(PROCESSES), FORK.Queue()
     processes = [FORK.Process(target=_open, args=(home, url, barrier, answers)) for home in homes]
     for process in processes:
@@ -121,8 +132,11 @@ def test_a_home_that_was_left_half_made_is_completed(statements: list[str], whol
             assert {*database.execute(tables)} >= {*example.execute(tables)}, file
 
 
-def test_a_server_on_which_the_first_command_was_killed_is_completed(postgres_url: str, tmp_path: Path) -> None:
-    shutil.copy(PROJECT / "deploy" / "postgres" / "dagster.yaml", tmp_path)
+@pytest.mark.parametrize("config", [ONCE, AS_HELM_DOES], ids=["named once", "by Helm"])
+def test_a_server_on_which_the_first_command_was_killed_is_completed(
+    config: str, postgres_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "dagster.yaml").write_text(config)
     _opened(tmp_path, postgres_url)
     engine = create_engine(postgres_url)
     with engine.begin() as connection:
