@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -54,10 +54,23 @@ def postgres_server() -> Iterator[Path]:
 @pytest.fixture
 def postgres_url(postgres_server: Path) -> Iterator[str]:
     """The URL of an empty PostgreSQL database of this test alone."""
+    with _new_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture
+def dagster_postgres_url(postgres_server: Path) -> Iterator[str]:
+    """The same of a second one, for Dagster's state beside the warehouse."""
+    with _new_database(postgres_server) as url:
+        yield url
+
+
+@contextmanager
+def _new_database(server: Path) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
-    _administer(postgres_server, f"CREATE DATABASE {name}")
-    yield url_of(postgres_server, name).render_as_string()
-    _administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    _administer(server, f"CREATE DATABASE {name}")
+    yield url_of(server, name).render_as_string()
+    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from dagster._core.events import AssetMaterializationPlannedData, RunFailureReas
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
 from dagster._core.execution.plan.objects import ErrorSource
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, InstigatorType, TickStatus
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
@@ -31,6 +32,7 @@ __all__ = [
     "AssetMaterializationPlannedData",
     "BulkActionStatus",
     "BulkActionsFilter",
+    "CheckRunHealthResult",
     "ConfigurableClassData",
     "DagsterExecutionInterruptedError",
     "DagsterStorage",
@@ -49,6 +51,7 @@ __all__ = [
     "SqliteEventLogStorage",
     "TickStatus",
     "UnresolvedAssetJobDefinition",
+    "WorkerStatus",
     "cron_string_iterator",
     "deserialize_value",
     "serialize_value",
