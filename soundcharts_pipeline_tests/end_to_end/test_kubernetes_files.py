@@ -26,9 +26,9 @@ from soundcharts_pipeline_tests.end_to_end.kubernetes_site import (
 from soundcharts_pipeline_tests.end_to_end.postgres_site import SETTINGS, compose
 from soundcharts_pipeline_tests.support.command_line import CHARTS
 from soundcharts_pipeline_tests.support.dagster_site import PROJECT
+from soundcharts_pipeline_tests.support.kubernetes_api import OLDEST
 
-# The oldest that somebody may reasonably have, and the newest that is known.
-VERSIONS = ["1.25", "1.37"]
+NEWEST = "1.37"
 NAMES = {one["metadata"]["name"]: one for one in manifests() if one["kind"] in ("Deployment", "Job")}
 # Of the chart, as rendered by hand for a release called soundcharts.
 OF_THE_CHART = {
@@ -81,7 +81,7 @@ def _named(found: Any) -> Iterator[str]:
             yield from _named(value)
 
 
-@pytest.mark.parametrize("kubernetes", VERSIONS)
+@pytest.mark.parametrize("kubernetes", [OLDEST, NEWEST])
 def test_kubernetes_takes_every_manifest(kubernetes: str) -> None:
     kinds = []
     for one in manifests():

@@ -18,8 +18,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import kubernetes_validate  # type: ignore[import-untyped]
 
-# The oldest that we promise.
-VERSION = "1.30"
+# The oldest that somebody may reasonably have.
+OLDEST = "1.25"
 KUBECONFIG = {
     "apiVersion": "v1",
     "kind": "Config",
@@ -51,7 +51,7 @@ class Cluster:
 
     def create(self, job: dict[str, Any]) -> Mapping[str, Any]:
         """Start the Job's pod."""
-        kubernetes_validate.validate(job, VERSION, strict=True)
+        kubernetes_validate.validate(job, OLDEST, strict=True)
         name = job["metadata"]["name"]
         [container] = job["spec"]["template"]["spec"]["containers"]
         with (self.folder / f"{name}.log").open("w") as log:
