@@ -44,10 +44,8 @@ class Cluster:
 
     @property
     def kubeconfig(self) -> Path:
-        """A file by which clients find this cluster."""
-        path = self.folder / "kubeconfig"
-        path.write_text(json.dumps(KUBECONFIG | {"clusters": [{"name": "test", "cluster": {"server": self.url}}]}))
-        return path
+        """The file by which clients find this cluster."""
+        return self.folder / "kubeconfig"
 
     def create(self, job: dict[str, Any]) -> Mapping[str, Any]:
         """Start the Job's pod."""
@@ -99,6 +97,8 @@ def running_cluster(
     """A cluster without Jobs, on loopback; every process of it is gone at the end."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     cluster = Cluster(f"http://127.0.0.1:{server.server_port}", folder, image, sources)
+    found_by = KUBECONFIG | {"clusters": [{"name": "test", "cluster": {"server": cluster.url}}]}
+    cluster.kubeconfig.write_text(json.dumps(found_by))
     server.RequestHandlerClass = type("Handler", (_Handler,), {"cluster": cluster})
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
