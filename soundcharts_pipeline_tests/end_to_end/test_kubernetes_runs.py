@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -27,6 +27,7 @@ from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.orchestration.dead_runs import fail_dead_runs
 from soundcharts_pipeline.orchestration.jobs import FULL_SYNC
 from soundcharts_pipeline.orchestration.partitions import range_tags
+from soundcharts_pipeline.orchestration.run_requests import ended_runs
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline_tests.admin.site import wait_for
@@ -185,6 +186,8 @@ def test_a_run_that_is_killed_fails_at_the_next_look_with_what_kubernetes_knows(
 
     assert deployment.status(run) == DagsterRunStatus.FAILURE
     assert "Run has not completed but K8s job has no active pods" in deployment.reason(run)
+    [ended] = ended_runs(deployment.site.instance, [SLUG], datetime.fromtimestamp(0, UTC))
+    assert ended.lost
 
 
 def test_a_run_of_which_kubernetes_knows_nothing_is_left_to_its_lease(deployment: Deployment) -> None:
