@@ -1,6 +1,7 @@
 """`soundcharts-pipeline forget`: ask again for what was noted as absent."""
 
 import os
+from collections.abc import Collection
 from contextlib import closing
 from typing import Annotated
 
@@ -35,11 +36,14 @@ def forget(
         of = f" with series of {platform}" if platform and unknown[0] in ENDPOINTS else ""
         raise typer.BadParameter(f"'{unknown[0]}' is no endpoint{of}; write one of {', '.join(known)}")
     environment, console = read_environment(os.environ), open_console()
-    if chart:
-        chart = chart_of(load_settings(environment.charts_file, environment.clock), chart, environment.charts_file).slug
+    settings = load_settings(environment.charts_file, environment.clock) if chart or platform else None
+    if chart and settings:
+        chart = chart_of(settings, chart, environment.charts_file).slug
     names = list(endpoint or known)
     with closing(Warehouse(environment.database_url)) as warehouse:
         found = [one for one in price(warehouse, names, platform, chart) if one.noted]
+        if platform and settings and not found:
+            _check(platform, {*settings.track_platforms, *settings.artist_platforms})
         if yes:
             forget(warehouse, names, platform, chart)
     rows = [[one.endpoint, f"{one.noted:,}", f"{one.calls:,}"] for one in found]
@@ -52,3 +56,9 @@ def forget(
         console.print(f"nothing is forgotten yet; with --yes the next runs make up to {calls} more", soft_wrap=True)
     else:
         console.print("nothing is noted as absent here", soft_wrap=True)
+
+
+def _check(platform: str, asked: Collection[str]) -> None:
+    """Of a platform that nobody asks for any more there may be notes; of one that is mistyped there are none."""
+    if platform not in asked:
+        raise typer.BadParameter(f"no chart asks for '{platform}'; write one of {', '.join(sorted(asked))}")

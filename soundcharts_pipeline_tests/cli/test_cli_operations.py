@@ -134,3 +134,12 @@ def test_old_runs_are_counted_before_they_are_removed(user: dict[str, str]) -> N
     assert removed.says("removed: 0 runs, 0 events, 0 old check results")
     with dg.DagsterInstance.from_config(user["DAGSTER_HOME"]) as instance:
         assert [one.run_id for one in instance.get_runs()] == [run_id]
+
+
+def test_to_forget_a_platform_that_no_chart_asks_for_is_a_mistake(user: dict[str, str]) -> None:
+    mistyped = run(user, "forget", "--platform", "spotfy")
+    assert mistyped.code == 2
+    assert mistyped.says("no chart asks for 'spotfy'", "write one of", "spotify")
+    nothing = run(user, "forget", "--platform", "spotify")
+    assert nothing.code == 0
+    assert nothing.says("nothing is noted as absent here")
