@@ -25,6 +25,7 @@ class UsageMeter:
         self._clock = clock
         self._lock = threading.Lock()
         self._counts: dict[tuple[date, str], EndpointUsage] = {}
+        self._drained: dict[tuple[date, str], EndpointUsage] = {}
         self.calls = 0
         self.answered = 0
         self.quota_remaining: int | None = None
@@ -57,4 +58,19 @@ class UsageMeter:
     def drain(self) -> dict[tuple[date, str], EndpointUsage]:
         with self._lock:
             counts, self._counts = self._counts, {}
+            self._drained |= counts
             return counts
+
+    def keep(self) -> None:
+        """All that was drained is kept."""
+        with self._lock:
+            self._drained = {}
+
+    def take_back(self) -> None:
+        """What was drained since `keep` was not kept after all."""
+        with self._lock:
+            drained, self._drained = self._drained, {}
+            for key, counted in drained.items():
+                now = self._counts.setdefault(key, EndpointUsage())
+                for name in EndpointUsage.__slots__:
+                    setattr(now, name, getattr(now, name) + getattr(counted, name))

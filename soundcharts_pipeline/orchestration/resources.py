@@ -22,6 +22,8 @@ from soundcharts_pipeline.storage.leases import Lengths
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.account import open_client, source_of
 
+# A database server that is restarted or cut off is there again within this; leases wait for it too.
+PATIENCE_SECONDS = 300.0
 _DATABASE_URL = "the database; not set: SOUNDCHARTS_DATABASE_URL"
 
 
@@ -96,8 +98,9 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
 
     @cached_property
     def warehouse(self) -> Warehouse:
-        """Where a run saves nothing more once it was taken for dead."""
-        warehouse = Warehouse(_environment(self.database_url).database_url)
+        """Where a run waits for a server that is away, and saves nothing more once it was taken for dead."""
+        patience = 0.0 if self._heartbeat is None else PATIENCE_SECONDS
+        warehouse = Warehouse(_environment(self.database_url).database_url, patience=patience)
         if self._heartbeat is not None:
             warehouse.guard = self._heartbeat.check
         return warehouse

@@ -21,6 +21,9 @@ from soundcharts_pipeline.storage.tables.bookkeeping import claims
 LEASE = timedelta(minutes=2)
 # Any constant will do, as long as every process takes the same one ("claims" in ASCII).
 ADVISORY_LOCK = 0x636C61696D73
+# Who stops in the middle of a transaction (a suspended machine, a lost network) would hold the lock, and with it every
+# save of every run: after this the server ends the transaction. A save takes milliseconds.
+LONGEST_TURN = "20s"
 
 _numbers = itertools.count(1)
 
@@ -61,7 +64,8 @@ def _one_at_a_time(conn: Connection) -> None:
     """To the end of the transaction: two that give back and take rows in another order would wait for each other.
     On SQLite the transaction already holds the only write lock."""
     if conn.dialect.name == "postgresql":
-        conn.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+        limit = func.set_config("idle_in_transaction_session_timeout", LONGEST_TURN, True)
+        conn.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK), limit))
 
 
 def database_now(conn: Connection) -> datetime:

@@ -4,6 +4,7 @@ One engine serves readers and writers; the execution option `WRITES` tells them 
 """
 
 import sqlite3
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,13 @@ CONNECT_TIMEOUT_SECONDS = 10
 # A server that is not there any more (its host is gone, the network cut) is noticed within half a minute. The system's
 # own patience is a quarter of an hour for what was sent, and two hours for an answer.
 NETWORK = {"tcp_user_timeout": 30_000, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+# The server does the same for us: who is cut off in a transaction would hold its locks, which all others wait for.
+OF_SERVER = {
+    "tcp_keepalives_idle": 15,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 # Each attempt waits for the lock first, so that more than one is needed only when several processes create the file.
 WAL_ATTEMPTS = 10
 # Enough for every size of every statement; without room the driver would prepare each of them anew.
@@ -71,7 +79,9 @@ def open_engine(url: URL, *, lock_timeout: float) -> Engine:
         **NETWORK,
     }
     engine = create_engine(url, connect_args=settings, pool_pre_ping=True, hide_parameters=True, **POOL)
-    event.listen(engine, "connect", partial(_set_lock_timeout, max(1, round(lock_timeout * 1000))))
+    event.listen(
+        engine, "connect", partial(_set_up_postgres, {"lock_timeout": max(1, round(lock_timeout * 1000)), **OF_SERVER})
+    )
     return engine
 
 
@@ -118,10 +128,10 @@ def make_parent_folder(url: URL) -> None:
         ) from error
 
 
-def _set_lock_timeout(milliseconds: int, connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-    # The server's default is to wait for ever. Not among the connection's `options`, which the URL may have of its own.
+def _set_up_postgres(settings: Mapping[str, int], connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    # The server's defaults are to wait for ever. Not among the connection's `options`: the URL may have its own.
     cursor = connection.cursor()
-    cursor.execute(f"SET lock_timeout = {milliseconds}")
+    cursor.execute("; ".join(f"SET {name} = {value}" for name, value in settings.items()))
     cursor.close()
     connection.commit()
 

@@ -28,7 +28,9 @@ class StorageError(PipelineError):
 
 
 class StorageUnavailable(StorageError):
-    """The database cannot be opened or reached."""
+    """The database cannot be opened or reached. `is_away`: its server gives no answer; it may be back later."""
+
+    is_away = False
 
 
 class StorageBusy(StorageError):
@@ -139,8 +141,10 @@ def _from_postgresql(error: Exception, url: URL, *, reading: bool) -> StorageErr
         )
     # libpq reports a failed connection or login without a code.
     if state.startswith(PG_LOST) or (not state and isinstance(error, OperationalError | InterfaceError)):
-        return StorageUnavailable(
+        unreached = StorageUnavailable(
             f"cannot reach {where}: {reason}; check that the server runs and that SOUNDCHARTS_DATABASE_URL"
             " has the right host, port, database, user and password"
         )
+        unreached.is_away = True
+        return unreached
     return None

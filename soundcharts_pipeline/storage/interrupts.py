@@ -23,6 +23,12 @@ class _Note:
         self.came.append(number)
 
 
+def is_interrupted() -> bool:
+    """Whether a signal came that waits for the end of a block."""
+    handler = signal.getsignal(INTERRUPTS[-1])
+    return isinstance(handler, _Note) and bool(handler.came)
+
+
 @contextmanager
 def deferred_interrupts() -> Iterator[None]:
     """Signals that come during the block are delivered after it, or after the block that it is part of. Python runs

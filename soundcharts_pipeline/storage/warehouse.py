@@ -7,14 +7,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
+from typing import TypeVar
 
-from sqlalchemy import Connection, Select, String, column, select, table
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, Select, String, column, select, table
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from soundcharts_pipeline.storage import engine, migrations
-from soundcharts_pipeline.storage.errors import explained
-from soundcharts_pipeline.storage.interrupts import deferred_interrupts
+from soundcharts_pipeline.storage.errors import StorageUnavailable, explained
+from soundcharts_pipeline.storage.interrupts import deferred_interrupts, is_interrupted
 
+T = TypeVar("T")
+
+# How often a server that is away is tried again.
+AGAIN_SECONDS = 1.0
 REVISION: Select[str] = select(column("version_num", String)).select_from(table(migrations.VERSION_TABLE))
 
 
@@ -22,9 +28,10 @@ class Warehouse:
     """One database, SQLite or PostgreSQL. Opens connections on first use; threads may share it.
 
     `guard`, once it is set, looks at each transaction that writes before anything else does, and raises to refuse it.
+    `patience`: for so many seconds the main thread waits for a server that was there and is away.
     """
 
-    def __init__(self, url: str, *, lock_timeout: float = engine.LOCK_TIMEOUT_SECONDS) -> None:
+    def __init__(self, url: str, *, lock_timeout: float = engine.LOCK_TIMEOUT_SECONDS, patience: float = 0.0) -> None:
         self.url = engine.parse_url(url)
         self._engine = engine.open_engine(self.url, lock_timeout=lock_timeout)
         self._reader = engine.reader(self._engine)
@@ -33,6 +40,7 @@ class Warehouse:
         self._prepared = False
         self._lock_timeout = lock_timeout
         self._beside: Warehouse | None = None
+        self._patience = patience
         self.guard: Callable[[Connection], None] | None = None
 
     @property
@@ -44,17 +52,37 @@ class Warehouse:
     def read(self) -> Iterator[Connection]:
         """A consistent look at the data. The database refuses writes made here."""
         self.prepare()
-        with explained(self.url, reading=True), self._reader.begin() as connection:
+        with explained(self.url, reading=True), self._connect(self._reader) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: all of it is saved at the end, or nothing when the block raises. Ctrl-C waits for it."""
         self.prepare()
-        with explained(self.url), deferred_interrupts(), self._writer.begin() as connection:
+        with (
+            explained(self.url),
+            deferred_interrupts(),
+            self._connect(self._writer) as connection,
+            connection.begin(),
+        ):
             if self.guard is not None:
                 self.guard(connection)
             yield connection
+
+    def save(self, work: Callable[[Connection], T], *, undo: Callable[[], object] = lambda: None) -> T:
+        """What `work` writes, in one transaction. When the server goes away in the midst of it, it is tried again from
+        the start, after `undo`: nobody knows whether it was saved, so it must be the same when done twice."""
+        latest: float | None = None
+        while True:
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except StorageUnavailable as error:
+                undo()
+                latest = latest or monotonic() + self._patience
+                if not error.is_away or not self._may_wait(latest):
+                    raise
+            sleep(AGAIN_SECONDS)
 
     def prepare(self) -> None:
         """Bring the tables up to date: one query when they already are. Any number of processes may do so at once."""
@@ -91,6 +119,21 @@ class Warehouse:
         self._engine.dispose()
         if self._beside is not None:
             self._beside.close()
+
+    def _connect(self, engine: Engine) -> Connection:
+        latest = monotonic() + self._patience
+        while True:
+            try:
+                return engine.connect()
+            except OperationalError:
+                if not self._may_wait(latest):
+                    raise
+            sleep(AGAIN_SECONDS)
+
+    def _may_wait(self, latest: float) -> bool:
+        """In other threads nobody could interrupt it."""
+        is_main = threading.current_thread() is threading.main_thread()
+        return is_main and monotonic() < latest and not is_interrupted()
 
     def _describe(self) -> None:
         with self._writer.begin() as connection:

@@ -1,9 +1,9 @@
 """What every sync function works with, and the bookkeeping that goes with every save."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -14,6 +14,9 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 if TYPE_CHECKING:
     # Whoever asks has it; `status` asks nothing, and gets here by way of what it has in common with runs.
     from soundcharts_pipeline.api.client import SoundchartsClient
+
+
+T = TypeVar("T")
 
 
 class Watcher(Protocol):
@@ -65,6 +68,17 @@ class SyncContext:
     def __post_init__(self) -> None:
         if self.calls_before is None:
             object.__setattr__(self, "calls_before", self.client.usage.calls)
+
+    def save(self, work: Callable[[Connection], T], *, undo: Callable[[], object] = lambda: None) -> T:
+        """What was asked, in a transaction that waits for a server that is away, as `Warehouse.save` does."""
+        usage = self.client.usage
+        usage.keep()
+
+        def undo_all() -> None:
+            undo()
+            usage.take_back()
+
+        return self.warehouse.save(work, undo=undo_all)
 
     def keep_books(self, conn: Connection, done: int, total: int) -> None:
         """Progress and calls, in the transaction of what they brought: none of it is lost when the process is.

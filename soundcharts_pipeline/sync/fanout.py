@@ -1,13 +1,14 @@
 """Ask a worklist's questions side by side and save each answer as soon as it is there."""
 
-import gc
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import date
 from queue import Empty, SimpleQueue
 from time import monotonic, sleep
 from typing import Generic
+
+from sqlalchemy import Connection
 
 from soundcharts_pipeline.api.errors import (
     AuthenticationError,
@@ -20,7 +21,7 @@ from soundcharts_pipeline.api.errors import (
     SoundchartsError,
     WrongPlatform,
 )
-from soundcharts_pipeline.storage.errors import OUT_OF_REACH, StorageError
+from soundcharts_pipeline.storage.errors import OUT_OF_REACH, StorageError, StorageUnavailable
 from soundcharts_pipeline.storage.interrupts import deferred_interrupts
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.evidence import Unproven
@@ -141,8 +142,10 @@ class _FanOut(Generic[Q, A]):
             # Until its answer is saved, a question that is over is neither left nor done: nobody may be told that
             # its day is complete.
             self._in_doubt = True
-            over = [self._running.pop(future) for future in done]
-            taken = [answer for q, future in zip(over, done, strict=True) for answer in self._answer(q, future)]
+            asked = [(self._running.pop(future), future) for future in done]
+            asked = [(question, future) for question, future in asked if not self._never_left(question, future)]
+            over = [question for question, _ in asked]
+            taken = [answer for question, future in asked for answer in self._answer(question, future)]
             self._errors += [(q, error) for q in self._dropped if (error := self._scopes.closed_by(q)) is not None]
             self._unreleased += [*over, *self._dropped]
             self._dropped = []
@@ -152,6 +155,15 @@ class _FanOut(Generic[Q, A]):
                 self._errors += [(question, error) for question in over]
                 raise
             self._in_doubt = False
+
+    def _never_left(self, question: Q, future: Future[A]) -> bool:
+        """The database was away when its call was to be counted: it is asked again once an answer has been saved."""
+        error = future.exception()
+        if not isinstance(error, StorageUnavailable) or not error.is_away:
+            return False
+        self._scopes.failed(question, error)
+        self._questions.ready.appendleft(question)
+        return True
 
     def _released(self) -> list[Q]:
         """Questions that are over: others may ask them. One whose answer waits for evidence is not, or they would pay
@@ -204,8 +216,7 @@ class _FanOut(Generic[Q, A]):
     def _save_alone(self, answer: Answer[Q, A]) -> None:
         """One answer that cannot be saved does not take others along."""
         try:
-            with self._ctx.warehouse.write() as conn:
-                self._report.rows += self._worklist.save(conn, [answer])
+            self._report.rows += self._ctx.save(lambda conn: self._worklist.save(conn, [answer]))
         except OUT_OF_REACH:
             raise
         except Exception as error:
@@ -214,14 +225,11 @@ class _FanOut(Generic[Q, A]):
             self._errors.append((answer[0], error if ours else unreadable(subject, error)))
 
     def _store(self, answers: list[Answer[Q, A]], over: Sequence[Q], *, renew: bool) -> None:
-        report, questions = self._report, self._questions
-        with self._ctx.warehouse.write() as conn:
+        questions, report = self._questions, self._report
+
+        def work(conn: Connection) -> int:
             # First, for it may fail: then all of this is tried again, one answer at a time.
             rows = self._worklist.save(conn, answers) if answers else 0
-            report.rows += rows
-            given = [answer.answer if isinstance(answer, Unproven) else answer for _, answer in answers]
-            report.not_found += sum(isinstance(answer, NotFound) for answer in given)
-            report.not_in_plan += sum(isinstance(answer, NotInPlan) for answer in given)
             questions.answered(conn, over)
             if self._stopped:
                 questions.give_up(conn)
@@ -230,6 +238,12 @@ class _FanOut(Generic[Q, A]):
             if renew:
                 questions.renew(conn)
             self._ctx.keep_books(conn, self._done, self._total)
+            return rows
+
+        report.rows += self._ctx.save(work, undo=questions.state())
+        given = [answer.answer if isinstance(answer, Unproven) else answer for _, answer in answers]
+        report.not_found += sum(isinstance(answer, NotFound) for answer in given)
+        report.not_in_plan += sum(isinstance(answer, NotInPlan) for answer in given)
 
     def _end(self) -> None:
         """What waited for evidence, and what the next run should know."""
@@ -275,17 +289,3 @@ class _FanOut(Generic[Q, A]):
         errors = [error for _, error in self._errors]
         cause = next((error for error in errors if isinstance(error, (*STOP_AT_ONCE, EndpointRefuses))), errors[0])
         raise still_to_do(self._worklist.noun, cause, report)
-
-
-@contextmanager
-def frozen_heap() -> Iterator[None]:
-    """What lives now is not looked through again before the end.
-
-    An answer of 90 days is thousands of objects that come and go, so the collector runs all the time, over everything
-    that the process has loaded: a sixth of the interpreter's time in a chart-day.
-    """
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
+
+from sqlalchemy import Connection
 
 from soundcharts_pipeline.api.errors import NotFound, NotInPlan
 from soundcharts_pipeline.config.settings import ChartSettings
@@ -69,13 +72,15 @@ class Plays:
             if not isinstance(stations, int):
                 return None  # refused, as they would be for the next day
             fact = "yes" if total == stations else "no"
-            with self._ctx.warehouse.write() as conn:
-                # The sum over the stations is right whatever the total is.
-                save_answers(self._ctx, conn, [(question, _spins(question, stations))])
-                note_fact(conn, TOTALS_FACT, fact, self._ctx.clock())
-                self._ctx.keep_usage(conn)
+            # The sum over the stations is right whatever the total is.
+            self._ctx.save(partial(self._keep, (question, _spins(question, stations)), fact))
             return fact
         return None
+
+    def _keep(self, answer: tuple[Question, Series], fact: str, conn: Connection) -> None:
+        save_answers(self._ctx, conn, [answer])
+        note_fact(conn, TOTALS_FACT, fact, self._ctx.clock())
+        self._ctx.keep_usage(conn)
 
     def _answer(self, count: Callable[[str, date], int], question: Question) -> int | NotFound | NotInPlan:
         try:

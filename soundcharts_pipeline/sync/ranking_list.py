@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy import Connection
+
 from soundcharts_pipeline.api.errors import NotFound, NotInPlan, SoundchartsError
 from soundcharts_pipeline.clock import last_ranking_day
 from soundcharts_pipeline.models import PublishedRanking, is_later
@@ -68,11 +70,14 @@ def list_published(ctx: SyncContext, slug: str, *, wanted: Sequence[date]) -> Li
         raise _no_list(ctx, slug, error) from error
     newest_day = max(found, default=None)
     absent = frozenset(d for d in wanted if certain and d not in found and newest_day is not None and d < newest_day)
-    with ctx.warehouse.write() as conn:
-        now = ctx.clock()
+    now = ctx.clock()
+
+    def work(conn: Connection) -> None:
         save_published(conn, slug, found.values(), now)
         save_unpublished(conn, slug, absent, now)
         ctx.keep_books(conn, 0, len(wanted))
+
+    ctx.save(work)
     return ListedRankings(found, absent, newest_day)
 
 

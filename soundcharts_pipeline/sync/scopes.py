@@ -79,7 +79,7 @@ class Scopes(Generic[Q, A]):
             kept += [(q, Unproven(a)) for q, a in scope.unproven()]
         return kept
 
-    def failed(self, question: Q, error: SoundchartsError) -> bool:
+    def failed(self, question: Q, error: Exception) -> bool:
         """Count an error that leaves its question for a later run; True when the scope looks after it."""
         scope = self._of(question)
         if scope is None:
@@ -145,8 +145,7 @@ class Scopes(Generic[Q, A]):
     def save(self, states: Sequence[EndpointState]) -> None:
         """For the next run."""
         if states:
-            with self._ctx.warehouse.write() as conn:
-                save_endpoint_states(conn, states)
+            self._ctx.save(lambda conn: save_endpoint_states(conn, states))
 
     def _of(self, question: Q) -> Scope[Q, Any] | None:
         if self._asked is None:

@@ -4,7 +4,7 @@ Few, because others may need the same answer: they wait for the claim and then f
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import sleep
 from typing import Generic
@@ -40,6 +40,17 @@ class ClaimedQuestions(Generic[Q, A]):
     def waiting(self) -> list[Q]:
         """Every question that is not asked yet."""
         return [*self.ready, *self._backlog, *self._held]
+
+    def state(self) -> Callable[[], None]:
+        """Call it, and all is as it is now: the transaction in which it was changed was lost."""
+        backlog, held, ready, uses = self._backlog.copy(), [*self._held], [*self.ready], self._uses.copy()
+
+        def restore() -> None:
+            self._backlog, self._held, self._uses = backlog.copy(), [*held], uses.copy()
+            self.ready.clear()
+            self.ready.extend(ready)
+
+        return restore
 
     def __len__(self) -> int:
         return len(self.ready) + len(self._backlog) + len(self._held)

@@ -1,5 +1,5 @@
 """A real PostgreSQL server of our own: its programs come with a wheel, it lives in a temporary folder and listens on a
-socket in there alone, so that nothing has to be installed, configured or kept apart.
+socket in there, so that nothing has to be installed, configured or kept apart.
 """
 
 import os
@@ -16,7 +16,6 @@ from sqlalchemy import URL
 
 # Nothing here has to survive a crash. The time zone is one that no result may depend on.
 SERVER_SETTINGS = {
-    "listen_addresses": "",
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -28,17 +27,20 @@ UNPRIVILEGED = "nobody"
 
 
 @contextmanager
-def running_server() -> Iterator[Path]:
-    """The socket folder of a running PostgreSQL server; user `postgres`, no password."""
+def running_server(*, address: str = "") -> Iterator[Path]:
+    """The socket folder of a running PostgreSQL server; user `postgres`, no password. It listens on that address, too,
+    for every host of its network."""
     home = Path(tempfile.mkdtemp(prefix="soundcharts-pg-"))
     data = home / "data"
     try:
         programs, account = _programs(home)
-        settings = {**SERVER_SETTINGS, "unix_socket_directories": str(home)}
+        settings = {**SERVER_SETTINGS, "listen_addresses": address, "unix_socket_directories": str(home)}
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         _run(
             [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"], account
         )
+        with (data / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet trust\n")
         _run([programs / "pg_ctl", "start", "-w", "-t", "60", "-D", data, "-l", home / "log", "-o", options], account)
         try:
             yield home

@@ -6,8 +6,7 @@ import pytest
 
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline.sync.audience import sync_track_audience
-from soundcharts_pipeline.sync.fanout import frozen_heap
+from soundcharts_pipeline.sync.audience import frozen_heap, sync_track_audience
 from soundcharts_pipeline.sync.metadata import sync_track_metadata
 from soundcharts_pipeline.sync.rankings import sync_rankings
 from soundcharts_pipeline.sync.report import SyncIncomplete

@@ -6,6 +6,7 @@ behind when it fails or is interrupted is in `recording.py`.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -198,7 +199,8 @@ class _Step:
     def _log(self, line: str) -> None:
         """Every few seconds, the progress of a step that may go on for hours."""
         self._context.log.info(line)
-        end_if_canceled(self._context)
+        with suppress(Exception):  # Dagster's database may be away; the next line asks again
+            end_if_canceled(self._context)
 
     def _tell(self, partition: str, fact: str, text: str) -> None:
         self._told[partition][fact] = text

@@ -16,19 +16,21 @@ from soundcharts_pipeline.simulator.service.wire import Connection, listen_on
 from soundcharts_pipeline.simulator.world.oddities import named
 from soundcharts_pipeline.simulator.world.world import World
 
+LOOPBACK = "127.0.0.1"
+
 
 class _Listener:
     """A loop, its listening server and its open connections."""
 
-    def __init__(self, gate: Gate, port: int) -> None:
+    def __init__(self, gate: Gate, port: int, host: str = LOOPBACK) -> None:
         self.loop = asyncio.new_event_loop()
         self._opened: set[Connection] = set()
         try:
-            self._server = listen_on(self.loop, gate, port=port, opened=self._opened)
+            self._server = listen_on(self.loop, gate, host=host, port=port, opened=self._opened)
         except OSError:
             self.loop.close()
             raise
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self.url = f"http://{host}:{self._server.sockets[0].getsockname()[1]}"
 
     def run(self) -> None:
         """Serve until `stop` is called, then let go of everything."""
@@ -48,7 +50,8 @@ class _Listener:
 
 
 class Simulator:
-    """A Soundcharts on the loopback address, in a daemon thread while the `with` block lasts.
+    """A Soundcharts on the loopback address (`host`: on another one of this machine's), in a daemon thread while the
+    `with` block lasts.
 
     The settings and their units are those of `gate.Behaviour`. Times of the rate limit, the counters and the tokens
     come from `clock`, in seconds; latency and slowness are real. Raises ValueError for an oddity that there is not.
@@ -57,6 +60,7 @@ class Simulator:
     def __init__(
         self,
         *,
+        host: str = LOOPBACK,
         port: int = 0,
         seed: int = 1,
         today: date | None = None,
@@ -80,12 +84,12 @@ class Simulator:
             today=today,
         )
         self._gate = Gate(seed, behaviour, app=app, client=client, clock=clock)
-        self._port = port
+        self._host, self._port = host, port
         self._listener: _Listener | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        self._listener = _Listener(self._gate, self._port)
+        self._listener = _Listener(self._gate, self._port, self._host)
         self._thread = threading.Thread(target=self._listener.run, name="simulator", daemon=True)
         self._thread.start()
         return self

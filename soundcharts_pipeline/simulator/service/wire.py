@@ -162,8 +162,8 @@ def _take_request(buffer: bytes) -> tuple[Request | None, bytes]:
 
 
 def listen_on(
-    loop: asyncio.AbstractEventLoop, exchange: Exchange, *, port: int, opened: set[Connection]
+    loop: asyncio.AbstractEventLoop, exchange: Exchange, *, host: str, port: int, opened: set[Connection]
 ) -> asyncio.Server:
-    """A listening server on the loopback address; port 0 lets the system choose."""
+    """A listening server on an address of this host; port 0 lets the system choose."""
     factory: Callable[[], Connection] = lambda: Connection(exchange, opened)  # noqa: E731
-    return loop.run_until_complete(loop.create_server(factory, "127.0.0.1", port, backlog=1_024))
+    return loop.run_until_complete(loop.create_server(factory, host, port, backlog=1_024))
