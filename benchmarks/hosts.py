@@ -1,10 +1,10 @@
 """A night on eight hosts, some of which die or are cut off: `python -m benchmarks.hosts --help`.
 
 PostgreSQL, Redis, Soundcharts, the host of daemon and webserver, and four workers are network namespaces of this
-machine (root, Debian's iproute2 and redis-server). Charts that list the same tracks are all due at the same minute. At random
-moments of a seed a host is killed and started again, or its link is cut and healed. The warehouse is compared with the
-simulator's world at the end. Calls, rows and who noticed what are exact; seconds, and with them the share of the rate,
-are those of this machine, which all hosts share.
+machine (root, Debian's iproute2 and redis-server). Charts that list the same tracks are all due at the same minute.
+At random moments of a seed a host is killed and started again, or its link is cut and healed. The warehouse is
+compared with the simulator's world at the end. Calls, rows and who noticed what are exact; seconds, and with them the
+share of the rate, are those of this machine, which all hosts share.
 """
 
 import argparse
@@ -178,7 +178,7 @@ def _tell(
         *(f"{seconds:.0f}", f"{len(runs)}, {len(failed)}", f"{sum(loads) / len(loads):.1f}"),
     )
     for run_id in failed:
-        print("\n", whole.site.story(run_id)[-400:], flush=True)  # noqa: T201
+        print(f"\n{whole.run(run_id).tags.get(CHART_TAG)}: {whole.reason(run_id)}", flush=True)  # noqa: T201
 
 
 def _tell_soak(whole: Installation, soak: Soak, differing: dict[str, tuple[int, int]]) -> None:

@@ -101,11 +101,15 @@ def _is_over(row: Row[tuple[str, str, datetime]], limit: datetime | None) -> boo
 
 def _end(conn: Connection, rows: Sequence[Row[tuple[str, str, datetime]]], now: datetime) -> bool:
     """Make the leases nobody's; false if one was renewed in this moment. They stay, so that a run which was not
-    reported after all is found again."""
+    reported after all is found again. What their processes were asking is free for others: they save nothing more."""
     for row in rows:
         same = claims.c.subject == row.subject, claims.c.holder == row.holder, claims.c.until == row.until
         if conn.execute(claims.update().where(*same).values(holder=NOBODY, until=now)).rowcount == 0:
             return False
+        if row.holder != NOBODY:
+            process = row.holder.rpartition("/")[0] + "/"
+            of_process = claims.c.holder.startswith(process, autoescape=True)
+            conn.execute(claims.delete().where(of_process, ~claims.c.subject.startswith("run/")))
     return True
 
 

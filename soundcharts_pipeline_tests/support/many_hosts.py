@@ -14,12 +14,13 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from soundcharts_pipeline.config.read_charts import load_settings
+from soundcharts_pipeline.orchestration.dead_runs import PID_TAG
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline_tests.admin.site import TOKEN, Client, free_port, wait_for
-from soundcharts_pipeline_tests.end_to_end.postgres_site import DEPLOY, SETTINGS, variables_of
+from soundcharts_pipeline_tests.end_to_end.postgres_site import DEPLOY, SETTINGS, ask, variables_of
 from soundcharts_pipeline_tests.support import hosts as of_hosts
 from soundcharts_pipeline_tests.support.command_line import COMMAND, run, user_environ
 from soundcharts_pipeline_tests.support.dagster_site import PROGRAMS, PROJECT, Site, answers
@@ -30,6 +31,8 @@ SOUNDCHARTS, DATABASE, REDIS, CONTROL = "soundcharts", "database", "redis", "con
 WORKERS = ("worker1", "worker2", "worker3", "worker4")
 CELERY = DEPLOY / "celery"
 DEFINITIONS = "soundcharts_pipeline.definitions"
+# The same with leases and looks that take seconds.
+SHORT_LEASES = "soundcharts_pipeline_tests.support.short_leases"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,39 @@ class Installation:
         task: str = answer.json()["task_id"]
         return task
 
-    def log_of(self, name: str) -> str:
-        return (self.folder / f"{name}.log").read_text()[-3000:]
+    def newest(self, slug: str) -> date:
+        """The newest day that Soundcharts has of the chart."""
+        day = self.site.simulator.world.newest_day(slug)
+        assert day is not None
+        return day
+
+    def run(self, run_id: str) -> dg.DagsterRun:
+        found = self.site.instance.get_run_by_id(run_id)
+        assert found is not None
+        return found
+
+    def has_ended_as(self, run_id: str, status: dg.DagsterRunStatus) -> bool:
+        """Whether it has; another end fails the test."""
+        run = self.run(run_id)
+        assert run.status == status or not run.is_finished, self.reason(run_id)
+        return run.status == status
+
+    def reason(self, run_id: str) -> str:
+        """Why the run failed; empty if it did not."""
+        ended = self.site.instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+        return " ".join(entry.dagster_event.message or "" for entry in ended if entry.dagster_event)
+
+    def host_of(self, run_id: str) -> str:
+        """The worker whose process works on the run."""
+        pid = int(self.run(run_id).tags[PID_TAG])
+        [name] = [name for name in WORKERS if pid in self.hosts.pids(name)]
+        return name
+
+    def is_amid(self, run_id: str, step: str) -> bool:
+        """Whether the run has saved some answers of the step, and not all."""
+        progress = f"SELECT done, total FROM sync_progress WHERE run_id = '{run_id}' AND step = '{step}'"
+        rows = ask(make_url(self.site.environ["SOUNDCHARTS_DATABASE_URL"]), progress)
+        return any(0 < done < total for done, total in rows)
 
     def _of(self, name: str) -> dict[str, str]:
         """Every host has a data directory and a Dagster home of its own, with the same file."""

@@ -1,0 +1,88 @@
+"""Many machines for real: PostgreSQL, Redis, the host of daemon and web server, Soundcharts and four workers of Celery
+on hosts of their own, whose links are cut and which die in the middle of runs."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+
+import dagster as dg
+import pytest
+
+from soundcharts_pipeline.orchestration.dead_runs import PID_TAG
+from soundcharts_pipeline.orchestration.run_requests import CHART_TAG
+from soundcharts_pipeline_tests.admin.site import wait_for
+from soundcharts_pipeline_tests.support.dagster_site import check_truth
+from soundcharts_pipeline_tests.support.many_hosts import CONTROL, DATABASE, SHORT_LEASES, Installation, installed
+from soundcharts_pipeline_tests.support.today import TODAY
+
+TWO, OTHERS = ("viral-50-global", "viral-50-in"), ("viral-50-us", "soundcloud-new-hot")
+# A chart-day lasts for some seconds: 90 calls, a few at a time.
+LATENCY_SECONDS, IN_FLIGHT = 0.5, 8
+CHARTS = f"""
+defaults:
+  schedule: "0 0 1 1 *"
+  first_date: {TODAY - timedelta(days=30)}
+  history_days: 7
+  heal_days: 5
+  report: false
+  track_audience_platforms: [spotify]
+  artist_audience_platforms: [instagram]
+charts: {[{"slug": slug} for slug in (*TWO, *OTHERS)]}
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    folder = tmp_path_factory.mktemp("hosts")
+    simulator = {"today": TODAY, "latency": LATENCY_SECONDS}
+    variables = {"SOUNDCHARTS_MAX_IN_FLIGHT": str(IN_FLIGHT)}
+    with installed(folder, CHARTS, simulator, definitions=SHORT_LEASES, variables=variables) as whole:
+        yield whole
+
+
+def test_runs_of_a_host_that_dies_and_of_one_that_is_cut_off_are_failed_and_done_again(whole: Installation) -> None:
+    dead, silent = (whole.trigger(slug, whole.newest(slug)) for slug in TWO)
+    _in_the_middle(whole, dead, silent)
+    killed, cut_off = whole.host_of(dead), whole.host_of(silent)
+    pid = whole.run(silent).tags[PID_TAG]
+    whole.kill(killed)
+    whole.hosts.cut(cut_off)
+    for run_id in (dead, silent):
+        wait_for("failure", partial(whole.has_ended_as, run_id, dg.DagsterRunStatus.FAILURE))
+        assert "its days are requested again" in whole.reason(run_id)
+
+    whole.hosts.heal(cut_off)
+    whole.start(killed)
+    for slug in TWO:
+        wait_for("run by the healing sensor", partial(_has_healed, whole, slug))
+    wait_for("end of the old process", lambda: int(pid) not in whole.hosts.pids(cut_off))
+    check_truth(whole.site, {slug: [whole.newest(slug)] for slug in TWO})
+    assert whole.site.simulator.counters.repeats <= 2 * IN_FLIGHT
+
+
+def test_runs_go_on_over_a_link_that_is_healed_and_without_the_host_of_the_daemon(whole: Installation) -> None:
+    wasted = whole.site.simulator.counters.repeats
+    first, second = (whole.trigger(slug, whole.newest(slug)) for slug in OTHERS)
+    _in_the_middle(whole, first, second)
+    whole.kill(CONTROL)
+    for name in (whole.host_of(first), DATABASE):
+        whole.hosts.cut(name)
+        wait_for("silence", lambda: whole.site.simulator.counters.in_flight == 0)
+        whole.hosts.heal(name)
+    whole.start(CONTROL)
+    for run_id in (first, second):
+        wait_for("end", partial(whole.has_ended_as, run_id, dg.DagsterRunStatus.SUCCESS))
+    check_truth(whole.site, {slug: [whole.newest(slug)] for slug in (*TWO, *OTHERS)})
+    assert whole.site.simulator.counters.repeats - wasted <= IN_FLIGHT
+    wait_for("answer of the internal API", whole.is_well)
+
+
+def _in_the_middle(whole: Installation, *run_ids: str) -> None:
+    """Until each of them has some of its tracks, and asks for more."""
+    for run_id in run_ids:
+        wait_for("progress", partial(whole.is_amid, run_id, "track_audience/spotify"))
+
+
+def _has_healed(whole: Installation, slug: str) -> bool:
+    runs = [run for run in whole.site.runs("healing_sensor") if run.tags[CHART_TAG] == slug]
+    return any(run.status == dg.DagsterRunStatus.SUCCESS for run in runs)
