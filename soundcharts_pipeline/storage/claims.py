@@ -60,6 +60,13 @@ def give_back(conn: Connection, subjects: Collection[str], holder: str) -> None:
         conn.execute(claims.delete().where(claims.c.subject.in_(subjects), claims.c.holder == holder))
 
 
+def free_all_of(conn: Connection, holder: str) -> None:
+    """Every question that a worker of the holder's process asks is free; leases of runs stay."""
+    _one_at_a_time(conn)
+    of_process = claims.c.holder.startswith(f"{holder.rpartition('/')[0]}/", autoescape=True)
+    conn.execute(claims.delete().where(of_process, ~claims.c.subject.startswith("run/")))
+
+
 def _one_at_a_time(conn: Connection) -> None:
     """To the end of the transaction: two that give back and take rows in another order would wait for each other.
     On SQLite the transaction already holds the only write lock."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Row, and_, select
 
 from soundcharts_pipeline.storage.bulk import insert_missing
-from soundcharts_pipeline.storage.claims import database_now, is_dead
+from soundcharts_pipeline.storage.claims import database_now, free_all_of, is_dead
 from soundcharts_pipeline.storage.tables.bookkeeping import claims
 
 # The holder of a lease that no process holds.
@@ -107,9 +107,7 @@ def _end(conn: Connection, rows: Sequence[Row[tuple[str, str, datetime]]], now: 
         if conn.execute(claims.update().where(*same).values(holder=NOBODY, until=now)).rowcount == 0:
             return False
         if row.holder != NOBODY:
-            process = row.holder.rpartition("/")[0] + "/"
-            of_process = claims.c.holder.startswith(process, autoescape=True)
-            conn.execute(claims.delete().where(of_process, ~claims.c.subject.startswith("run/")))
+            free_all_of(conn, row.holder)
     return True
 
 

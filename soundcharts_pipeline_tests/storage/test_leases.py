@@ -60,6 +60,17 @@ def test_a_lease_that_ran_out_while_the_database_was_away_is_renewed_before_it_i
     assert [_look(warehouse), _look(warehouse)] == [{}, {}]
 
 
+def test_what_a_lost_process_was_asking_is_free_at_the_end_of_its_lease(warehouse: Warehouse) -> None:
+    _take(warehouse, ELSEWHERE, OVER)
+    mine = claims.new_holder()
+    with warehouse.write() as conn:
+        claims.take(conn, ["a"], "another-host/1/2")
+        claims.take(conn, ["b"], "another-host/11/1")
+    assert [_look(warehouse), _look(warehouse)] == [{}, {RUN: ELSEWHERE}]
+    with warehouse.write() as conn:
+        assert claims.take(conn, ["a", "b"], mine) == {"a"}
+
+
 def test_whoever_comes_back_after_the_end_finds_the_run_lost(warehouse: Warehouse) -> None:
     _take(warehouse, ELSEWHERE, OVER)
     assert [_look(warehouse), _look(warehouse)] == [{}, {RUN: ELSEWHERE}]
