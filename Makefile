@@ -45,6 +45,7 @@ bench: .venv-bench/installed
 	$(BENCH)/python -m benchmarks.analysis
 	$(BENCH)/python -m benchmarks.scale
 	$(BENCH)/python -m benchmarks.night
+	$(BENCH)/python -m benchmarks.hosts
 
 # `python -m venv` and a hashed lock: everything for the pipeline, or that and what the benchmarks compare with.
 .venv/installed: requirements.lock pyproject.toml

@@ -29,6 +29,7 @@ LONGEST = [
         "test_serve",
         "test_installed",
         "test_postgres_deployment",
+        "test_hosts",
         "test_plan",
         "test_schedules",
     ),

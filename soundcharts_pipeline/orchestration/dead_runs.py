@@ -2,6 +2,7 @@
 see them when the process that launched them went too, and they would block their chart for good."""
 
 import os
+from typing import Protocol, runtime_checkable
 
 import dagster as dg
 
@@ -16,6 +17,18 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 
 HOST_TAG = "soundcharts/host"
 PID_TAG = "soundcharts/pid"
+_NOT_BEGUN = (
+    "A worker has taken it and did not begin: the worker's process or machine is gone, or cut off from the database. "
+    "If it comes back, it leaves the run alone"
+)
+
+
+@runtime_checkable
+class HandsOut(Protocol):
+    """A launcher of runs whose workers take them."""
+
+    def has_taken(self, run: dg.DagsterRun) -> bool:
+        """Whether a worker has taken it."""
 
 
 def process_tags() -> dict[str, str]:
@@ -27,15 +40,27 @@ def fail_dead_runs(instance: dg.DagsterInstance, warehouse: Warehouse, lengths: 
     """Report runs as failed whose leases in the database are over; returns their ids. Healing requests what is missing
     of their days. Raises StorageError."""
     runs = {run.run_id: run for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))}
-    of_charts = [run_id for run_id, run in runs.items() if spans_of_tags(run.tags, ())]
+    taken = _taken(instance)
+    of_charts = [run_id for run_id, run in (runs | taken).items() if spans_of_tags(run.tags, ())]
+    expected = {run_id: lengths.starting if run_id in taken else lengths.unclaimed for run_id in of_charts}
+    runs |= taken
     with warehouse.beside().write() as conn:
-        lost = leases.end_lost(conn, runs.keys(), lengths, expected=of_charts)
+        lost = leases.end_lost(conn, runs.keys(), lengths, expected=expected)
     for run_id, holder in lost.items():
         instance.add_run_tags(run_id, {LOST_TAG: "true"})
-        reason = _reason(holder, lengths)
+        reason = _NOT_BEGUN if run_id in taken else _reason(holder, lengths)
         again = "its days are requested again" if run_id in of_charts else "start it again"
         instance.report_run_failed(runs[run_id], f"{reason}. What was saved stays; {again}.")
     return list(lost)
+
+
+def _taken(instance: dg.DagsterInstance) -> dict[str, dg.DagsterRun]:
+    """Runs that have not begun, which a worker on some host has taken."""
+    launcher = instance.run_launcher
+    if not isinstance(launcher, HandsOut):
+        return {}
+    starting = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
+    return {run.run_id: run for run in starting if launcher.has_taken(run)}
 
 
 def runs_at_work(instance: dg.DagsterInstance) -> list[str]:

@@ -66,11 +66,12 @@ class SoundchartsResource(dg.ConfigurableResource["SoundchartsResource"]):
     @cached_property
     def warehouse(self) -> Warehouse:
         """Where all processes count their calls of the minute and the term."""
-        return Warehouse(self.environment.database_url)
+        return Warehouse(self.environment.database_url, patience=PATIENCE_SECONDS)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002  # Dagster's hook
         if "client" in self.__dict__:
             with suppress(StorageError):  # the run has ended, well or badly; a minute later it is forgotten anyway
+                self.warehouse.patience = 0.0  # whoever is told to end does not wait
                 self.client.rest()
         _close(self)
 

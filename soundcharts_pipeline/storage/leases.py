@@ -28,13 +28,15 @@ class Lengths:
     """Seconds. A process that is gone is noticed after `lease` and two looks, the sensor's 30 s apart: 160 s at most.
 
     `beat`: how often a lease is renewed; `between_looks`: what is at least between two looks that count; `unclaimed`:
-    how long a run may do without a lease, as runs of older versions do, and those that are just beginning.
+    how long a run may do without a lease, as runs of older versions do, and those that are just beginning; `starting`:
+    how long a worker that has taken a run may need until it begins.
     """
 
     beat: float = 15.0
     lease: float = 90.0
     between_looks: float = 25.0
     unclaimed: float = 1800.0
+    starting: float = 60.0
 
 
 def take(conn: Connection, run_id: str, holder: str, *, seconds: float) -> None:
@@ -60,11 +62,11 @@ def give_back(conn: Connection, run_id: str, holder: str) -> None:
 
 
 def end_lost(
-    conn: Connection, run_ids: Collection[str], lengths: Lengths, *, expected: Collection[str]
+    conn: Connection, run_ids: Collection[str], lengths: Lengths, *, expected: Mapping[str, float]
 ) -> dict[str, str]:
     """End the leases of those of the runs at work that have lost every process; returns one of its holders for each of
-    them, NOBODY where none is known. `expected`: those that should have a lease, and are given time to take one. A
-    process that comes back finds its lease gone."""
+    them, NOBODY where none is known. `expected`: those that should have a lease, and the seconds that they are given
+    to take one. A process that comes back finds its lease gone."""
     now = database_now(conn)
     before = conn.scalar(select(claims.c.until).where(claims.c.subject == _LOOK))
     counts = before is None or not before <= now < before + timedelta(seconds=lengths.between_looks)
@@ -76,8 +78,8 @@ def end_lost(
         for run_id, rows in leases.items()
         if all(_is_over(row, limit) for row in rows) and _end(conn, rows, now)
     }
-    for run_id in set(expected) - leases.keys():
-        _insert(conn, _subject(run_id, NOBODY), NOBODY, now + timedelta(seconds=lengths.unclaimed))
+    for run_id in expected.keys() - leases.keys():
+        _insert(conn, _subject(run_id, NOBODY), NOBODY, now + timedelta(seconds=expected[run_id]))
     if counts:
         _insert(conn, _LOOK, NOBODY, now)
         conn.execute(claims.update().where(claims.c.subject == _LOOK).values(until=now))

@@ -127,26 +127,28 @@ class RateGate:
 
     def take(self, wanted: int, news: RateNews | None, *, back: int = 0, free: bool = False) -> RateGrant:
         """Up to `wanted` calls; what a process heard since it last took some is noted for all."""
-        with self._database.write() as conn:
-            found, now = self._lock(conn)
-            since = time.monotonic()
-            state = self._come_back(self._noted(found, news, now), back, now)
-            state = self._quota_noted(state, news)
-            under_way = state.calls_out
-            calls, wait = self._decide(conn, state, now, wanted)
-            certain = math.inf if free else self._certain(state)
-            quota_unknown = calls > 0 and certain <= 0
-            calls, wait = (0, NEWS_WAIT_SECONDS) if quota_unknown else (int(min(calls, certain)), wait)
-            if calls:
-                self._count(conn, now, calls)
-                if state.probe_from is not None:
-                    state = replace(state, blocked_until=now + timedelta(seconds=PROBE_SECONDS))
-                state = replace(state, calls=state.calls + calls)
-                if not free:
-                    state = self._billed(state, calls, now)
-            if state != found:
-                conn.execute(_KEEP, asdict(state))
-            age = time.monotonic() - since
+        return self._database.save(lambda conn: self._take(conn, wanted, news, back=back, free=free))
+
+    def _take(self, conn: Connection, wanted: int, news: RateNews | None, *, back: int, free: bool) -> RateGrant:
+        found, now = self._lock(conn)
+        since = time.monotonic()
+        state = self._come_back(self._noted(found, news, now), back, now)
+        state = self._quota_noted(state, news)
+        under_way = state.calls_out
+        calls, wait = self._decide(conn, state, now, wanted)
+        certain = math.inf if free else self._certain(state)
+        quota_unknown = calls > 0 and certain <= 0
+        calls, wait = (0, NEWS_WAIT_SECONDS) if quota_unknown else (int(min(calls, certain)), wait)
+        if calls:
+            self._count(conn, now, calls)
+            if state.probe_from is not None:
+                state = replace(state, blocked_until=now + timedelta(seconds=PROBE_SECONDS))
+            state = replace(state, calls=state.calls + calls)
+            if not free:
+                state = self._billed(state, calls, now)
+        if state != found:
+            conn.execute(_KEEP, asdict(state))
+        age = time.monotonic() - since
         return RateGrant(
             first=found.calls + 1, calls=calls, under_way=under_way, age=age, wait=wait, quota_unknown=quota_unknown
         )

@@ -40,7 +40,7 @@ class Warehouse:
         self._prepared = False
         self._lock_timeout = lock_timeout
         self._beside: Warehouse | None = None
-        self._patience = patience
+        self.patience = patience
         self.guard: Callable[[Connection], None] | None = None
 
     @property
@@ -79,7 +79,7 @@ class Warehouse:
                     return work(connection)
             except StorageUnavailable as error:
                 undo()
-                latest = latest or monotonic() + self._patience
+                latest = latest or monotonic() + self.patience
                 if not error.is_away or not self._may_wait(latest):
                     raise
             sleep(AGAIN_SECONDS)
@@ -121,7 +121,7 @@ class Warehouse:
             self._beside.close()
 
     def _connect(self, engine: Engine) -> Connection:
-        latest = monotonic() + self._patience
+        latest = monotonic() + self.patience
         while True:
             try:
                 return engine.connect()

@@ -105,13 +105,9 @@ class ClaimedQuestions(Generic[Q, A]):
 def claimed(warehouse: Warehouse, subject: str) -> Iterator[None]:
     """The block is run by one process at a time; whoever comes second reads what the first has saved."""
     holder = claims.new_holder()
-    while True:
-        with warehouse.write() as conn:
-            if claims.take(conn, [subject], holder):
-                break
+    while not warehouse.save(lambda conn: claims.take(conn, [subject], holder)):
         sleep(LOOK_AGAIN_SECONDS)
     try:
         yield
     finally:
-        with warehouse.write() as conn:
-            claims.give_back(conn, [subject], holder)
+        warehouse.save(lambda conn: claims.give_back(conn, [subject], holder))

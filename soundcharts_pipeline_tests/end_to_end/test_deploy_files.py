@@ -140,11 +140,14 @@ def test_the_instance_differs_from_the_embedded_one_where_it_says_so() -> None:
     assert shipped["telemetry"] == {"enabled": False}
 
 
-def test_with_celery_only_the_launcher_of_runs_is_another() -> None:
+def test_with_celery_the_launcher_of_runs_is_another_and_they_may_wait_for_a_worker() -> None:
     with_celery = YAML(typ="safe").load(DEPLOY / "celery" / "dagster.yaml")
 
     launcher = with_celery.pop("run_launcher")
-    assert with_celery == _yaml("dagster.yaml")
+    shipped = _yaml("dagster.yaml")
+    waits = [settings["run_monitoring"].pop("start_timeout_seconds") for settings in (with_celery, shipped)]
+    assert with_celery == shipped
+    assert waits[0] > 3600 > waits[1]
     [broker] = {launcher["config"][name]["env"] for name in ("broker", "backend")}
     assert broker == "DAGSTER_CELERY_BROKER"
 

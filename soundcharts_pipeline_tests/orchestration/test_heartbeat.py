@@ -73,7 +73,7 @@ def _saved(warehouse: Warehouse) -> int:
 
 def _look(warehouse: Warehouse, lengths: Lengths = OFTEN) -> dict[str, str]:
     with warehouse.beside().write() as conn:
-        return leases.end_lost(conn, [RUN], lengths, expected=())
+        return leases.end_lost(conn, [RUN], lengths, expected={})
 
 
 def test_a_living_process_is_never_taken_for_dead(warehouse: Warehouse, heartbeat: Heartbeat) -> None:

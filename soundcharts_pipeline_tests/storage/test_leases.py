@@ -23,7 +23,7 @@ AFTER_A_LOOK = 0.0
 
 def _look(warehouse: Warehouse, *, lengths: Lengths = EVERY, runs: tuple[str, ...] = (RUN,)) -> dict[str, str]:
     with warehouse.write() as conn:
-        return leases.end_lost(conn, runs, lengths, expected=runs)
+        return leases.end_lost(conn, runs, lengths, expected=dict.fromkeys(runs, lengths.unclaimed))
 
 
 def _take(warehouse: Warehouse, holder: str, seconds: float, run_id: str = RUN) -> None:
