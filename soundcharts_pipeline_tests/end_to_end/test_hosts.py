@@ -2,17 +2,28 @@
 on hosts of their own, whose links are cut and which die in the middle of runs."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from functools import partial
 
 import dagster as dg
 import pytest
+from sqlalchemy import text
 
 from soundcharts_pipeline.orchestration.dead_runs import PID_TAG
 from soundcharts_pipeline.orchestration.run_requests import CHART_TAG
+from soundcharts_pipeline.storage.engine import OF_SERVER
+from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline_tests.admin.site import wait_for
 from soundcharts_pipeline_tests.support.dagster_site import check_truth
-from soundcharts_pipeline_tests.support.many_hosts import CONTROL, DATABASE, SHORT_LEASES, Installation, installed
+from soundcharts_pipeline_tests.support.many_hosts import (
+    CONTROL,
+    DATABASE,
+    SHORT_LEASES,
+    WORKERS,
+    Installation,
+    installed,
+)
 from soundcharts_pipeline_tests.support.today import TODAY
 
 TWO, OTHERS = ("viral-50-global", "viral-50-in"), ("viral-50-us", "soundcloud-new-hot")
@@ -75,6 +86,18 @@ def test_runs_go_on_over_a_link_that_is_healed_and_without_the_host_of_the_daemo
     check_truth(whole.site, {slug: [whole.newest(slug)] for slug in (*TWO, *OTHERS)})
     assert whole.site.simulator.counters.repeats - wasted <= IN_FLIGHT
     wait_for("answer of the internal API", whole.is_well)
+
+
+def test_the_server_looks_whether_its_clients_are_there(whole: Installation) -> None:
+    with (
+        whole.hosts.inside(WORKERS[0]),
+        closing(Warehouse(whole.environ["SOUNDCHARTS_DATABASE_URL"])) as warehouse,
+        warehouse.read() as conn,
+    ):
+        told = {name: conn.scalar(text(f"SHOW {name}")) for name in OF_SERVER}
+    # Over a socket of one machine there is nothing to look after.
+    wanted = OF_SERVER if whole.hosts.can_be_cut else dict.fromkeys(OF_SERVER, 0)
+    assert told == {name: str(value) for name, value in wanted.items()}
 
 
 def _in_the_middle(whole: Installation, *run_ids: str) -> None:
