@@ -3,6 +3,7 @@
 Brings the tables up to date before the first use. Knows no table itself.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +15,11 @@ from sqlalchemy import Connection, Engine, Select, String, column, select, table
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from soundcharts_pipeline.storage import engine, migrations
-from soundcharts_pipeline.storage.errors import StorageUnavailable, explained
+from soundcharts_pipeline.storage.errors import StorageUnavailable, explained, place
 from soundcharts_pipeline.storage.interrupts import deferred_interrupts, is_interrupted
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 # How often a server that is away is tried again.
 AGAIN_SECONDS = 1.0
@@ -41,6 +43,7 @@ class Warehouse:
         self._lock_timeout = lock_timeout
         self._beside: Warehouse | None = None
         self.patience = patience
+        self._is_waiting = False
         self.guard: Callable[[Connection], None] | None = None
 
     @property
@@ -124,7 +127,9 @@ class Warehouse:
         latest = monotonic() + self.patience
         while True:
             try:
-                return engine.connect()
+                connection = engine.connect()
+                self._is_waiting = False
+                return connection
             except OperationalError:
                 if not self._may_wait(latest):
                     raise
@@ -133,7 +138,12 @@ class Warehouse:
     def _may_wait(self, latest: float) -> bool:
         """In other threads nobody could interrupt it."""
         is_main = threading.current_thread() is threading.main_thread()
-        return is_main and monotonic() < latest and not is_interrupted()
+        if not is_main or monotonic() >= latest or is_interrupted():
+            return False
+        if not self._is_waiting:
+            self._is_waiting = True
+            _log.warning("%s is away: waiting for it, up to %.0f s", place(self.url), self.patience)
+        return True
 
     def _describe(self) -> None:
         with self._writer.begin() as connection:
