@@ -1,4 +1,5 @@
-"""Runs as tasks of Celery, which workers on many hosts take: named by deploy/celery/dagster.yaml."""
+"""Runs as tasks of Celery, which workers on many hosts take: named by deploy/celery/dagster.yaml. It needs
+`dagster-celery`, which no lock of the runtime has: nothing imports it but Dagster, where that file names it."""
 
 from contextlib import suppress
 
@@ -6,18 +7,25 @@ import dagster as dg
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
-from soundcharts_pipeline.orchestration.dagster_internals import WorkerStatus
+from soundcharts_pipeline.orchestration.dagster_internals import CheckRunHealthResult, WorkerStatus
+from soundcharts_pipeline.orchestration.leased_launcher import LeftToItsLease
 
 
-class LeasedCeleryRunLauncher(CeleryRunLauncher):
-    """Tells a run that waits for a worker from one that a worker has taken and did not begin: its host may be gone.
+class LeasedCeleryRunLauncher(LeftToItsLease, CeleryRunLauncher):
+    """A run that is no task, and one whose task Redis has forgotten, are left to their leases.
 
-    Dagster gives both five minutes. One that waits may need hours, and the other is lost.
+    Tells a run that waits for a worker from one that a worker has taken and did not begin, whose host may be gone:
+    Dagster gives both five minutes, but one that waits may need hours, and the other is lost.
     """
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        if DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return super().check_run_worker_health(run)
 
     def has_taken(self, run: dg.DagsterRun) -> bool:
         """Whether a worker has; False also while Redis is away."""
         with suppress(Exception):  # whatever clients of Redis raise: the next look asks again
             if DAGSTER_CELERY_TASK_ID_TAG in run.tags:
-                return self.check_run_worker_health(run).status == WorkerStatus.RUNNING
+                return CeleryRunLauncher.check_run_worker_health(self, run).status == WorkerStatus.RUNNING
         return False

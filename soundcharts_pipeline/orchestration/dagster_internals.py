@@ -10,7 +10,7 @@ from dagster._core.events import AssetMaterializationPlannedData, RunFailureReas
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
 from dagster._core.execution.plan.objects import ErrorSource
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+from dagster._core.launcher.base import CheckRunHealthResult, RunLauncher, WorkerStatus
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, InstigatorType, TickStatus
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
@@ -43,6 +43,7 @@ __all__ = [
     "InstigatorType",
     "PartitionBackfill",
     "RunFailureReason",
+    "RunLauncher",
     "RunStorageSqlMetadata",
     "ScheduleStorageSqlMetadata",
     "SerializableErrorInfo",

@@ -11,6 +11,7 @@ from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from ruamel.yaml import YAML
 
 from soundcharts_pipeline.orchestration.celery_launcher import LeasedCeleryRunLauncher
+from soundcharts_pipeline.orchestration.dagster_internals import WorkerStatus
 from soundcharts_pipeline.orchestration.dead_runs import fail_dead_runs
 from soundcharts_pipeline.orchestration.partitions import PARTITION_TAG
 from soundcharts_pipeline.orchestration.run_requests import LOST_TAG
@@ -80,6 +81,20 @@ def test_a_run_that_its_worker_never_began_is_lost_and_one_that_waits_is_not(
     [event] = instance.all_logs(taken, of_type=dg.DagsterEventType.RUN_FAILURE)
     assert event.dagster_event is not None
     assert "did not begin" in (event.dagster_event.message or "")
+
+
+def test_a_run_at_work_is_believed_to_have_failed_and_left_to_its_lease_where_redis_knows_nothing(
+    instance: dg.DagsterInstance,
+) -> None:
+    def health(**tags: str) -> tuple[WorkerStatus, bool]:
+        run = instance.create_run_for_job(_job, tags={**DAY, **tags}, status=dg.DagsterRunStatus.STARTED)
+        found = instance.run_launcher.check_run_worker_health(run).status
+        return found, bool(instance.get_runs(dg.RunsFilter([run.run_id], tags={LOST_TAG: "true"})))
+
+    _backend(instance).store_result("killed", RuntimeError("its process is gone"), "FAILURE")
+    assert health(**{DAGSTER_CELERY_TASK_ID_TAG: "killed"}) == (WorkerStatus.FAILED, True)
+    assert health(**{DAGSTER_CELERY_TASK_ID_TAG: "forgotten"}) == (WorkerStatus.RUNNING, False)
+    assert health() == (WorkerStatus.RUNNING, False)
 
 
 def test_without_redis_no_run_is_called_lost(instance: dg.DagsterInstance, sqlite_warehouse: Warehouse) -> None:
