@@ -26,8 +26,9 @@ from sqlalchemy import Integer, text
 from benchmarks.scratch import empty_database, heading, newest_day, peak_mb, row, scratch
 from soundcharts_pipeline.reports.export.export import export_rows, write_rows
 from soundcharts_pipeline.reports.workbook.lines import chart_lines
+from soundcharts_pipeline.reports.workbook.read_back import read_back
 from soundcharts_pipeline.reports.workbook.report import Report
-from soundcharts_pipeline.reports.workbook.workbook import read_back, write_workbook
+from soundcharts_pipeline.reports.workbook.workbook import write_workbook
 from soundcharts_pipeline.storage.bulk import merge
 from soundcharts_pipeline.storage.housekeeping.cold import Archive
 from soundcharts_pipeline.storage.housekeeping.cold_exports import Export

@@ -12,8 +12,8 @@ from openpyxl.utils.escape import unescape
 from sqlalchemy import String
 
 from soundcharts_pipeline.reports.export.xlsx import write_xlsx
+from soundcharts_pipeline.reports.workbook.read_back import read_back
 from soundcharts_pipeline.reports.workbook.sheets import Column, Sheet, add_sheet
-from soundcharts_pipeline.reports.workbook.workbook import read_back
 from soundcharts_pipeline_tests.reports.conftest import NAME, Made
 
 # What looks like a character's code in a sheet, and what only nearly does.

@@ -11,7 +11,8 @@ from openpyxl.utils import get_column_letter
 from sqlalchemy import func, select
 
 from soundcharts_pipeline.reports.workbook.lines import LINES
-from soundcharts_pipeline.reports.workbook.workbook import read_back, write_workbook
+from soundcharts_pipeline.reports.workbook.read_back import read_back
+from soundcharts_pipeline.reports.workbook.workbook import write_workbook
 from soundcharts_pipeline.storage.queries.lines import audience_lines, rank_lines
 from soundcharts_pipeline.storage.queries.rankings import moves_of
 from soundcharts_pipeline.storage.tables import schema as s

@@ -33,7 +33,7 @@ from soundcharts_pipeline.storage.saves import save_progress
 from soundcharts_pipeline.sync.preconditions import UpstreamMissing
 
 if TYPE_CHECKING:
-    from soundcharts_pipeline.reports.workbook.workbook import ReadBack
+    from soundcharts_pipeline.reports.workbook.read_back import ReadBack
 
 FOLDER = "reports"
 # A workbook of 200 places takes some eight seconds of a core, and a year of them the better part of an hour. Who wants
@@ -88,7 +88,7 @@ def build_chart_report(settings: Settings, partitions_def: dg.PartitionsDefiniti
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A workbook, what its sheets should hold, and what openpyxl reads from it."""
+    """A workbook, what its sheets should hold, and what is read from it."""
 
     path: Path
     rows: dict[str, int]
@@ -171,7 +171,8 @@ class _Step:
             self._context.log.info(f"{path}: shows all that is known, and stays as it is")
         else:
             # Who writes no workbook, or only loads the definitions, should not wait for openpyxl.
-            from soundcharts_pipeline.reports.workbook.workbook import read_back, write_workbook
+            from soundcharts_pipeline.reports.workbook.read_back import read_back
+            from soundcharts_pipeline.reports.workbook.workbook import write_workbook
 
             with explained_files(path.parent):
                 rows = write_workbook(path, report)

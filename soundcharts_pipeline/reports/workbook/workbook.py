@@ -1,11 +1,9 @@
-"""The workbook of a chart-day, written whole and read back."""
+"""The workbook of a chart-day, written whole."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from openpyxl import Workbook, load_workbook
+from openpyxl import Workbook
 
 from soundcharts_pipeline.reports.workbook import summary
 from soundcharts_pipeline.reports.workbook.cells import plain_text
@@ -18,10 +16,8 @@ from soundcharts_pipeline.reports.workbook.chart_sheets import (
 )
 from soundcharts_pipeline.reports.workbook.notes import notes_sheet
 from soundcharts_pipeline.reports.workbook.report import Report
-from soundcharts_pipeline.reports.workbook.sheets import HEADER_ROWS, add_sheet
+from soundcharts_pipeline.reports.workbook.sheets import add_sheet
 from soundcharts_pipeline.storage.files import whole_file
-
-FORMULA = "f"
 
 
 def write_workbook(path: Path, report: Report) -> dict[str, int]:
@@ -52,26 +48,3 @@ def _new_workbook(report: Report, about: str) -> Workbook:
     properties.creator = properties.lastModifiedBy = "soundcharts-pipeline"
     properties.created = properties.modified = report.made.replace(tzinfo=None)
     return workbook
-
-
-@dataclass(frozen=True, slots=True)
-class ReadBack:
-    """What a workbook holds, by openpyxl: rows below the header of each sheet, and where formulas stand."""
-
-    rows: Mapping[str, int]
-    formulas: Sequence[str]
-
-
-def read_back(path: Path) -> ReadBack:
-    """Every cell of the file; raises what openpyxl raises for a damaged one."""
-    workbook = load_workbook(path, read_only=True)
-    try:
-        rows, formulas = {}, []
-        for sheet in workbook.worksheets:
-            last = 0
-            for last, cells in enumerate(sheet.iter_rows(), start=1):  # noqa: B007  # counted
-                formulas += [f"{sheet.title}!{cell.coordinate}" for cell in cells if cell.data_type == FORMULA]
-            rows[sheet.title] = last - HEADER_ROWS
-        return ReadBack(rows, formulas)
-    finally:
-        workbook.close()

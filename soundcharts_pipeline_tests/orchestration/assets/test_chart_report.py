@@ -9,7 +9,7 @@ import pytest
 from soundcharts_pipeline.config.cascade import ANALYTICS, AUDIENCE_TRENDS, CHART_REPORT, RANKINGS, TRACK_METADATA
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.orchestration.assets.chart_report import CHECK, FOLDER, NOT_NOW
-from soundcharts_pipeline.reports.workbook.workbook import read_back
+from soundcharts_pipeline.reports.workbook.read_back import read_back
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.queries import worklists
 from soundcharts_pipeline.storage.tables import schema
