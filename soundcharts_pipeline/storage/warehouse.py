@@ -136,9 +136,10 @@ class Warehouse:
             sleep(AGAIN_SECONDS)
 
     def _may_wait(self, latest: float) -> bool:
-        """In other threads nobody could interrupt it."""
+        """In other threads nobody could interrupt it; a file that cannot be opened is not away."""
         is_main = threading.current_thread() is threading.main_thread()
-        if not is_main or monotonic() >= latest or is_interrupted():
+        is_server = self._engine.dialect.name == "postgresql"
+        if not is_server or not is_main or monotonic() >= latest or is_interrupted():
             return False
         if not self._is_waiting:
             self._is_waiting = True
