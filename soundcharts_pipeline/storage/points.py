@@ -5,6 +5,7 @@ nothing is remembered that another process may roll back or restore. New ones ar
 that need the same places in another order do not wait for each other.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -14,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, select, text, tuple_
 
 from soundcharts_pipeline.models import LocatedDay, Place
-from soundcharts_pipeline.storage.bulk import insert_missing, merge, remove
+from soundcharts_pipeline.storage.bulk import insert_missing, merge, remove, remove_keys
 from soundcharts_pipeline.storage.bulk_ready import merge_ready
 from soundcharts_pipeline.storage.tables import audience as a
 from soundcharts_pipeline.storage.tables import months
@@ -65,13 +66,36 @@ def save_points(conn: Connection, rows: Collection[tuple[int, date, int]], now: 
 
 
 def save_located(conn: Connection, days: Iterable[tuple[int, LocatedDay]], places: Mapping[Place, int]) -> int:
-    """Values of series on days in numbered places; returns how many were added or changed."""
+    """Values of series on days in numbered places; returns how many were added or changed. The cities of a day are
+    those of one answer, and its countries too: a place that an earlier answer named and this one does not goes."""
     days = list(days)
+    remove_keys(conn, a.located_points, _no_longer_named(conn, days, places))
     stored = _stored_days(conn, a.located_points, {located.day for _, located in days})
     ready: list[Row] = []
     for number, (day, values) in days:
         ready += zip(repeat(number), repeat(stored[day]), map(places.__getitem__, values), values.values())
     return merge_ready(conn, a.located_points, ready)
+
+
+def _no_longer_named(
+    conn: Connection, days: Iterable[tuple[int, LocatedDay]], places: Mapping[Place, int]
+) -> list[tuple[int, date, int]]:
+    """Keys of the stored places of these days beside which others of their kind, cities or countries, are named now."""
+    named: dict[tuple[int, date, bool], set[int]] = defaultdict(set)
+    for number, (day, values) in days:
+        for place in values:
+            named[number, day, not place[2]].add(places[place])
+    of, at = a.located_points.c, a.places.c
+    stored = (
+        select(of.series_id, of.day, of.place_id, at.city_name == "")
+        .join(a.places, at.id == of.place_id)
+        .where(of.series_id.in_({key[0] for key in named}), of.day.in_({key[1] for key in named}))
+    )
+    return [
+        (number, day, place)
+        for number, day, place, is_country in conn.execute(stored)
+        if place not in named.get((number, day, is_country), {place})
+    ]
 
 
 def merge_audience(conn: Connection, view: Table, rows: Sequence[Sequence[Any]]) -> int:

@@ -1,6 +1,5 @@
 """The write side: records to rows. Each function runs inside its caller's transaction and owns its slice."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -17,7 +16,6 @@ from soundcharts_pipeline.models import (
     Chart,
     Genre,
     LocatedDay,
-    Place,
     PublishedRanking,
     Ranking,
     Series,
@@ -224,12 +222,14 @@ def _save_artist_stubs(conn: Connection, artists: Iterable[Artist | ArtistRef], 
 def _last_of_each_day(
     rows: list[tuple[int, date, int]], located: list[tuple[int, LocatedDay]]
 ) -> tuple[list[tuple[int, date, int]], list[tuple[int, LocatedDay]]]:
-    """Of several values of a series on a day the last, of several of a place likewise."""
-    by_day: dict[tuple[int, date], dict[Place, int]] = defaultdict(dict)
-    for number, (day, values) in located:
-        by_day[number, day] |= values
+    """Of several values of a series on a day the last, of several cities or countries of a day likewise."""
+    of_kind = {
+        (number, day, is_country): {place: value for place, value in values.items() if (not place[2]) == is_country}
+        for number, (day, values) in located
+        for is_country in {not place[2] for place in values}
+    }
     last = {row[:2]: row for row in rows}
-    return list(last.values()), [(number, LocatedDay(day, values)) for (number, day), values in by_day.items()]
+    return list(last.values()), [(number, LocatedDay(day, values)) for (number, day, _), values in of_kind.items()]
 
 
 def _save_credits(conn: Connection, tracks: Sequence[Track], now: datetime) -> None:

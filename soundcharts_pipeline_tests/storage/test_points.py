@@ -50,6 +50,27 @@ def test_a_series_and_a_place_are_stored_once(warehouse: Warehouse) -> None:
     assert len(located) == 12
 
 
+def test_the_cities_of_a_day_are_those_of_the_newest_answer_and_its_countries_too(warehouse: Warehouse) -> None:
+    def save_places(*days: dict[Place, int]) -> set[tuple[str, str, int]]:
+        answers = [SeriesAnswer("artist", Series((), (LocatedDay(DAY, places),)), ()) for places in days]
+        with warehouse.write() as conn:
+            save_series(conn, "artist", "spotify", "monthly_listeners", answers, NOW)
+            found = select(*(s.artist_audience_geo.c[name] for name in ("country_code", "city_name", "value")))
+            return {(row[0], row[1], row[2]) for row in conn.execute(found.where(s.artist_audience_geo.c.date == DAY))}
+
+    before = LocatedDay(DAY - timedelta(days=1), {("US", "", "Los Angeles"): 5})
+    with warehouse.write() as conn:
+        save_series(
+            conn, "artist", "spotify", "monthly_listeners", [SeriesAnswer("artist", Series((), (before,)), ())], NOW
+        )
+    assert save_places({("US", "", "Los Angeles"): 60}) == {("US", "Los Angeles", 60)}
+    assert save_places({("US", "", ""): 60}) == {("US", "Los Angeles", 60), ("US", "", 60)}
+    assert save_places({("US", "", "San Diego"): 50}) == {("US", "San Diego", 50), ("US", "", 60)}
+    assert save_places({("US", "", "Reno"): 1}, {("US", "", "Ojai"): 2}) == {("US", "Ojai", 2), ("US", "", 60)}
+    with warehouse.read() as conn:
+        assert len(conn.execute(select(s.artist_audience_geo)).all()) == 3  # the day before kept its own
+
+
 def test_a_moment_is_kept_to_the_second_and_stays_until_the_value_changes(warehouse: Warehouse) -> None:
     save(warehouse, "a", (DAY, 1), (DAY - timedelta(days=1), 0))
     save(warehouse, "a", (DAY, 2), (DAY - timedelta(days=1), 0), now=NOW + timedelta(days=1))
