@@ -6,7 +6,7 @@ Brings the tables up to date before the first use. Knows no table itself.
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import TypeVar
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Select, String, column, select, table
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from soundcharts_pipeline.storage import engine, migrations
-from soundcharts_pipeline.storage.errors import StorageUnavailable, explained, place
+from soundcharts_pipeline.storage.errors import StorageError, StorageUnavailable, explained, place
 from soundcharts_pipeline.storage.interrupts import deferred_interrupts, is_interrupted
 
 T = TypeVar("T")
@@ -87,6 +87,20 @@ class Warehouse:
                     raise
             sleep(AGAIN_SECONDS)
 
+    @contextmanager
+    def afterwards(self, work: Callable[[], object]) -> Iterator[None]:
+        """`work`, which writes, at the end of the block. When the block raises, that is what is told, also where the
+        database fails `work` too; when somebody told it to end (Ctrl-C), nothing waits for the database any more."""
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                self.patience = 0.0
+            with suppress(StorageError):
+                work()
+            raise
+        work()
+
     def prepare(self) -> None:
         """Bring the tables up to date: one query when they already are. Any number of processes may do so at once."""
         if self._prepared:
@@ -136,10 +150,13 @@ class Warehouse:
             sleep(AGAIN_SECONDS)
 
     def _may_wait(self, latest: float) -> bool:
-        """In other threads nobody could interrupt it; a file that cannot be opened is not away."""
+        """In other threads nobody could interrupt it; a file that cannot be opened is not away. Whoever is told to end
+        waits no more, also not to tidy up."""
+        if is_interrupted():
+            self.patience = 0.0
         is_main = threading.current_thread() is threading.main_thread()
         is_server = self._engine.dialect.name == "postgresql"
-        if not is_server or not is_main or monotonic() >= latest or is_interrupted():
+        if not is_server or not is_main or not self.patience or monotonic() >= latest:
             return False
         if not self._is_waiting:
             self._is_waiting = True

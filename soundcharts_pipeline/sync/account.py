@@ -92,10 +92,7 @@ def open_context(settings: Settings | None = None) -> Iterator[SyncContext]:
         client=client, warehouse=warehouse, max_in_flight=environment.max_in_flight, clock=environment.clock
     )
     try:
-        with inside_source(ctx, source):
-            try:
-                yield ctx
-            finally:
-                client.rest()
+        with inside_source(ctx, source), warehouse.afterwards(client.rest):
+            yield ctx
     finally:
         warehouse.close()

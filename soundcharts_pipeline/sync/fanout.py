@@ -256,9 +256,11 @@ class _FanOut(Generic[Q, A]):
 
     def _save_the_last(self, error: BaseException) -> None:
         """What is under way when the work breaks off is paid for. After an interrupt (Ctrl-C, a run that is canceled)
-        nobody waits for long."""
+        nobody waits for long: not for the answers, and for a database that is away not at all."""
         self._stopped = True
         interrupted = not isinstance(error, Exception)
+        if interrupted:
+            self._ctx.warehouse.patience = 0.0
         wait(self._running, timeout=LAST_ANSWERS_SECONDS if interrupted else None)
         # What was wrong before may be wrong still; it is the first error that is told.
         with suppress(Exception):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 
 from soundcharts_pipeline.errors import PipelineError
 from soundcharts_pipeline.models import ChartDays
@@ -28,13 +29,15 @@ def inside_source(ctx: SyncContext, source: str) -> Iterator[None]:
     SourceMismatch before the block when the warehouse was filled from elsewhere.
     """
     check_filled_from(ctx.warehouse, source)
-    try:
+    with ctx.warehouse.afterwards(partial(_note_answers, ctx, source)):
         yield
-    finally:
-        with ctx.warehouse.write() as conn:
-            if ctx.client.usage.answered and worklists.fact(conn, SOURCE_FACT) is None:
-                note_fact(conn, SOURCE_FACT, source, ctx.clock())
-            ctx.keep_usage(conn)
+
+
+def _note_answers(ctx: SyncContext, source: str) -> None:
+    with ctx.warehouse.write() as conn:
+        if ctx.client.usage.answered and worklists.fact(conn, SOURCE_FACT) is None:
+            note_fact(conn, SOURCE_FACT, source, ctx.clock())
+        ctx.keep_usage(conn)
 
 
 def check_filled_from(warehouse: Warehouse, source: str) -> None:

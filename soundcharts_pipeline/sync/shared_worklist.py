@@ -6,6 +6,7 @@ Few, because others may need the same answer: they wait for the claim and then f
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from time import sleep
 from typing import Generic
 
@@ -107,7 +108,6 @@ def claimed(warehouse: Warehouse, subject: str) -> Iterator[None]:
     holder = claims.new_holder()
     while not warehouse.save(lambda conn: claims.take(conn, [subject], holder)):
         sleep(LOOK_AGAIN_SECONDS)
-    try:
+    give_back = partial(warehouse.save, lambda conn: claims.give_back(conn, [subject], holder))
+    with warehouse.afterwards(give_back):
         yield
-    finally:
-        warehouse.save(lambda conn: claims.give_back(conn, [subject], holder))

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ import requests
 
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline_tests.admin.site import processes_of
+from soundcharts_pipeline_tests.support.away import away
 from soundcharts_pipeline_tests.support.command_line import (
     end,
     read_until,
@@ -223,3 +224,25 @@ def test_a_simulator_ends_with_the_process_that_started_it(environ: dict[str, st
             requests.get(f"{url}/_simulator/counters", timeout=10)
         except requests.ConnectionError:
             gone.set()
+
+
+@pytest.mark.parametrize(("way", "code"), [(by_ctrl_c, 130), (by_a_script, 143)])
+def test_a_sync_that_waits_for_a_database_that_is_away_ends_when_told_and_says_so(
+    environ: dict[str, str],
+    simulator: Simulator,
+    postgres_url: str,
+    tmp_path: Path,
+    way: Callable[..., Ended],
+    code: int,
+) -> None:
+    simulator.set(latency=0.2)
+    surroundings = with_charts(environ, tmp_path) | {
+        "SOUNDCHARTS_DATABASE_URL": postgres_url,
+        "SOUNDCHARTS_MAX_IN_FLIGHT": "4",
+    }
+    with away(simulator, postgres_url, until=lambda: False):
+        done = way(surroundings, ["sync", SLUG], "is away: waiting for it")
+
+    assert done.code == code
+    assert "Interrupted: what was saved stays" in done.text
+    assert "cannot reach PostgreSQL" not in done.text
