@@ -13,7 +13,7 @@ from soundcharts_pipeline import models
 from soundcharts_pipeline.api import payloads
 from soundcharts_pipeline.api.errors import UnexpectedPayload, UnreadableRecord
 from soundcharts_pipeline.api.remarks import FIRST_COUNTS, LAST_COUNTS, LEFT_OUT, STAND_IN, About, Remarks
-from soundcharts_pipeline.api.values import calendar_day, key_text, whole_number
+from soundcharts_pipeline.api.values import calendar_day, uuid_text, whole_number
 
 CHANGED = (
     "If Soundcharts changed the endpoint, set its path under `endpoints:` in charts.yaml or update soundcharts-pipeline"
@@ -129,7 +129,7 @@ def ranking_row(item: Any) -> tuple[int, str] | None:
     song = item.get("song") if isinstance(item, dict) else None
     try:
         position = whole_number(item["position"]) if isinstance(song, dict) else None
-        return None if position is None else (position, key_text(song.get("uuid") if song else None))
+        return None if position is None else (position, uuid_text(song.get("uuid") if song else None))
     except (KeyError, ValueError):
         return None
 
@@ -150,7 +150,10 @@ def related_uuid(related: Any) -> Any:
     if not isinstance(related, dict):
         return None
     inner = next((related[key] for key in ("artist", "song") if isinstance(related.get(key), dict)), related)
-    return inner.get("uuid")
+    try:
+        return uuid_text(inner.get("uuid"))
+    except ValueError:
+        return inner.get("uuid")
 
 
 def ranking(pages: list[dict[str, Any]], remarks: Remarks) -> models.Ranking:

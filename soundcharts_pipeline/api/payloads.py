@@ -24,7 +24,16 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticOmit
 
 from soundcharts_pipeline.api.remarks import ABSENT, LEFT_EMPTY, LEFT_OUT, About
-from soundcharts_pipeline.api.values import calendar_day, document, key_text, listed, name_text, text, whole_number
+from soundcharts_pipeline.api.values import (
+    calendar_day,
+    document,
+    key_text,
+    listed,
+    name_text,
+    text,
+    uuid_text,
+    whole_number,
+)
 
 
 def odd_part(error: ValidationError) -> tuple[str, Any, str]:
@@ -97,6 +106,7 @@ ITEMS = (BeforeValidator(listed), OPTIONAL, AfterValidator(lambda found: found o
 AnyText = Annotated[str, BeforeValidator(text)]
 Name = Annotated[str, BeforeValidator(name_text)]
 KeyText = Annotated[str, BeforeValidator(key_text)]
+Uuid = Annotated[str, BeforeValidator(uuid_text)]
 Number = Annotated[int, _whole(32)]
 Text = Annotated[str | None, BeforeValidator(text), OPTIONAL]
 OptionalName = Annotated[str | None, BeforeValidator(text), OPTIONAL, BeforeValidator(_none_if_blank)]
@@ -131,7 +141,7 @@ class ChartItem(Item):
 
 
 class TrackRefItem(Item):
-    uuid: KeyText
+    uuid: Uuid
     name: OptionalName = None
     credit_name: Text = None
     image_url: Text = None
@@ -155,7 +165,7 @@ class RankingRelatedItem(Item):
 
 
 class ArtistRefItem(Item):
-    uuid: KeyText
+    uuid: Uuid
     name: OptionalName = None
     slug: Text = None
     app_url: Text = None
@@ -173,7 +183,7 @@ Labels = Annotated[list[Annotated[dict[str, Any], BeforeValidator(document), Bef
 
 
 class TrackItem(Item):
-    uuid: KeyText
+    uuid: Uuid
     name: Name
     slug: Text = None
     credit_name: Text = None
@@ -199,7 +209,7 @@ class TrackItem(Item):
 
 
 class ArtistItem(Item):
-    uuid: KeyText
+    uuid: Uuid
     name: Name
     slug: Text = None
     image_url: Text = None

@@ -10,6 +10,7 @@ KEY_LENGTH = 200
 # What a JSON column keeps: objects and lists in each other this deep.
 DEPTH = 5
 
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}(\.0*)?")
 
 
@@ -54,6 +55,13 @@ def key_text(value: Any) -> str:
     if not found or len(found) > KEY_LENGTH:
         raise ValueError("a text that is empty or too long")
     return found
+
+
+def uuid_text(value: Any) -> str:
+    """A text that a track or artist is known by; a UUID in small letters, for capitals name the same (RFC 9562). Raises
+    ValueError for none."""
+    found = key_text(value)
+    return found.lower() if _UUID.fullmatch(found) else found
 
 
 def name_text(value: Any) -> str:

@@ -113,6 +113,20 @@ def test_a_batch_that_brings_a_refusal_of_one_member_does_not_cost_the_others_th
     assert len(stub.asked) == 3
 
 
+def test_capitals_of_a_uuid_name_the_same_track_and_artist() -> None:
+    def answer(_: Asked) -> Says:
+        artists = [{"uuid": BILLIE.upper(), "name": "Billie"}]
+        return Says.json({"items": [{"uuid": BAD_GUY.upper(), "name": "bad guy", "artists": artists}], "page": {}})
+
+    with _answering_client(lambda asked: answer(asked) if "," in asked.path else Says.json({}, 404)) as (client, stub):
+        found = client.tracks([BAD_GUY, SECOND])[BAD_GUY]
+
+    assert isinstance(found, Track)
+    assert (found.uuid, found.artists[0].uuid) == (BAD_GUY, BILLIE)
+    assert [asked.path for asked in stub.asked] == [f"/api/v2.25/song/{BAD_GUY},{SECOND}", f"/api/v2.25/song/{SECOND}"]
+    assert client.remarks.drain() == []
+
+
 def test_a_merged_entity_keeps_the_uuid_it_was_asked_by() -> None:
     merged = {"uuid": SECOND, "name": "merged"}
 
