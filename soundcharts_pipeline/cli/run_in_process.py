@@ -155,4 +155,6 @@ def _not_in_plan(event: dg.DagsterEvent) -> str:
 
 def _remarks(asset: str, facts: Mapping[str, dg.MetadataValue]) -> dict[str, None]:
     lines = str(facts[REMARKS_IN_SHORT].value).splitlines() if REMARKS_IN_SHORT in facts else []
-    return {f"{asset}: Soundcharts sent {line}": None for line in lines}
+    sent = "Soundcharts sent "
+    # The last line says how many kinds were left out: "and 3 more kinds of remarks".
+    return {f"{asset}: {'' if line.startswith('and ') else sent}{line}": None for line in lines}

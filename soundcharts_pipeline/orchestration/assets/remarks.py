@@ -17,7 +17,7 @@ def in_short(remarks: Sequence[RemarkCount]) -> str:
     """One line a kind, the most frequent ones."""
     lines = [str(kind) for kind in remarks[:KINDS_IN_SHORT]]
     more = len(remarks) - len(lines)
-    return "\n".join([*lines, f"and {more} more kinds of remarks"] if more else lines)
+    return "\n".join([*lines, f"and {more} more {'kind' if more == 1 else 'kinds'} of remarks"] if more else lines)
 
 
 def as_metadata(remarks: Sequence[RemarkCount], days: int = 1) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from soundcharts_pipeline.api.remarks import RemarkCount
-from soundcharts_pipeline.cli.run_in_process import _notes, _outcome
+from soundcharts_pipeline.cli.run_in_process import _notes, _outcome, _remarks
 from soundcharts_pipeline.orchestration.assets.remarks import KINDS_IN_SHORT, KINDS_IN_TABLE, as_metadata, in_short
+from soundcharts_pipeline.orchestration.failures import REMARKS_IN_SHORT
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline_tests.orchestration.assets.recorded import checks_of, everything_recorded, facts_of
 from soundcharts_pipeline_tests.support.altered import altered
@@ -83,6 +85,14 @@ def test_a_step_that_fails_tells_its_remarks_and_is_not_listed_as_not_run(
     assert outcome.not_run == []
     (note,) = [note for note in outcome.notes if "line-music: Soundcharts sent" in note]
     assert note.startswith("track_audience/line-music: Soundcharts sent track_audience date: 7 of ")
+
+
+def test_what_is_said_of_the_kinds_that_are_left_out_is_no_remark() -> None:
+    kinds = [RemarkCount("track", f"field{n}", "left empty", 1, [("uuid", "x")]) for n in range(KINDS_IN_SHORT + 1)]
+    notes = list(_remarks("track_metadata", {REMARKS_IN_SHORT: dg.MetadataValue.text(in_short(kinds))}))
+
+    assert notes[0].startswith("track_metadata: Soundcharts sent track field0")
+    assert notes[-1] == "track_metadata: and 1 more kind of remarks"
 
 
 def test_the_facts_are_bounded_however_many_kinds_there_are() -> None:
