@@ -50,12 +50,12 @@ def forget(
     if rows:
         print_table(console, ["endpoint", "noted as absent", "calls to ask again"], rows)
     calls = counted(sum(one.calls for one in found), "call")
-    if yes:
-        console.print(f"forgotten; the next runs of these charts make up to {calls} more", soft_wrap=True)
-    elif found:
-        console.print(f"nothing is forgotten yet; with --yes the next runs make up to {calls} more", soft_wrap=True)
-    else:
+    if not found:
         console.print("nothing is noted as absent here", soft_wrap=True)
+    elif yes:
+        console.print(f"forgotten; the next runs of these charts make up to {calls} more", soft_wrap=True)
+    else:
+        console.print(f"nothing is forgotten yet; with --yes the next runs make up to {calls} more", soft_wrap=True)
 
 
 def _check(platform: str, asked: Collection[str]) -> None:

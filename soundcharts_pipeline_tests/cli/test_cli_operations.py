@@ -140,6 +140,7 @@ def test_to_forget_a_platform_that_no_chart_asks_for_is_a_mistake(user: dict[str
     mistyped = run(user, "forget", "--platform", "spotfy")
     assert mistyped.code == 2
     assert mistyped.says("no chart asks for 'spotfy'", "write one of", "spotify")
-    nothing = run(user, "forget", "--platform", "spotify")
-    assert nothing.code == 0
-    assert nothing.says("nothing is noted as absent here")
+    for also in ([], ["--yes"]):
+        nothing = run(user, "forget", "--platform", "spotify", *also)
+        assert nothing.code == 0
+        assert nothing.says("nothing is noted as absent here")
