@@ -12,7 +12,7 @@ from sqlalchemy import URL, create_engine, text
 
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.support.command_line import user_environ
+from soundcharts_pipeline_tests.support.command_line import UMASK, user_environ
 from soundcharts_pipeline_tests.support.postgres import installed_server, running_server, url_of
 from soundcharts_pipeline_tests.support.today import TODAY
 
@@ -43,6 +43,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files begin, the others follow in their order."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+def pytest_runtest_setup() -> None:
+    """Every test begins as in a shell: a run makes the files of its process private, and this one runs many tests."""
+    os.umask(UMASK)
 
 
 @pytest.fixture(scope="session")

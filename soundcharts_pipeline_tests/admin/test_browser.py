@@ -72,6 +72,8 @@ class Window:
         self.page.get_by_label("Admin token").fill(token)
         self.page.get_by_role("button", name="Sign in").press("Enter")
         expect(self.page.get_by_role("heading", name="Dashboard")).to_be_visible()
+        # Its script takes part from then on.
+        self.page.wait_for_load_state()
 
 
 @pytest.fixture(scope="module")

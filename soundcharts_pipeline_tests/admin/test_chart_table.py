@@ -120,6 +120,8 @@ def opened(context: BrowserContext, place: Place, query: str = "", *, stopped: b
         page.get_by_label("Admin token").fill(TOKEN)
         page.get_by_role("button", name="Sign in").press("Enter")
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+    # Its script takes part from then on.
+    page.wait_for_load_state()
     return page
 
 

@@ -1,6 +1,5 @@
 """Housekeeping through Dagster: what is recorded, what it costs, and that nothing archived is paid for again."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -28,7 +27,7 @@ from soundcharts_pipeline.storage.tables import bookkeeping as b
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline_tests.orchestration.assets.recorded import checks_of, facts_of, failures_of
 from soundcharts_pipeline_tests.storage.old_rows import held
-from soundcharts_pipeline_tests.support.command_line import UMASK, open_to_others
+from soundcharts_pipeline_tests.support.command_line import open_to_others
 from soundcharts_pipeline_tests.support.helpers import SLUG, asked_keys
 from soundcharts_pipeline_tests.support.project import Project, open_project
 
@@ -39,9 +38,7 @@ def project(simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.M
     with open_project(simulator, environ, monkeypatch) as project:
         operations = Housekeeping(archive_after_days=0, keep_backups=2)
         settings = replace(project.settings, operations=operations)
-        before = os.umask(UMASK)
         yield replace(project, settings=settings, definitions=build_definitions(settings))
-        os.umask(before)
 
 
 def launch(project: Project, asset: str) -> dg.ExecuteInProcessResult:
