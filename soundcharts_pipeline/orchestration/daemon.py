@@ -26,7 +26,8 @@ def look_more_often() -> None:
 
 
 @contextmanager
-def _instance(**options: object) -> Iterator[dg.DagsterInstance]:
+def open_daemons_instance(**options: object) -> Iterator[dg.DagsterInstance]:
+    """Dagster's own, with connections that are kept."""
     with get_instance_for_cli(**options) as instance:  # type: ignore[arg-type]
         keep_connections(instance)
         yield instance
@@ -35,5 +36,5 @@ def _instance(**options: object) -> Iterator[dg.DagsterInstance]:
 if __name__ == "__main__":
     os.environ.setdefault(PLANNED_AS_ONE, "1")
     look_more_often()
-    setattr(cli, "get_instance_for_cli", _instance)  # noqa: B010  # the name is not one that it promises
+    setattr(cli, "get_instance_for_cli", open_daemons_instance)  # noqa: B010  # the name is not one that it promises
     cli.main()

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 
 from soundcharts_pipeline.config.environment import read_environment
+from soundcharts_pipeline.orchestration.daemon import open_daemons_instance
 from soundcharts_pipeline.orchestration.dagster_connections import keep_connections
 from soundcharts_pipeline.orchestration.dagster_home import open_instance, prepare_home
 from soundcharts_pipeline.orchestration.resources import WarehouseResource
@@ -90,6 +91,13 @@ def test_every_run_keeps_them_wherever_its_instance_was_opened(tmp_path: Path) -
             work()
 
         assert run.execute_in_process(instance=instance).success
+        first = _processes_of_the_server(instance)
+        assert _processes_of_the_server(instance) == first
+
+
+@pytest.mark.usefixtures("on_a_server")
+def test_the_daemon_keeps_them() -> None:
+    with open_daemons_instance() as instance:
         first = _processes_of_the_server(instance)
         assert _processes_of_the_server(instance) == first
 
