@@ -1,25 +1,32 @@
-"""Dagster's connections to PostgreSQL, kept for the next statement.
+"""Dagster's connections to PostgreSQL and its engines of SQLite, kept for the next statement.
 
-Dagster opens one for every statement, 560 in a run that asks nothing: half of what such a run takes of a core, and most
-of what the server does for it (docs/decisions/0028-dagsters-connections.md).
+Dagster makes one for every statement, 560 in a run that asks nothing: half of what such a run takes of a core on
+PostgreSQL and most of what the server does for it, a fifth on SQLite (docs/decisions/0028-dagsters-connections.md).
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
+from soundcharts_pipeline.orchestration.dagster_internals import SQLITE_STORAGES
 from soundcharts_pipeline.storage.engine import NETWORK
 
 # More are opened while that many are in use, and closed after it.
 KEPT = 2
+# Of files of SQLite: every run has one of its own, and a daemon sees them all.
+MOST_ENGINES = 16
+_engines: dict[tuple[str, str], Engine] = {}
 
 
 def keep_connections(instance: dg.DagsterInstance) -> None:
     """From now on, for each of the three storages that is in PostgreSQL. One that the server has closed meanwhile is
-    noticed when it is taken, and replaced. Calling it again changes nothing."""
+    noticed when it is taken, and replaced. On SQLite the whole process keeps engines, and with them the statements that
+    they have compiled; a file is opened for a statement and closed after it. Calling it again changes nothing."""
+    for module in SQLITE_STORAGES:
+        setattr(module, "create_engine", _kept_engine)  # noqa: B010  # the name is not one that it promises
     for storage in _on_a_server(instance):
         if isinstance(storage._engine.pool, NullPool):
             # Not needed where nobody has a server.
@@ -40,6 +47,14 @@ def close_connections(instance: dg.DagsterInstance) -> None:
     """Those that are kept; a statement that comes after it opens one again."""
     for storage in _on_a_server(instance):
         storage._engine.dispose()
+
+
+def _kept_engine(url: str, **options: Any) -> Engine:
+    """That of an earlier call with the same options."""
+    of = url, repr(sorted(options.items(), key=str))
+    if of not in _engines and len(_engines) >= MOST_ENGINES:
+        _engines.clear()
+    return _engines.get(of) or _engines.setdefault(of, create_engine(url, **options))
 
 
 def _on_a_server(instance: dg.DagsterInstance) -> Iterator[Any]:

@@ -5,6 +5,7 @@ the schedule ticks at the next full minute.
 """
 
 import logging
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -98,6 +99,7 @@ def test_the_daemon_schedules_cascades_and_heals(site: Site) -> None:
         wait_until(site, "a run of the schedule", lambda: site.has_succeeded("schedule"))
         wait_until(site, "a run of the cascade sensor", lambda: site.has_succeeded("cascade_sensor"))
         wait_until(site, "a run of the healing sensor", lambda: site.has_succeeded("healing_sensor"))
+        _check_what_runs_are_forked_from(site)
     assert alive(site) == []
 
     assert _spans(site, "schedule") == {ChartDays(SCHEDULED, newest, newest)}
@@ -108,6 +110,21 @@ def test_the_daemon_schedules_cascades_and_heals(site: Site) -> None:
             made = site.instance.get_materialized_partitions(asset_key(key))
             assert {one for one in made if one.startswith(f"{slug}|")} == {partition_key(slug, day) for day in days}
     check_truth(site, {SCHEDULED: [newest], BY_HAND: [early], LOST: lost.days})
+
+
+def _check_what_runs_are_forked_from(site: Site) -> None:
+    """A process that has loaded all that they need, and has neither a thread nor anything open but its own pipes."""
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in alive(site)}
+    forked = {pid for pid, command in commands.items() if b"multiprocessing.forkserver" in command}
+    parents = {pid: int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in forked}
+    [origin] = [pid for pid, parent in parents.items() if parent not in forked]
+    folder = Path(f"/proc/{origin}")
+    assert {"numpy", "matplotlib"} <= set(re.findall(r"site-packages/(\w+)/", (folder / "maps").read_text()))
+    assert len(list((folder / "task").iterdir())) == 1
+    held = [str(link.readlink()) for link in (folder / "fd").iterdir()]
+    # Where the code server asks it for a run.
+    assert len([one for one in held if one.startswith("socket:")]) == 1
+    assert not [one for one in held if ".db" in one]
 
 
 def _spans(site: Site, trigger: str) -> set[ChartDays]:

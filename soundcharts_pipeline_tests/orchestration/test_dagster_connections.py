@@ -1,4 +1,5 @@
-"""Dagster's connections to PostgreSQL: kept for the next statement, replaced when the server has ended them."""
+"""Dagster's connections to PostgreSQL: kept for the next statement, replaced when the server has ended them.
+Its engines of SQLite, in which compiled statements are."""
 
 import os
 import shutil
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 
 from soundcharts_pipeline.config.environment import read_environment
+from soundcharts_pipeline.orchestration import dagster_connections
 from soundcharts_pipeline.orchestration.daemon import open_daemons_instance
 from soundcharts_pipeline.orchestration.dagster_connections import keep_connections
 from soundcharts_pipeline.orchestration.dagster_home import open_instance, prepare_home
@@ -106,3 +108,18 @@ def test_an_instance_without_a_server_is_left_alone() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         keep_connections(instance)
         assert instance.get_runs_count() == 0
+
+
+def test_on_sqlite_engines_are_kept_and_files_are_not(environ: dict[str, str]) -> None:
+    with patch.dict(os.environ, environ):
+        prepare_home(read_environment(os.environ))
+        with open_instance() as instance:
+            first = _answers(instance, lambda conn: conn.engine)
+            again = _answers(instance, lambda conn: conn.engine)
+            assert [one is other for one, other in zip(first, again, strict=True)] == [True] * 3
+            for number in range(2 * dagster_connections.MOST_ENGINES):
+                with instance.event_log_storage.run_connection(f"run-{number}") as conn:  # type: ignore[attr-defined]
+                    assert conn.scalar(text("SELECT count(*) FROM event_logs")) == 0
+            assert len(dagster_connections._engines) <= dagster_connections.MOST_ENGINES
+            held = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.exists()]
+            assert not [one for one in held if one.startswith(environ["DAGSTER_HOME"])]
