@@ -81,9 +81,8 @@ class _FanOut(Generic[Q, A]):
                 with deferred_interrupts():
                     self._submit(pool)
                 self._take_answers()
-            self._scopes.begin_to_end()
-            self._settle_doubts()
-            self._end()
+            self._conclude()
+            self._scopes.save_states()
         except BaseException as error:
             self._save_the_last(error)
             raise
@@ -113,7 +112,10 @@ class _FanOut(Generic[Q, A]):
     def _take_answers(self) -> None:
         is_wanting = self._questions.is_wanting and not self._stopped
         if not self._running and not self._stopped and not is_wanting and not self._dropped:
-            sleep(LOOK_AGAIN_SECONDS)  # others hold all that is left
+            # Others hold all that is left. What waits for evidence may be what they wait for.
+            if self._scopes.waiting:
+                self._conclude()
+            sleep(LOOK_AGAIN_SECONDS)
         done = self._gather(0.0 if is_wanting else LINE_SECONDS) if self._running else []
         pulse = self._pace.is_due()
         self._take(done, renew=pulse)
@@ -245,13 +247,18 @@ class _FanOut(Generic[Q, A]):
         report.not_found += sum(isinstance(answer, NotFound) for answer in given)
         report.not_in_plan += sum(isinstance(answer, NotInPlan) for answer in given)
 
+    def _conclude(self) -> None:
+        """There is nothing to ask, and so no more evidence: what waited for it is saved as what it is, and is over."""
+        self._scopes.begin_to_end()
+        self._settle_doubts()
+        self._end()
+
     def _end(self) -> None:
-        """What waited for evidence, and what the next run should know."""
-        kept, states = self._scopes.end()
+        """What waited for evidence."""
+        kept = self._scopes.end()
         with deferred_interrupts():
             self._in_doubt = True
             self._save(kept, self._released(), renew=False)
-            self._scopes.save(states)
             self._in_doubt = False
 
     def _save_the_last(self, error: BaseException) -> None:
@@ -266,6 +273,7 @@ class _FanOut(Generic[Q, A]):
         with suppress(Exception):
             self._take([future for future in self._running if future.done()], renew=False)
             self._end()
+            self._scopes.save_states()
 
     @property
     def _done(self) -> int:

@@ -129,23 +129,24 @@ class Scopes(Generic[Q, A]):
         return kept, refused
 
     def begin_to_end(self) -> None:
-        """Nothing is left to ask."""
+        """Nothing is left to ask, for now or for good."""
         for scope in self._scopes.values():
             scope.is_ending = True
 
-    def end(self) -> tuple[list[tuple[Q, Any]], list[EndpointState]]:
-        """What waited for evidence, and the states that are news."""
+    def end(self) -> list[tuple[Q, Any]]:
+        """What waited for evidence. More may be asked after it: what others held, and did not answer."""
         kept: list[tuple[Q, Any]] = []
         for scope in self._scopes.values():
             proven, unproven = scope.end()
             kept += [*proven, *((question, Unproven(answer)) for question, answer in unproven)]
-        states = [scope.new_state(self._asked.uuid_of) for scope in self._scopes.values()] if self._asked else []
-        return kept, [state for state in states if state is not None]
+            scope.is_ending = False
+        return kept
 
-    def save(self, states: Sequence[EndpointState]) -> None:
-        """For the next run."""
-        if states:
-            self._ctx.save(lambda conn: save_endpoint_states(conn, states))
+    def save_states(self) -> None:
+        """What the next run should know."""
+        states = [scope.new_state(self._asked.uuid_of) for scope in self._scopes.values()] if self._asked else []
+        if news := [state for state in states if state is not None]:
+            self._ctx.save(lambda conn: save_endpoint_states(conn, news))
 
     def _of(self, question: Q) -> Scope[Q, Any] | None:
         if self._asked is None:
