@@ -65,7 +65,7 @@ def build_definitions(
         assets=[*assets, *build_housekeeping(settings.operations), *freshness_specs(settings)],
         jobs=build_jobs(settings),
         schedules=build_schedules(settings),
-        sensors=[*build_sensors(settings), build_alert_sensor(settings)],
+        sensors=[*build_sensors(settings, partitions), build_alert_sensor(settings)],
         resources={
             "soundcharts": SoundchartsResource(endpoints=settings.endpoints, database_url=database_url),
             "database": WarehouseResource(database_url=database_url),

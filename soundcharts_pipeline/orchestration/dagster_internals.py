@@ -17,6 +17,7 @@ from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage, sqlite_event_log
+from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 from dagster._core.storage.runs.schema import RunStorageSqlMetadata
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
@@ -61,5 +62,6 @@ __all__ = [
     "WorkerStatus",
     "cron_string_iterator",
     "deserialize_value",
+    "get_and_update_asset_status_cache_value",
     "serialize_value",
 ]

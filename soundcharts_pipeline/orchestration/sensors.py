@@ -17,6 +17,7 @@ from soundcharts_pipeline.orchestration.due_days import LEAVE_TO_SCHEDULE, Wishe
 from soundcharts_pipeline.orchestration.failed_days import show_killed_runs
 from soundcharts_pipeline.orchestration.failures import failure_of
 from soundcharts_pipeline.orchestration.jobs import CASCADE, CHART_SYNC, FULL_SYNC
+from soundcharts_pipeline.orchestration.partition_statuses import PartitionStatuses
 from soundcharts_pipeline.orchestration.partitions import parse_key, span_of_key, spans_of, spans_over
 from soundcharts_pipeline.orchestration.resources import WarehouseResource
 from soundcharts_pipeline.orchestration.run_requests import (
@@ -40,12 +41,16 @@ from soundcharts_pipeline.sync.rankings import span_to_heal
 EVENTS_AT_ONCE = 1000
 
 
-def build_sensors(settings: Settings, clock: Clock = utc_now) -> list[dg.SensorDefinition]:
+def build_sensors(
+    settings: Settings, partitions: dg.MultiPartitionsDefinition, clock: Clock = utc_now
+) -> list[dg.SensorDefinition]:
     """Both run from the start: they request only what charts.yaml says. `clock` is that of Dagster's records."""
-    return [_cascade_sensor(settings, clock), _healing_sensor(settings, clock)]
+    return [_cascade_sensor(settings, partitions, clock), _healing_sensor(settings, clock)]
 
 
-def _cascade_sensor(settings: Settings, clock: Clock) -> dg.SensorDefinition:
+def _cascade_sensor(settings: Settings, partitions: dg.MultiPartitionsDefinition, clock: Clock) -> dg.SensorDefinition:
+    statuses = PartitionStatuses(all_keys(settings), partitions)
+
     @dg.sensor(
         name="cascade_sensor",
         job_name=CASCADE,
@@ -86,6 +91,7 @@ def _cascade_sensor(settings: Settings, clock: Clock) -> dg.SensorDefinition:
             for part in span.split(settings.max_partitions_per_run)
         ]
         after = records[-1].storage_id if records else state["after"]
+        statuses.update_one(context.instance, now)
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else _nothing_below(waiting),
