@@ -18,7 +18,7 @@ from soundcharts_pipeline.orchestration.failed_days import show_killed_runs
 from soundcharts_pipeline.orchestration.failures import failure_of
 from soundcharts_pipeline.orchestration.jobs import CASCADE, CHART_SYNC, FULL_SYNC
 from soundcharts_pipeline.orchestration.partition_statuses import PartitionStatuses
-from soundcharts_pipeline.orchestration.partitions import parse_key, span_of_key, spans_of, spans_over
+from soundcharts_pipeline.orchestration.partitions import is_chart_day, parse_key, span_of_key, spans_of, spans_over
 from soundcharts_pipeline.orchestration.resources import WarehouseResource
 from soundcharts_pipeline.orchestration.run_requests import (
     EndedRun,
@@ -71,7 +71,8 @@ def _cascade_sensor(settings: Settings, partitions: dg.MultiPartitionsDefinition
         ).records
         below = _Below(context.instance, settings)
         # Of several runs that brought a ranking the last one counts.
-        brought_by = dict(state["waiting"]) | {r.partition_key: r.run_id for r in records if r.partition_key}
+        brought = {r.partition_key: r.run_id for r in records if r.partition_key and is_chart_day(r.partition_key)}
+        brought_by = dict(state["waiting"]) | brought
         busy = spans_in_flight(context.instance, settings.slugs)
         # Whoever is at work on the day, perhaps the run that brought its ranking: what is left below shows at its end.
         waiting = {
@@ -91,7 +92,10 @@ def _cascade_sensor(settings: Settings, partitions: dg.MultiPartitionsDefinition
             for part in span.split(settings.max_partitions_per_run)
         ]
         after = records[-1].storage_id if records else state["after"]
-        statuses.update_one(context.instance, now)
+        try:
+            statuses.update_one(context.instance, now)
+        except Exception:  # whatever its storage raises: pages can make the record too, and no chart waits for it
+            context.log.warning("Dagster's record of its partitions could not be brought up to date", exc_info=True)
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else _nothing_below(waiting),

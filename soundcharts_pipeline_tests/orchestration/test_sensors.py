@@ -41,6 +41,14 @@ def test_rankings_that_were_materialised_alone_go_through_the_rest_as_one_range(
     assert after.skipped == "no ranking was materialised on its own since the last look"
 
 
+@pytest.mark.parametrize("partition", ["elsewhere", "2026-11-20", f"{SLUG}|no day", "|2026-11-20"])
+def test_a_ranking_that_somebody_reported_for_no_chart_day_is_left_alone(project: Project, partition: str) -> None:
+    span = project.span(1)
+    assert project.run(span, ["chart_rankings"]).success
+    project.instance.report_runless_asset_event(dg.AssetMaterialization("chart_rankings", partition=partition))
+    assert spans(project.evaluate(CASCADE_SENSOR)) == [span]
+
+
 def test_a_job_of_rankings_and_metadata_is_taken_further_too(project: Project) -> None:
     span = project.span(1)
     assert project.run(span, job="chart_sync").success
