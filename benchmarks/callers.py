@@ -19,8 +19,9 @@ from typing import NamedTuple
 from sqlalchemy import create_engine, make_url, text
 
 from soundcharts_pipeline.api.auth import HeaderPair
+from soundcharts_pipeline.api.session import new_session
 from soundcharts_pipeline.api.throttle import SharedThrottle, Throttle
-from soundcharts_pipeline.api.transport import Transport, new_session
+from soundcharts_pipeline.api.transport import Transport
 from soundcharts_pipeline.models import RateNews, RatePermit
 from soundcharts_pipeline.storage.rate_gate import RateGate
 from soundcharts_pipeline.storage.tables.bookkeeping import facts

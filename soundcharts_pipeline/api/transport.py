@@ -15,8 +15,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from soundcharts_pipeline.api.auth import Auth
@@ -36,6 +34,7 @@ from soundcharts_pipeline.api.errors import (
 )
 from soundcharts_pipeline.api.redaction import credentials_in, redacted
 from soundcharts_pipeline.api.refusals import body_of, cause_of, is_error, quota_remaining, rate_news
+from soundcharts_pipeline.api.session import ApiSession
 from soundcharts_pipeline.api.throttle import Throttle
 from soundcharts_pipeline.api.usage import UsageMeter
 from soundcharts_pipeline.models import RateNews, RatePermit
@@ -63,22 +62,6 @@ class RetryPolicy:
     longest_wait: float = 10.0
 
 
-def new_session(pool_size: int, base_url: str, environ: Mapping[str, str]) -> requests.Session:
-    """A session whose pool holds one connection per call in flight.
-
-    `trust_env` is off because requests would read netrc and proxy settings anew for every call (measured: a
-    third of the client's time); the proxies and the CA bundle of the environment are read once, here.
-    """
-    session = requests.Session()
-    session.trust_env = False
-    session.proxies.update(get_environ_proxies(base_url))
-    session.verify = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or True
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=pool_size, max_retries=0, pool_block=True)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
-
-
 class Transport:
     """Thread-safe. `sleep` waits between tries, `timeout` is (connect, read) in seconds."""
 
@@ -87,7 +70,7 @@ class Transport:
         *,
         base_url: str,
         auth: Auth,
-        session: requests.Session,
+        session: ApiSession,
         throttle: Throttle,
         usage: UsageMeter | None = None,
         quota_reserve: int = 0,
@@ -202,14 +185,8 @@ class Transport:
     ) -> requests.Response:
         calls_before = self.usage.calls
         try:
-            # Redirects are not followed: the key headers would go to wherever they point.
-            response = self._session.get(
-                self._base_url + path,
-                params=params,
-                headers={"Accept": "application/json", **headers},
-                timeout=self._timeout,
-                allow_redirects=False,
-            )
+            headers = {"Accept": "application/json", **headers}
+            response = self._session.ask(self._base_url + path, params, headers, self._timeout)
             self._count(endpoint, path, response, calls_before)
         except (
             requests.exceptions.InvalidURL,

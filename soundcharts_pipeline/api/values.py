@@ -3,6 +3,7 @@
 import math
 import re
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 # PostgreSQL's index entries hold 2,704 bytes, and a place's key holds three such texts of up to four bytes a character.
@@ -35,9 +36,17 @@ def whole_number(value: Any, bits: int = 64) -> int | None:
 def calendar_day(timestamp: Any) -> date:
     """The day that a timestamp prints: its first ten characters. Converting the rest to UTC could move it a day back,
     and a year or a month alone is no day. Raises ValueError for anything else."""
-    if not isinstance(timestamp, str) or timestamp[4:5] != "-" or timestamp[7:8] != "-":
+    if not isinstance(timestamp, str):
         raise ValueError("no date")
-    return date.fromisoformat(timestamp[:10])
+    return _day_named(timestamp[:10])
+
+
+@lru_cache(maxsize=1024)
+def _day_named(text: str) -> date:
+    # Remembered: all series of a run tell of the same days, a hundred in each answer.
+    if text[4:5] != "-" or text[7:8] != "-":
+        raise ValueError("no date")
+    return date.fromisoformat(text)
 
 
 def text(value: Any) -> str:

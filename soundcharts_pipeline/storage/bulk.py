@@ -213,9 +213,13 @@ def _key_first(table: Table, columns: Sequence[str], unique: Sequence[str]) -> t
 
 @lru_cache(maxsize=PREPARED_STATEMENTS)
 def _sqlite_command(statement: Insert, names: tuple[str, ...], rows: int) -> str:
-    compiled = str(statement.compile(dialect=sqlite.dialect(), column_keys=names))
     one = f"({', '.join('?' * len(names))})"
-    return compiled.replace(f"VALUES {one}", "VALUES " + ", ".join([one] * rows), 1)
+    return _of_one_row(statement, names).replace(f"VALUES {one}", "VALUES " + ", ".join([one] * rows), 1)
+
+
+@lru_cache
+def _of_one_row(statement: Insert, names: tuple[str, ...]) -> str:
+    return str(statement.compile(dialect=sqlite.dialect(), column_keys=names))
 
 
 def save_lines(

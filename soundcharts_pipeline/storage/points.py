@@ -39,6 +39,15 @@ _LOOK_UP = {
         tuple_(*(a.places.c[name] for name in PLACE)).in_(bindparam("keys", expanding=True))
     ),
 }
+_AT = a.located_points.c
+_LOCATED = (
+    select(_AT.series_id, _AT.day, _AT.place_id, a.places.c.city_name == "")
+    .join(a.places, a.places.c.id == _AT.place_id)
+    .where(
+        _AT.series_id.in_(bindparam("series", expanding=True)),
+        _AT.day.between(bindparam("first", type_=_AT.day.type), bindparam("last", type_=_AT.day.type)),
+    )
+)
 
 Key = tuple[str, ...]
 Row = tuple[Any, ...]
@@ -78,22 +87,23 @@ def save_located(conn: Connection, days: Iterable[tuple[int, LocatedDay]], place
 
 
 def _no_longer_named(
-    conn: Connection, days: Iterable[tuple[int, LocatedDay]], places: Mapping[Place, int]
+    conn: Connection, days: Sequence[tuple[int, LocatedDay]], places: Mapping[Place, int]
 ) -> list[tuple[int, date, int]]:
     """Keys of the stored places of these days beside which others of their kind, cities or countries, are named now."""
+    if not days:
+        return []
+    of_series, between = {number for number, _ in days}, [located.day for _, located in days]
+    span = {"series": sorted(of_series), "first": min(between), "last": max(between)}
+    stored = conn.execute(_LOCATED, span).all()
+    there = {(number, day) for number, day, _, _ in stored}
     named: dict[tuple[int, date, bool], set[int]] = defaultdict(set)
     for number, (day, values) in days:
-        for place in values:
-            named[number, day, not place[2]].add(places[place])
-    of, at = a.located_points.c, a.places.c
-    stored = (
-        select(of.series_id, of.day, of.place_id, at.city_name == "")
-        .join(a.places, at.id == of.place_id)
-        .where(of.series_id.in_({key[0] for key in named}), of.day.in_({key[1] for key in named}))
-    )
+        if (number, day) in there:  # on most days nothing is
+            for place in values:
+                named[number, day, not place[2]].add(places[place])
     return [
         (number, day, place)
-        for number, day, place, is_country in conn.execute(stored)
+        for number, day, place, is_country in stored
         if place not in named.get((number, day, is_country), {place})
     ]
 

@@ -9,8 +9,9 @@ from soundcharts_pipeline.api.auth import Auth, ClientCredentials, HeaderPair, N
 from soundcharts_pipeline.api.client import SoundchartsClient
 from soundcharts_pipeline.api.endpoints import Endpoints
 from soundcharts_pipeline.api.errors import BadRequest
+from soundcharts_pipeline.api.session import new_session
 from soundcharts_pipeline.api.throttle import SharedThrottle, SlidingWindow, Throttle
-from soundcharts_pipeline.api.transport import RetryPolicy, Transport, new_session
+from soundcharts_pipeline.api.transport import RetryPolicy, Transport
 from soundcharts_pipeline.api.usage import UsageMeter
 from soundcharts_pipeline.config.connection import check_connection
 from soundcharts_pipeline.config.environment import Environment, read_environment

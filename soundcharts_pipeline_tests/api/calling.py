@@ -14,8 +14,9 @@ from urllib.parse import parse_qsl, urlsplit
 from soundcharts_pipeline.api.auth import Auth, ClientCredentials, HeaderPair
 from soundcharts_pipeline.api.client import SoundchartsClient
 from soundcharts_pipeline.api.errors import SoundchartsError
+from soundcharts_pipeline.api.session import new_session
 from soundcharts_pipeline.api.throttle import SlidingWindow, Throttle
-from soundcharts_pipeline.api.transport import RetryPolicy, Transport, new_session
+from soundcharts_pipeline.api.transport import RetryPolicy, Transport
 
 from .fake_time import FakeTime
 

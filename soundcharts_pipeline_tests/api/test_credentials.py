@@ -8,7 +8,7 @@ import pytest
 
 from soundcharts_pipeline.api.auth import ClientCredentials, HeaderPair, NoCredentials
 from soundcharts_pipeline.api.errors import AuthenticationError, NetworkError, ServerError, SoundchartsError
-from soundcharts_pipeline.api.transport import new_session
+from soundcharts_pipeline.api.session import new_session
 
 from .calling import APP, BAD_GUY, CLIENT, TRACK, Says, answering, caller_of, closed_port, error_of, track
 from .conftest import Simulate

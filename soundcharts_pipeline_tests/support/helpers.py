@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from soundcharts_pipeline.api.auth import HeaderPair
 from soundcharts_pipeline.api.client import SoundchartsClient
+from soundcharts_pipeline.api.session import new_session
 from soundcharts_pipeline.api.throttle import SlidingWindow
-from soundcharts_pipeline.api.transport import RetryPolicy, Transport, new_session
+from soundcharts_pipeline.api.transport import RetryPolicy, Transport
 from soundcharts_pipeline.config.cascade import CHART_REPORT, all_keys
 from soundcharts_pipeline.config.settings import ChartSettings, Settings
 from soundcharts_pipeline.simulator import Simulator
