@@ -6,6 +6,7 @@ of its pool of connections: a third of what a call cost the client.
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -23,7 +24,7 @@ class ApiSession(requests.Session):
         they point."""
         request = requests.PreparedRequest()
         request.prepare_method("GET")
-        request.prepare_url(url, params)
+        request.prepare_url(url, urlencode(params))
         request.prepare_headers({**self.headers, **headers})
         request.prepare_auth(None)  # of the URL
         adapter = self.get_adapter(request.url or url)
