@@ -5,7 +5,6 @@ nothing is remembered that another process may roll back or restore. New ones ar
 that need the same places in another order do not wait for each other.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -39,16 +38,6 @@ _LOOK_UP = {
         tuple_(*(a.places.c[name] for name in PLACE)).in_(bindparam("keys", expanding=True))
     ),
 }
-_AT = a.located_points.c
-_LOCATED = (
-    select(_AT.series_id, _AT.day, _AT.place_id, a.places.c.city_name == "")
-    .join(a.places, a.places.c.id == _AT.place_id)
-    .where(
-        _AT.series_id.in_(bindparam("series", expanding=True)),
-        _AT.day.between(bindparam("first", type_=_AT.day.type), bindparam("last", type_=_AT.day.type)),
-    )
-)
-
 Key = tuple[str, ...]
 Row = tuple[Any, ...]
 
@@ -78,34 +67,31 @@ def save_located(conn: Connection, days: Iterable[tuple[int, LocatedDay]], place
     """Values of series on days in numbered places; returns how many were added or changed. The cities of a day are
     those of one answer, and its countries too: a place that an earlier answer named and this one does not goes."""
     days = list(days)
-    remove_keys(conn, a.located_points, _no_longer_named(conn, days, places))
     stored = _stored_days(conn, a.located_points, {located.day for _, located in days})
     ready: list[Row] = []
     for number, (day, values) in days:
         ready += zip(repeat(number), repeat(stored[day]), map(places.__getitem__, values), values.values())
-    return merge_ready(conn, a.located_points, ready)
+    beside: list[Row] = []
+    changed = merge_ready(conn, a.located_points, ready, beside=beside)
+    if beside:
+        given = {as_stored: day for day, as_stored in stored.items()}
+        keys = [(number, given[day], place) for number, day, place in beside if day in given]
+        remove_keys(conn, a.located_points, _no_longer_named(conn, keys, days))
+    return changed
 
 
 def _no_longer_named(
-    conn: Connection, days: Sequence[tuple[int, LocatedDay]], places: Mapping[Place, int]
+    conn: Connection, keys: Collection[tuple[int, date, int]], days: Iterable[tuple[int, LocatedDay]]
 ) -> list[tuple[int, date, int]]:
-    """Keys of the stored places of these days beside which others of their kind, cities or countries, are named now."""
-    if not days:
-        return []
-    of_series, between = {number for number, _ in days}, [located.day for _, located in days]
-    span = {"series": sorted(of_series), "first": min(between), "last": max(between)}
-    stored = conn.execute(_LOCATED, span).all()
-    there = {(number, day) for number, day, _, _ in stored}
-    named: dict[tuple[int, date, bool], set[int]] = defaultdict(set)
-    for number, (day, values) in days:
-        if (number, day) in there:  # on most days nothing is
-            for place in values:
-                named[number, day, not place[2]].add(places[place])
-    return [
-        (number, day, place)
-        for number, day, place, is_country in stored
-        if place not in named.get((number, day, is_country), {place})
-    ]
+    """Of the keys of places that are not named on these days those of which others of their kind, cities or countries,
+    are."""
+    at, open_days = a.places.c, {key[:2] for key in keys}
+    kinds = select(at.id, at.city_name == "").where(at.id.in_({key[2] for key in keys}))
+    is_country = {place: bool(country) for place, country in conn.execute(kinds)}
+    named = {
+        (number, day, not place[2]) for number, (day, values) in days if (number, day) in open_days for place in values
+    }
+    return [key for key in keys if (*key[:2], is_country[key[2]]) in named]
 
 
 def merge_audience(conn: Connection, view: Table, rows: Sequence[Sequence[Any]]) -> int:
