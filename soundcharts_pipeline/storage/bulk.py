@@ -4,18 +4,14 @@ Rows are tuples of plain Python values in the order of `columns`. `rendering` tu
 takes fastest: COPY into a temporary table on PostgreSQL, statements of thousands of rows on SQLite.
 """
 
-import io
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import closing
 from functools import lru_cache
-from typing import IO, Any
+from typing import Any
 
 from sqlalchemy import (
-    ColumnClause,
     ColumnElement,
     Connection,
     Table,
-    TableClause,
     bindparam,
     delete,
     literal,
@@ -24,22 +20,17 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from soundcharts_pipeline.storage import bulk_values as rendering
+from soundcharts_pipeline.storage.bulk_copy import Insert, save_lines, save_new_lines, staged
 from soundcharts_pipeline.storage.engine import PREPARED_STATEMENTS
 from soundcharts_pipeline.wording import cleaned
 
-Insert = postgresql.Insert | sqlite.Insert
-
-# Rows per COPY: bounds the text held in memory, large enough that the calls cost nothing.
-CHUNK = 20_000
 # A quarter of SQLite's limit (https://www.sqlite.org/limits.html): longer statements are no faster, and a prepared one
 # keeps its memory.
 SQLITE_VARIABLES = 8_000
 # Fewer rows are one statement, of as many rows as there are: preparing it costs less than another call.
 SMALLEST_PART = 64
-READ_BYTES = 1 << 18
 # From so many rows on it is worth a look whether all of them are new, and one in so many is looked up.
 WORTH_A_LOOK = 500
 
@@ -111,12 +102,9 @@ def remove(connection: Connection, table: Table, rows: Sequence[Sequence[Any]], 
         return 0
     if connection.dialect.name == "postgresql":
         lines = rendering.copy_lines(table, rows, columns=columns, unique=keys)
-        names = _key_first(table, columns, keys)
-        stage = _empty_stage(connection, table)
-        _copy(connection, f"pg_temp.{connection.dialect.identifier_preparer.quote(stage)}", lines, names)
-        staged = _staged(stage, names)
-        same = (table.c[name].is_not_distinct_from(staged.c[name]) for name in columns if name not in keys)
-        gone = delete(table).where(*(table.c[key] == staged.c[key] for key in keys), *same)
+        given = staged(connection, table, lines, _key_first(table, columns, keys)).c
+        same = (table.c[name].is_not_distinct_from(given[name]) for name in columns if name not in keys)
+        gone = delete(table).where(*(table.c[key] == given[key] for key in keys), *same)
         return connection.execute(gone).rowcount
     named = [column.name for column in rendering.in_table_order(table, columns)]
     quote = connection.dialect.identifier_preparer.quote
@@ -174,19 +162,6 @@ def _save(
     return insert_many(connection, statement, values, names)
 
 
-def save_new_lines(
-    connection: Connection, table: Table, lines: list[str], names: tuple[str, ...], statement: Insert
-) -> int:
-    """Lines of COPY text that seem to be new, straight into the table: half the time of `save_lines`, and no less safe.
-    A key that is there after all, or that another process saves meanwhile, ends it, and then `statement` decides."""
-    try:
-        with connection.begin_nested():
-            _copy(connection, connection.dialect.identifier_preparer.quote(table.name), lines, names)
-            return len(lines)
-    except IntegrityError:
-        return save_lines(connection, table, lines, names, statement)
-
-
 def insert_many(connection: Connection, statement: Insert, values: list[Any], names: tuple[str, ...]) -> int:
     """Statements of thousands of rows. The driver gives up the interpreter for each step of a statement, and gets it
     back late while other threads parse answers: with four of them busy, a step per row (executemany) saved 1,800
@@ -222,33 +197,6 @@ def _of_one_row(statement: Insert, names: tuple[str, ...]) -> str:
     return str(statement.compile(dialect=sqlite.dialect(), column_keys=names))
 
 
-def save_lines(
-    connection: Connection, table: Table, lines: list[str], names: tuple[str, ...], statement: Insert
-) -> int:
-    """Lines of COPY text, by way of a temporary table; returns how many were added or changed."""
-    stage = _empty_stage(connection, table)
-    _copy(connection, f"pg_temp.{connection.dialect.identifier_preparer.quote(stage)}", lines, names)
-    inserted = statement.from_select(names, select(*_staged(stage, names).c))
-    return connection.execute(inserted, execution_options={"preserve_rowcount": True}).rowcount
-
-
-def _copy(connection: Connection, target: str, lines: list[str], names: Sequence[str]) -> None:
-    quote = connection.dialect.identifier_preparer.quote
-    command = f"COPY {target} ({', '.join(map(quote, names))}) FROM STDIN"
-    for start in range(0, len(lines), CHUNK):
-        run_copy(connection, command, io.BytesIO("\n".join(lines[start : start + CHUNK]).encode()))
-
-
-def run_copy(connection: Connection, command: str, file: IO[Any]) -> None:
-    """COPY FROM STDIN or TO STDOUT. The driver is called directly; to callers its errors look like any statement's."""
-    dbapi = connection.dialect.loaded_dbapi
-    with closing(connection.connection.cursor()) as cursor:
-        try:
-            cursor.copy_expert(command, file, READ_BYTES)
-        except dbapi.Error as error:
-            raise DBAPIError.instance(command, None, error, dbapi.Error) from error
-
-
 def _seem_new(connection: Connection, table: Table, rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> bool:
     """Whether none of a few rows, spread over all, has its key in the table."""
     keys = list(table.primary_key)
@@ -258,26 +206,3 @@ def _seem_new(connection: Connection, table: Table, rows: Sequence[Sequence[Any]
     sample = [tuple(cleaned(row[place]) for place in places) for row in rows[::WORTH_A_LOOK]]
     there = select(literal(1)).select_from(table).where(tuple_(*keys).in_(sample)).limit(1)
     return connection.execute(there).first() is None
-
-
-def _staged(stage: str, names: Sequence[str]) -> TableClause:
-    return TableClause(stage, *map(ColumnClause, names), schema="pg_temp")
-
-
-def _empty_stage(connection: Connection, target: Table) -> str:
-    """The name of this connection's temporary table for the target's rows: made once, emptied by every commit."""
-    stage = f"stage_{target.name}"
-    quote = connection.dialect.identifier_preparer.quote
-    # A copy of the columns alone: a batch need not hold every column that may not be null.
-    command = (
-        f"CREATE TEMP TABLE IF NOT EXISTS {quote(stage)} ON COMMIT DELETE ROWS"
-        f" AS TABLE {quote(target.name)} WITH NO DATA"
-    )
-    transaction = connection.get_transaction()
-    filled = connection.info.setdefault("stages_filled", {})
-    if filled.get(stage) is transaction:
-        # A second merge into a table in one transaction still finds the rows of the first.
-        command += f"; TRUNCATE pg_temp.{quote(stage)}"
-    filled[stage] = transaction
-    connection.exec_driver_sql(command)
-    return stage

@@ -6,29 +6,26 @@ into its table, and only what changed goes the long way of a temporary one.
 """
 
 import io
-from collections.abc import Collection, Iterable
-from itertools import chain
-from operator import itemgetter
+from collections.abc import Iterable, Sequence, Set
+from itertools import chain, repeat
+from operator import add, itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from soundcharts_pipeline.storage.bulk import insert_many, insert_or_update, run_copy, save_lines, save_new_lines
+from soundcharts_pipeline.storage.bulk import insert_many, insert_or_update
+from soundcharts_pipeline.storage.bulk_copy import run_copy, save_lines, save_new_lines
 from soundcharts_pipeline.storage.bulk_values import check_repeated
 
 Row = tuple[Any, ...]
 
 
 def merge_ready(
-    connection: Connection,
-    table: Table,
-    rows: list[Row],
-    *,
-    ignore: Collection[str] = (),
-    beside: list[Row] | None = None,
+    connection: Connection, table: Table, rows: list[Row], *, last: Row = (), beside: list[Row] | None = None
 ) -> int:
-    """As `bulk.merge`, of rows with every column of the table: first the key (a number, a day, ...), last what is
-    ignored. Returns how many were added or changed; raises RowsLost as it does. Sorts `rows`.
+    """As `bulk.merge`, of rows with the key (a number, a day, ...) and what is compared; `last` are the values of the
+    table's last columns, which are ignored and of all rows the same. Returns how many were added or changed; raises
+    RowsLost as it does. Sorts `rows`.
 
     `beside` takes the keys that are stored of these series, between the first and the last of these days, and not
     given.
@@ -36,6 +33,7 @@ def merge_ready(
     if not rows:
         return 0
     names = tuple(table.columns.keys())
+    compared = names[: len(names) - len(last)]
     keys = [key.name for key in table.primary_key]
     head = itemgetter(*range(len(keys)))
     heads = set(map(head, rows))
@@ -43,42 +41,43 @@ def merge_ready(
         check_repeated(table, keys, ((head(row), row) for row in rows))
         rows = list(set(rows))
     rows.sort()
-    statement = insert_or_update(connection.dialect.name, table, frozenset(names), frozenset(ignore))
+    statement = insert_or_update(connection.dialect.name, table, frozenset(names), frozenset(names) - {*compared})
     if connection.dialect.name == "sqlite":
         if beside is not None:
             stored = connection.exec_driver_sql(_query(connection, table, rows, keys))
             beside += [tuple(key) for key in stored if key not in heads]
-        return insert_many(connection, statement, list(chain.from_iterable(rows)), names)
-    new, changed, others = _differing(connection, table, rows, names[: len(names) - len(ignore)])
+        whole = map(add, rows, repeat(last)) if last else rows
+        return insert_many(connection, statement, list(chain.from_iterable(whole)), names)
+    new, changed, others = _differing(connection, table, rows, compared, heads)
     if beside is not None:
-        split = (key.split("\t") for key in others)
-        beside += [(int(series), day, *map(int, rest)) for series, day, *rest in split]
-    saved = save_new_lines(connection, table, new, names, statement) if new else 0
-    return saved + (save_lines(connection, table, changed, names, statement) if changed else 0)
+        beside += others
+    saved = 0
+    for lines, save in ((new, save_new_lines), (changed, save_lines)):
+        end = "".join(f"\t{value}" for value in last)
+        saved += save(connection, table, [line + end for line in lines], names, statement) if lines else 0
+    return saved
 
 
 def _differing(
-    connection: Connection, table: Table, rows: list[Row], compared: tuple[str, ...]
-) -> tuple[list[str], list[str], set[str]]:
+    connection: Connection, table: Table, rows: list[Row], compared: Sequence[str], heads: Set[Row]
+) -> tuple[list[str], list[str], list[Row]]:
     """Lines of COPY text of the rows whose key is not stored, and of those stored with other values; and the stored
-    keys that are not given."""
+    keys that are not among `heads`, those of the rows."""
     text = io.StringIO()
     run_copy(connection, f"COPY ({_query(connection, table, rows, compared)}) TO STDOUT", text)
     stored = set(text.getvalue().splitlines())
-    line, width = _line_of(len(rows[0])), len(compared)
+    given = list(map("\t".join(["%s"] * len(compared)).__mod__, rows))
     if not stored:
-        return list(map(line, rows)), [], set()
-    said = rows if width == len(rows[0]) else map(itemgetter(slice(width)), rows)
-    given = list(map(_line_of(width), said))
-    others = {old.rpartition("\t")[0] for old in stored.difference(given)}
-    new: list[str] = []
-    changed: list[str] = []
-    for row, text_of in zip(rows, given, strict=True):
-        if text_of not in stored:
-            key = text_of.rpartition("\t")[0]
-            (changed if key in others else new).append(line(row))
-            others.discard(key)
-    return new, changed, others
+        return given, [], []
+    unlike = [line for line in given if line not in stored]
+    keys = {line.rpartition("\t")[0]: line.split("\t")[:-1] for line in stored.difference(given)}
+    others = {key: (int(series), day, *map(int, rest)) for key, (series, day, *rest) in keys.items()}
+    are_changed = {key for key, row in others.items() if row in heads}
+    beside = [row for key, row in others.items() if key not in are_changed]
+    if not are_changed:
+        return unlike, [], beside
+    changed = [line for line in unlike if line.rpartition("\t")[0] in are_changed]
+    return sorted(set(unlike).difference(changed)), changed, beside
 
 
 def _query(connection: Connection, table: Table, rows: list[Row], columns: Iterable[str]) -> str:
@@ -91,8 +90,3 @@ def _query(connection: Connection, table: Table, rows: list[Row], columns: Itera
         f"SELECT {', '.join(map(quote, columns))} FROM {quote(table.name)}"  # noqa: S608  # names, numbers and days
         f" WHERE {quote(series.name)} IN ({ids}) AND {quote(day.name)} BETWEEN '{min(days)}' AND '{max(days)}'"
     )
-
-
-def _line_of(width: int) -> Any:
-    """Formats a tuple of so many values as a line of COPY text."""
-    return "\t".join(["%s"] * width).__mod__

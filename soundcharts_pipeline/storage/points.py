@@ -5,6 +5,7 @@ nothing is remembered that another process may roll back or restore. New ones ar
 that need the same places in another order do not wait for each other.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -24,6 +25,8 @@ from soundcharts_pipeline.wording import clean
 
 # Keys of one look-up, each of up to five variables: a quarter of what SQLite takes.
 LOOKED_UP = 1_500
+# What a connection knows of the months that are there.
+MONTHS = "months_made"
 SERIES = ("entity", "uuid", "platform", "metric", "identifier")
 PLACE = ("country_code", "region", "city_name")
 
@@ -55,22 +58,23 @@ def place_ids(conn: Connection, keys: Collection[Place]) -> dict[Place, int]:
     return {(key[0], key[1], key[2]): number for key, number in numbers(conn, a.places, PLACE, keys, make=True).items()}
 
 
-def save_points(conn: Connection, rows: Collection[tuple[int, date, int]], now: datetime) -> int:
-    """Values of series on days; returns how many were added or changed. A point whose value is stored keeps its
-    moment."""
-    stored, moment = _stored_days(conn, a.points, {row[1] for row in rows}), Moment.number(now)
-    ready = [(number, stored[day], value, moment) for number, day, value in rows]
-    return merge_ready(conn, a.points, ready, ignore=["fetched_at"])
+def save_points(conn: Connection, rows: Iterable[Row], now: datetime) -> int:
+    """Values of series on days; returns how many were given. A point whose value is stored keeps its moment."""
+    stored = _StoredDays(conn)
+    ready = [(number, stored[day], value) for number, day, value in rows]
+    _make_months(conn, a.points, stored)
+    merge_ready(conn, a.points, ready, last=(Moment.number(now),))
+    return len(ready)
 
 
 def save_located(conn: Connection, days: Iterable[tuple[int, LocatedDay]], places: Mapping[Place, int]) -> int:
     """Values of series on days in numbered places; returns how many were added or changed. The cities of a day are
     those of one answer, and its countries too: a place that an earlier answer named and this one does not goes."""
     days = list(days)
-    stored = _stored_days(conn, a.located_points, {located.day for _, located in days})
-    ready: list[Row] = []
+    stored, ready = _StoredDays(conn), list[Row]()
     for number, (day, values) in days:
         ready += zip(repeat(number), repeat(stored[day]), map(places.__getitem__, values), values.values())
+    _make_months(conn, a.located_points, stored)
     beside: list[Row] = []
     changed = merge_ready(conn, a.located_points, ready, beside=beside)
     if beside:
@@ -146,24 +150,33 @@ def _prepared(conn: Connection, table: Table, rows: Iterable[Row]) -> list[Row]:
     return found
 
 
-def _stored_days(conn: Connection, table: Table, days: Collection[date]) -> dict[date, int | str]:
-    """What the driver stores of each day, once there is a place for its points."""
-    _make_months(conn, table, days)
-    stored = Day.number if conn.dialect.name == "sqlite" else date.isoformat
-    return {day: stored(day) for day in days}
+class _StoredDays(dict[date, int | str]):
+    """What the driver stores of each day."""
+
+    def __init__(self, conn: Connection) -> None:
+        super().__init__()
+        self._stored = Day.number if conn.dialect.name == "sqlite" else date.isoformat
+
+    def __missing__(self, day: date) -> int | str:
+        stored = self[day] = self._stored(day)
+        return stored
 
 
 def _make_months(conn: Connection, table: Table, days: Collection[date]) -> None:
     """On PostgreSQL the months of these days are there, and the one after; those that are missing are made in a
-    transaction of their own, so that nobody waits for ours."""
+    transaction of their own, so that nobody waits for ours. A month stays, so a connection looks for it once."""
     if conn.dialect.name != "postgresql" or not days:
         return
     wanted = {day.replace(day=1) for day in days}
     wanted.add(months.after(max(wanted)))
+    known = conn.info.setdefault(MONTHS, defaultdict(set))[table.name]
+    if wanted <= known:
+        return
     made = months.made(conn, table.name)
     for month in sorted(month for month in wanted if months.name_of(table.name, month) not in made):
         with _apart(conn) as other:
             months.make(other, table.name, month)
+    known |= wanted
 
 
 @contextmanager

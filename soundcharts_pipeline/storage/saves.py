@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import chain, repeat
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, func, select
@@ -24,7 +26,8 @@ from soundcharts_pipeline.models import (
     is_later,
 )
 from soundcharts_pipeline.storage import points
-from soundcharts_pipeline.storage.bulk import Insert, insert, insert_missing, merge, remove_keys, replace_slice
+from soundcharts_pipeline.storage.bulk import insert, insert_missing, merge, remove_keys, replace_slice
+from soundcharts_pipeline.storage.bulk_copy import Insert
 from soundcharts_pipeline.storage.errors import RowsLost
 from soundcharts_pipeline.storage.tables import bookkeeping as b
 from soundcharts_pipeline.storage.tables import schema as s
@@ -38,6 +41,7 @@ ARTIST_FIELDS = [*(f.name for f in fields(Artist) if f.name in s.artists.c), "di
 # What references in rankings and credits say of a track or an artist.
 BROUGHT = {"credit_name", "slug", "image_url", "app_url"}
 COUNTS = ("calls", "billed", "errors", "throttled")
+_IDENTIFIER = attrgetter("identifier")
 DAY_COLUMNS = ["chart_slug", "rank_date", "published_at", "checked_at"]
 
 
@@ -143,23 +147,23 @@ def save_series(
 
     Where two answers tell of the same day of an entity, the later one of `answers` counts.
     """
-    keys = {(a.uuid, p.identifier) for a in answers for p in a.series.points}
+    keys = {(a.uuid, of) for a in answers for of in set(map(_IDENTIFIER, a.series.points))}
     keys |= {(a.uuid, "") for a in answers if a.series.located}
     ids = points.series_ids(conn, entity, platform, metric, keys)
     located = [(ids[a.uuid, ""], of_day) for a in answers for of_day in a.series.located]
     places = points.place_ids(conn, set().union(*(of_day.values for _, of_day in located)))
-    rows = [(ids[a.uuid, identifier], day, value) for a in answers for day, identifier, value in a.series.points]
+    rows: Iterable[points.Row] = chain.from_iterable(_rows(a, ids) for a in answers if a.series.points)
     if len({a.uuid for a in answers}) < len(answers):
         rows, located = _last_of_each_day(rows, located)
     points.save_located(conn, located, places)
-    points.save_points(conn, rows, now)
+    saved = points.save_points(conn, rows, now)
     t = b.audience_asks
     asks = {(entity, a.uuid, platform, metric, k.start, k.end): k for a in answers for k in a.asks}
     known = {(entity, a.uuid, platform, metric, k.start, k.end): k for a in answers for k in a.known}
     remove_keys(conn, t, [key for key in known if key not in asks])
     new = [(*key, ask.settled, ask.asked_at) for key, ask in asks.items() if known.get(key) != ask]
     merge(conn, t, new, columns=t.columns.keys())
-    return len(rows)
+    return saved
 
 
 def note_fact(conn: Connection, name: str, value: str, now: datetime) -> None:
@@ -219,9 +223,15 @@ def _save_artist_stubs(conn: Connection, artists: Iterable[Artist | ArtistRef], 
     insert_missing(conn, s.artists, list(rows.values()), columns=columns)
 
 
+def _rows(answer: SeriesAnswer, ids: Mapping[tuple[str, str], int]) -> Iterable[points.Row]:
+    # By columns: of a hundred thousand points each step in Python counts.
+    days, identifiers, values = zip(*answer.series.points, strict=True)
+    return zip(map(ids.__getitem__, zip(repeat(answer.uuid), identifiers)), days, values, strict=True)
+
+
 def _last_of_each_day(
-    rows: list[tuple[int, date, int]], located: list[tuple[int, LocatedDay]]
-) -> tuple[list[tuple[int, date, int]], list[tuple[int, LocatedDay]]]:
+    rows: Iterable[points.Row], located: list[tuple[int, LocatedDay]]
+) -> tuple[list[points.Row], list[tuple[int, LocatedDay]]]:
     """Of several values of a series on a day the last, of several cities or countries of a day likewise."""
     of_kind = {
         (number, day, is_country): {place: value for place, value in values.items() if (not place[2]) == is_country}

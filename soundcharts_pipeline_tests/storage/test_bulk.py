@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from soundcharts_pipeline.storage.bulk import CHUNK, WORTH_A_LOOK, insert_missing, merge, replace_slice
+from soundcharts_pipeline.storage.bulk import WORTH_A_LOOK, insert_missing, merge, replace_slice
+from soundcharts_pipeline.storage.bulk_copy import CHUNK
 from soundcharts_pipeline.storage.errors import RowsLost
 from soundcharts_pipeline.storage.points import merge_audience
 from soundcharts_pipeline.storage.tables import audience
