@@ -5,7 +5,6 @@ nothing is remembered that another process may roll back or restore. New ones ar
 that need the same places in another order do not wait for each other.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -25,8 +24,6 @@ from soundcharts_pipeline.wording import clean
 
 # Keys of one look-up, each of up to five variables: a quarter of what SQLite takes.
 LOOKED_UP = 1_500
-# What a connection knows of the months that are there.
-MONTHS = "months_made"
 SERIES = ("entity", "uuid", "platform", "metric", "identifier")
 PLACE = ("country_code", "region", "city_name")
 
@@ -164,19 +161,15 @@ class _StoredDays(dict[date, int | str]):
 
 def _make_months(conn: Connection, table: Table, days: Collection[date]) -> None:
     """On PostgreSQL the months of these days are there, and the one after; those that are missing are made in a
-    transaction of their own, so that nobody waits for ours. A month stays, so a connection looks for it once."""
+    transaction of their own, so that nobody waits for ours."""
     if conn.dialect.name != "postgresql" or not days:
         return
     wanted = {day.replace(day=1) for day in days}
     wanted.add(months.after(max(wanted)))
-    known = conn.info.setdefault(MONTHS, defaultdict(set))[table.name]
-    if wanted <= known:
-        return
     made = months.made(conn, table.name)
     for month in sorted(month for month in wanted if months.name_of(table.name, month) not in made):
         with _apart(conn) as other:
             months.make(other, table.name, month)
-    known |= wanted
 
 
 @contextmanager
