@@ -7,6 +7,7 @@ into its table, and only what changed goes the long way of a temporary one.
 
 import io
 from collections.abc import Iterable, Sequence, Set
+from contextlib import closing
 from itertools import chain, repeat
 from operator import add, itemgetter
 from typing import Any
@@ -44,8 +45,10 @@ def merge_ready(
     statement = insert_or_update(connection.dialect.name, table, frozenset(names), frozenset(names) - {*compared})
     if connection.dialect.name == "sqlite":
         if beside is not None:
-            stored = connection.exec_driver_sql(_query(connection, table, rows, keys))
-            beside += [tuple(key) for key in stored if key not in heads]
+            # Of the driver: a row of SQLAlchemy takes as long as all else that is done with it here.
+            with closing(connection.connection.cursor()) as cursor:
+                cursor.execute(_query(connection, table, rows, keys))
+                beside += set(cursor.fetchall()).difference(heads)
         whole = map(add, rows, repeat(last)) if last else rows
         return insert_many(connection, statement, list(chain.from_iterable(whole)), names)
     new, changed, others = _differing(connection, table, rows, compared, heads)
