@@ -1,6 +1,7 @@
 """The transport over real HTTP: what is tried again and how often, how long it waits, and where calls go."""
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
@@ -163,6 +164,20 @@ def test_no_redirect_carries_the_credentials_elsewhere(status: int) -> None:
     assert f"{TRACK}: {status}" in str(by_pair)
     assert "`endpoints:` in charts.yaml" in str(by_pair)
     assert f"({status})" in str(by_token)
+
+
+def test_a_call_carries_the_url_s_own_user_and_what_every_call_carries_and_no_cookie() -> None:
+    with answering(lambda _: Says(headers={"set-cookie": "seen=1"})) as stub:
+        caller = caller_of(stub.url.replace("http://", "http://someone:openpassword@"))
+        for _ in range(2):
+            caller.client.chart_platforms()
+
+    for asked in stub.asked:
+        assert asked.headers["authorization"] == f"Basic {b64encode(b'someone:openpassword').decode()}"
+        assert asked.headers["accept"] == "application/json"
+        assert "gzip" in asked.headers["accept-encoding"]
+        assert "cookie" not in asked.headers
+    assert [asked.target for asked in stub.asked] == ["/api/v2/chart/song/platforms?offset=0&limit=100"] * 2
 
 
 def test_an_unreachable_host_is_named_with_its_variable() -> None:
