@@ -1,5 +1,6 @@
 """The cascade in names: which assets there are, and which of them a chart's settings allow."""
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -93,12 +94,14 @@ OF_A_CHART = "sync_"
 
 
 def schedule_names(settings: Settings) -> dict[str, str]:
-    """The name of each chart's schedule, by slug."""
+    """The name of each chart's schedule, by slug: of ASCII letters, for Dagster takes no others."""
     names: dict[str, str] = {}
-    taken: set[str] = set()
     for slug in settings.slugs:
-        name = OF_A_CHART + re.sub(r"\W", "_", slug)
-        # Two slugs may differ in nothing but their punctuation.
-        names[slug] = name if name not in taken else f"{name}_{len(names)}"
-        taken.add(names[slug])
+        name = base = OF_A_CHART + re.sub(r"[^A-Za-z0-9_]", "_", slug)
+        # Two slugs may differ in nothing but what is replaced.
+        for number in itertools.count(len(names)):
+            if name not in names.values():
+                break
+            name = f"{base}_{number}"
+        names[slug] = name
     return names

@@ -77,6 +77,17 @@ def test_the_requested_run_completes_the_days_and_then_nothing_is_new(project: P
     assert project.simulator.counters.total - calls == 1
 
 
+def test_a_chart_whose_slug_is_not_ascii_is_requested_and_run_like_any_other(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slug = "shazam-top-50-são-paulo"
+    one = _chart(simulator, slug, track_audience_platforms=("shazam",), artist_audience_platforms=())
+    with open_project_in_files(simulator, environ, monkeypatch, one) as project:
+        assert project.perform(_only_request(project.tick("sync_shazam_top_50_s_o_paulo"))).success
+        days = project.span(DAYS, slug=slug).days
+        assert stored(project.warehouse) == expected(project.simulator.world, project.settings.chart(slug), days)
+
+
 def test_a_new_day_is_requested_as_soon_as_it_is_out(project: Project) -> None:
     assert project.run(project.span(DAYS), ["chart_rankings"]).success
     tomorrow = project.simulator.world.today + timedelta(days=1)
