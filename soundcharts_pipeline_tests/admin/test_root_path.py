@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from soundcharts_pipeline.admin.access.root_path import is_root_path
+from soundcharts_pipeline.admin.internal_api.trigger import status_url
 from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.config.settings import SettingsError
 from soundcharts_pipeline_tests.admin.filled import Filled
@@ -126,3 +127,7 @@ def test_a_path_that_is_the_begin_of_our_own_is_no_confusion(filled: Filled) -> 
             told = {**TOLD, "X-Forwarded-Prefix": prefix}
             away = requests.get(f"{client.url}{PREFIX}/", headers=told, allow_redirects=False, timeout=60)
             assert urlsplit(away.headers["location"]).path == f"{prefix}{PREFIX}/login/"
+
+
+def test_the_address_of_a_chart_whose_slug_is_not_ascii_is_one_that_every_client_takes() -> None:
+    assert status_url("top-50-são-paulo") == f"{PREFIX}/chart/top-50-s%C3%A3o-paulo/status/"

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable
 from datetime import date
+from urllib.parse import quote
 
 from soundcharts_pipeline.admin.access.root_path import home
 from soundcharts_pipeline.admin.internal_api.answers import Queued
@@ -167,4 +168,4 @@ def task_answer(run: RunState) -> dict[str, object]:
 
 def status_url(slug: str) -> str:
     """Where the tasks of a chart are told of."""
-    return f"{home()}/chart/{slug}/status/"
+    return f"{home()}/chart/{quote(slug)}/status/"
