@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "sync": DATA,
     "orchestration": {"sync", "reports", "analysis", *DATA},
     "monitoring": {"orchestration", "storage", "config", *GROUND},
-    "embedding": {"orchestration", "monitoring", "config", *GROUND},
+    "embedding": {"orchestration", "monitoring", "storage", "config", *GROUND},
     "definitions": {"embedding"},
     "admin": {"monitoring", "orchestration", "sync", "reports", "analysis", *DATA},
 }

@@ -49,6 +49,10 @@ class _Adapter(HTTPAdapter):
             self._pools[host] = super().get_connection_with_tls_context(request, *settings, **more)
         return self._pools[host]
 
+    def close(self) -> None:
+        self._pools.clear()
+        super().close()
+
 
 def new_session(pool_size: int, base_url: str, environ: Mapping[str, str]) -> ApiSession:
     """A session whose pool holds one connection per call in flight.

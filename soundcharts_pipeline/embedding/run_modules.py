@@ -1,10 +1,20 @@
-"""What a run loads in the end, loaded at once: for a process from which runs are forked.
+"""What a run loads in the end, loaded at once: for the process from which runs are forked, and for no other.
 
 None of it may open a file or a connection or start a thread, for these outlive no fork.
 """
 
 import gc
+import os
+import signal
+import sys
+from contextlib import suppress
 from importlib import import_module
+
+# Whoever ends a whole group of processes means the runs, which save first what they have paid for. Their origin ends
+# after the last of them, and by its end the code server would take them for dead.
+if any("multiprocessing.forkserver" in word for word in sys.orig_argv):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 for name in (
     "dagster._grpc.impl",
@@ -13,6 +23,8 @@ for name in (
     "soundcharts_pipeline.reports.pictures.curves",
     "soundcharts_pipeline.reports.workbook.workbook",
 ):
-    import_module(name)
+    # A run meets what is wrong with it by itself, and tells.
+    with suppress(Exception):
+        import_module(name)
 # Otherwise every run looks through all of it for garbage, for a tenth of a second, and has a copy for itself then.
 gc.freeze()

@@ -79,8 +79,10 @@ def _differing(
     beside = [row for key, row in others.items() if key not in are_changed]
     if not are_changed:
         return unlike, [], beside
+    # Both in the order of the rows: two savers of the same keys would else wait for each other.
     changed = [line for line in unlike if line.rpartition("\t")[0] in are_changed]
-    return sorted(set(unlike).difference(changed)), changed, beside
+    known = set(changed)
+    return [line for line in unlike if line not in known], changed, beside
 
 
 def _query(connection: Connection, table: Table, rows: list[Row], columns: Iterable[str]) -> str:

@@ -164,14 +164,15 @@ class Scope(Generic[Q, A]):
         return dropped
 
     def unproven(self) -> list[tuple[Q, A]]:
-        """What waits, to be kept only until it is asked again."""
+        """What waits, and waits no longer."""
         held, self.held = self.held, []
         return [(question, answer) for question, answer, _ in held]
 
-    def end(self) -> tuple[list[tuple[Q, A]], list[tuple[Q, A]]]:
-        """What is kept for good at the end, and what is not proven."""
+    def let_go(self) -> tuple[list[tuple[Q, A]], list[tuple[Q, A]]]:
+        """What waits, with no more evidence to wait for: what is kept for good, and what is not proven. The row that
+        got nothing goes on."""
         is_proven = self.has_given and not self.is_suspicious and self.closed_by is None
-        return (self.believed(), []) if is_proven else ([], self.unproven())
+        return (self.unproven(), []) if is_proven else ([], self.unproven())
 
     def refusal(self) -> SoundchartsError:
         """Why the scope is closed, after a long row was refused, came empty, or could not be read."""

@@ -81,7 +81,9 @@ class _FanOut(Generic[Q, A]):
                 with deferred_interrupts():
                     self._submit(pool)
                 self._take_answers()
-            self._conclude()
+            self._scopes.begin_to_end()
+            self._settle_doubts()
+            self._let_go()
             self._scopes.save_states()
         except BaseException as error:
             self._save_the_last(error)
@@ -114,7 +116,7 @@ class _FanOut(Generic[Q, A]):
         if not self._running and not self._stopped and not is_wanting and not self._dropped:
             # Others hold all that is left. What waits for evidence may be what they wait for.
             if self._scopes.waiting:
-                self._conclude()
+                self._let_go()
             sleep(LOOK_AGAIN_SECONDS)
         done = self._gather(0.0 if is_wanting else LINE_SECONDS) if self._running else []
         pulse = self._pace.is_due()
@@ -247,15 +249,9 @@ class _FanOut(Generic[Q, A]):
         report.not_found += sum(isinstance(answer, NotFound) for answer in given)
         report.not_in_plan += sum(isinstance(answer, NotInPlan) for answer in given)
 
-    def _conclude(self) -> None:
-        """There is nothing to ask, and so no more evidence: what waited for it is saved as what it is, and is over."""
-        self._scopes.begin_to_end()
-        self._settle_doubts()
-        self._end()
-
-    def _end(self) -> None:
-        """What waited for evidence."""
-        kept = self._scopes.end()
+    def _let_go(self) -> None:
+        """Save what waited for evidence, as what it is."""
+        kept = self._scopes.let_go()
         with deferred_interrupts():
             self._in_doubt = True
             self._save(kept, self._released(), renew=False)
@@ -272,7 +268,7 @@ class _FanOut(Generic[Q, A]):
         # What was wrong before may be wrong still; it is the first error that is told.
         with suppress(Exception):
             self._take([future for future in self._running if future.done()], renew=False)
-            self._end()
+            self._let_go()
             self._scopes.save_states()
 
     @property

@@ -129,17 +129,16 @@ class Scopes(Generic[Q, A]):
         return kept, refused
 
     def begin_to_end(self) -> None:
-        """Nothing is left to ask, for now or for good."""
+        """Nothing is left to ask."""
         for scope in self._scopes.values():
             scope.is_ending = True
 
-    def end(self) -> list[tuple[Q, Any]]:
-        """What waited for evidence. More may be asked after it: what others held, and did not answer."""
+    def let_go(self) -> list[tuple[Q, Any]]:
+        """What waited for evidence, which will not come from what is left to ask, or not soon."""
         kept: list[tuple[Q, Any]] = []
         for scope in self._scopes.values():
-            proven, unproven = scope.end()
+            proven, unproven = scope.let_go()
             kept += [*proven, *((question, Unproven(answer)) for question, answer in unproven)]
-            scope.is_ending = False
         return kept
 
     def save_states(self) -> None:
