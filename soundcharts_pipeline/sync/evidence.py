@@ -141,8 +141,7 @@ class Scope(Generic[Q, A]):
         """The row that got nothing has ended: it was about its entities."""
         self.missed += self.refusals + self.empty
         self.refusals = self.empty = 0
-        held, self.held = self.held, []
-        return [(question, answer) for question, answer, _ in held]
+        return self.release()
 
     def confirmed(self) -> list[tuple[Q, A]]:
         """Somebody known got something in the middle of the row."""
@@ -163,7 +162,7 @@ class Scope(Generic[Q, A]):
         dropped, self.held = self.waiting(), []
         return dropped
 
-    def unproven(self) -> list[tuple[Q, A]]:
+    def release(self) -> list[tuple[Q, A]]:
         """What waits, and waits no longer."""
         held, self.held = self.held, []
         return [(question, answer) for question, answer, _ in held]
@@ -172,7 +171,8 @@ class Scope(Generic[Q, A]):
         """What waits, with no more evidence to wait for: what is kept for good, and what is not proven. The row that
         got nothing goes on."""
         is_proven = self.has_given and not self.is_suspicious and self.closed_by is None
-        return (self.unproven(), []) if is_proven else ([], self.unproven())
+        held = self.release()
+        return (held, []) if is_proven else ([], held)
 
     def refusal(self) -> SoundchartsError:
         """Why the scope is closed, after a long row was refused, came empty, or could not be read."""

@@ -76,7 +76,7 @@ class Scopes(Generic[Q, A]):
         says, error, count = self._asked.says(answer)
         kept = scope.take(question, answer, says, error, count)
         if scope.has_answered and not scope.has_given and len(scope.held) >= self._ctx.max_in_flight // 2:
-            kept += [(q, Unproven(a)) for q, a in scope.unproven()]
+            kept += [(q, Unproven(a)) for q, a in scope.release()]
         return kept
 
     def failed(self, question: Q, error: Exception) -> bool:
