@@ -1,17 +1,17 @@
-"""Dagster's connections to PostgreSQL and its engines of SQLite, kept for the next statement.
+"""Dagster's connections to PostgreSQL and its engines of SQLite, kept for the next statement; and what its tables are like, asked once.
 
 Dagster makes one for every statement, 560 in a run that asks nothing: half of what such a run takes of a core on
 PostgreSQL and most of what the server does for it, a fifth on SQLite (docs/decisions/0028-dagsters-connections.md).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
-from soundcharts_pipeline.orchestration.dagster_internals import SQLITE_STORAGES
+from soundcharts_pipeline.orchestration.dagster_internals import SQLITE_STORAGES, TABLE_QUESTIONS
 from soundcharts_pipeline.storage.engine import NETWORK
 
 # More are opened while that many are in use, and closed after it.
@@ -25,6 +25,8 @@ def keep_connections(instance: dg.DagsterInstance) -> None:
     """From now on, for each of the three storages that is in PostgreSQL. One that the server has closed meanwhile is
     noticed when it is taken, and replaced. On SQLite the whole process keeps engines, and with them the statements that
     they have compiled; a file is opened for a statement and closed after it. Calling it again changes nothing."""
+    for asked in (instance.event_log_storage, instance.run_storage):
+        _remember_tables(asked)
     for module in SQLITE_STORAGES:
         setattr(module, "create_engine", _kept_engine)  # noqa: B010  # the name is not one that it promises
     for storage in _on_a_server(instance):
@@ -47,6 +49,27 @@ def close_connections(instance: dg.DagsterInstance) -> None:
     """Those that are kept; a statement that comes after it opens one again."""
     for storage in _on_a_server(instance):
         storage._engine.dispose()
+
+
+def _remember_tables(storage: Any) -> None:
+    """Which tables and columns there are is asked once, not beside every event: 160 looks into the catalog in a run.
+    Only what is there is remembered, for a migration may bring what is not."""
+    for name in TABLE_QUESTIONS:
+        ask = getattr(storage, name, None)
+        if ask and name not in vars(storage):
+            setattr(storage, name, _remembered(ask))
+
+
+def _remembered(ask: Callable[..., bool]) -> Callable[..., bool]:
+    known = set()
+
+    def asked(*about: Any) -> bool:
+        names = tuple(name for name in about if isinstance(name, str))  # beside a connection, perhaps
+        if names not in known and ask(*about):
+            known.add(names)
+        return names in known
+
+    return asked
 
 
 def _kept_engine(url: str, **options: Any) -> Engine:

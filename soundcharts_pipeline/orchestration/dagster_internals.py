@@ -30,12 +30,18 @@ from dagster_shared.error import SerializableErrorInfo
 
 # Each takes `create_engine` by that name.
 SQLITE_STORAGES = (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage)
+# What its storages of runs and events ask the catalog of their database.
+TABLE_QUESTIONS = (
+    *("has_table", "has_asset_key_col", "_has_asset_key_col_on_connection"),
+    *("has_run_stats_index_cols", "has_backfill_id_column"),
+)
 
 __all__ = [
     "BACKFILL_ID_TAG",
     "IN_PROGRESS_RUN_STATUSES",
     "LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION",
     "SQLITE_STORAGES",
+    "TABLE_QUESTIONS",
     "AssetMaterializationPlannedData",
     "BulkActionStatus",
     "BulkActionsFilter",

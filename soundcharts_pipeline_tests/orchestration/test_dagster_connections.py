@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import dagster as dg
 import pytest
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, event, text
 
 from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.orchestration import dagster_connections
@@ -108,6 +108,26 @@ def test_an_instance_without_a_server_is_left_alone() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         keep_connections(instance)
         assert instance.get_runs_count() == 0
+
+
+@pytest.mark.usefixtures("on_a_server")
+def test_the_catalog_is_asked_once_for_what_is_there_and_again_for_what_is_not(postgres_url: str) -> None:
+    with open_instance() as instance:
+        storage: Any = instance.event_log_storage
+        asked: list[str] = []
+        event.listen(storage._engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+        for _ in range(2):
+            assert storage.has_table("event_logs")
+            assert storage.has_asset_key_col("cached_status_data")
+            with storage.index_connection() as conn:
+                assert storage._has_asset_key_col_on_connection(conn, "cached_status_data")
+        assert len([one for one in asked if "pg_class" in one]) == 2
+        assert not storage.has_table("coming")
+        engine = create_engine(postgres_url)
+        with engine.begin() as conn:
+            conn.execute(text("CREATE TABLE coming (id INTEGER)"))
+        engine.dispose()
+        assert storage.has_table("coming")
 
 
 def test_on_sqlite_engines_are_kept_and_files_are_not(environ: dict[str, str]) -> None:
