@@ -1,4 +1,4 @@
-"""Dagster's connections to PostgreSQL and its engines of SQLite, kept for the next statement; and what its tables are like, asked once.
+"""Dagster's connections to PostgreSQL and its engines of SQLite are kept, and what its tables are like is remembered.
 
 Dagster makes one for every statement, 560 in a run that asks nothing: half of what such a run takes of a core on
 PostgreSQL and most of what the server does for it, a fifth on SQLite (docs/decisions/0028-dagsters-connections.md).
