@@ -142,6 +142,14 @@ def test_the_ink_is_that_of_the_page_and_the_ground_is_the_page() -> None:
     assert not [element for element in root.iter(f"{SVG}g") if (element.get("id") or "").startswith("patch")]
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_few_days_are_ticked_as_days_and_not_as_hours(count: int) -> None:
+    days = [date(2026, 11, 19) + timedelta(days=n) for n in range(count)]
+    shown = texts(parsed(series_figure("T", [Panel("streams", [Line("a", [(day, 7) for day in days])])])))
+    assert not [text for text in shown if ":" in text]
+    assert [text[-2:] for text in shown if re.fullmatch(r"(Nov-)?\d\d", text)] == [f"{day:%d}" for day in days]
+
+
 @pytest.mark.parametrize("ground", ["#ffffff", "#161b22"])
 def test_every_colour_reads_on_light_and_dark(ground: str) -> None:
     assert [colour for colour in COLOURS if contrast(colour, ground) < 3] == []

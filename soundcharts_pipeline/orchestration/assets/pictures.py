@@ -18,7 +18,7 @@ from soundcharts_pipeline.storage.queries.rankings import chart_ranking
 
 Pictures = Mapping[str, Drawing]
 # Raised when the same rows are drawn otherwise.
-DRAWN = "1"
+DRAWN = "2"
 SHOWS = "pictures_show"
 
 

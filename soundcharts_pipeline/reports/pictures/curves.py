@@ -196,12 +196,17 @@ def short_numbers(ticks: Sequence[float]) -> list[str]:
 
 def _date_axis(figure: Figure, axes: Axes, span: tuple[date, date], *, labels: bool) -> None:
     first, last = map(_number, span)
-    room = max(last - first, 1) * 0.01
+    room = max((last - first) * 0.01, 0.01)
     axes.set_xlim(first - room, last + room)
-    most = 5 if figure.get_size_inches()[0] * 72 < WIDE else 8
-    locator = AutoDateLocator(minticks=2, maxticks=most)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]
+    if last - first < 2:
+        # Between so few days the locator would find hours.
+        days = dict.fromkeys(span)
+        axes.set_xticks([_number(day) for day in days], [f"{day:%b-%d}" for day in days])
+    else:
+        most = 5 if figure.get_size_inches()[0] * 72 < WIDE else 8
+        locator = AutoDateLocator(minticks=2, maxticks=most)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]
     axes.tick_params(axis="x", labelbottom=labels)
 
 
