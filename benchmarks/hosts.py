@@ -24,7 +24,7 @@ import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
 from benchmarks.needed import fewest_calls, places
-from benchmarks.night import FIRST_MORNING, LATENCY, LEAD, LOOK_SECONDS, smallest_daily
+from benchmarks.night import FIRST_MORNING, LATENCY, LEAD, LOOK_SECONDS, daily
 from benchmarks.scratch import MAX_IN_FLIGHT, differences, heading, row
 from benchmarks.site import CHARTS
 from benchmarks.watch import Watch, watching
@@ -108,7 +108,7 @@ class Soak:
 
 def night(charts: int, rate: int, wanted: int, seed: int) -> None:
     """One night, and what is done in it. A row or two."""
-    slugs, day, soak = smallest_daily(charts), FIRST_MORNING - timedelta(days=1), Soak(seed)
+    slugs, day, soak = daily(charts), FIRST_MORNING - timedelta(days=1), Soak(seed)
     due = (datetime.now(UTC) + LEAD).replace(second=0, microsecond=0)
     entries = "\n".join(f"  - slug: {slug}\n    name: {slug}" for slug in slugs)
     simulator = {"today": FIRST_MORNING, "latency": LATENCY, "rate": rate, "quota": 1_000_000}

@@ -69,7 +69,7 @@ def night(place: Place, name: str, days: Sequence[date]) -> None:
     largest = max((watch.peaks.get(int(run.tags.get(PID_TAG, 0)), 0) for run in runs.values()), default=0)
     row(
         *(place.kind, name, f"{len(place.slugs)} ({places(world, place.slugs, days[-1]):,})"),
-        *_of_calls(counted, least, watch),
+        *_of_calls(counted, least, watch, place.rate),
         *_of_costs(counted["total"], len(place.slugs), cores, server),
         f"{largest // 1024}, {watch.peak_of_all // 1024}",
         *(missed, f"{len(failed)} of {len(runs)}", f"{waits}, {errors}", counted["rejected_by_rate"]),
@@ -109,14 +109,14 @@ def _runs(place: Place) -> dict[str, dg.DagsterRun]:
     return {run.run_id: run for run in place.site.instance.get_runs()}
 
 
-def _of_calls(counted: dict[str, Any], least: int, watch: Watch) -> list[str]:
+def _of_calls(counted: dict[str, Any], least: int, watch: Watch, rate: int) -> list[str]:
     """Calls, by questions, by the floor; share of what the rate allows in that time, and in the busiest minute."""
     calls, seconds = counted["total"], watch.last_call - watch.first_call
     questions = f"{calls / counted['questions']:.3f}" if calls else "no call"
-    share = calls / (A_MINUTE * seconds / 60) if seconds else 0
+    share = calls / (rate * seconds / 60) if seconds else 0
     return [
         *(f"{calls:,}", questions, f"{calls / least:.3f} of {least:,}"),
-        *(f"{share:.2f}, {counted['busiest_minute'] / A_MINUTE:.2f}", f"{seconds:.0f}"),
+        *(f"{share:.2f}, {counted['busiest_minute'] / rate:.2f}", f"{seconds:.0f}"),
     ]
 
 
@@ -127,21 +127,23 @@ def _of_costs(calls: int, charts: int, cores: Cores, server: float) -> list[str]
     return [f"{together / max(calls, 1):.3f}", "{}: {}, {}; {}".format(*each)]
 
 
-def smallest_daily(count: int) -> list[str]:
-    """The daily charts with the fewest places: 106 of 50, then 72 of 100, then 70 of 200."""
+def daily(count: int, *, largest: bool = False) -> list[str]:
+    """The daily charts with the fewest places, 106 of 50, then 72 of 100, then 70 of 200; or those with the most."""
     plans = [plan for plan in World().plans.values() if not plan.weekly]
-    return [plan.slug for plan in sorted(plans, key=lambda plan: plan.size)[:count]]
+    return [plan.slug for plan in sorted(plans, key=lambda plan: plan.size, reverse=largest)[:count]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--charts", type=int, default=20, help="from 107 on some have 100 places, from 179 on 200")
+    parser.add_argument("--largest", action="store_true", help="the charts of most places, 200 each")
+    parser.add_argument("--rate", type=int, default=A_MINUTE, help="calls that the simulator lets in in a minute")
     parser.add_argument("--database", nargs="+", choices=KINDS, default=KINDS)
     options = parser.parse_args()
     heading(*COLUMNS)
     for kind in options.database:
-        slugs = smallest_daily(options.charts)
-        with opened(kind, slugs, morning=FIRST_MORNING, latency=LATENCY, rate=A_MINUTE) as place:
+        slugs = daily(options.charts, largest=options.largest)
+        with opened(kind, slugs, morning=FIRST_MORNING, latency=LATENCY, rate=options.rate) as place:
             first = FIRST_MORNING - timedelta(days=1)
             night(place, "first", [first])
             night(place, "second", [first, FIRST_MORNING])

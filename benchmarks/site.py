@@ -42,9 +42,10 @@ charts:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The project; `postgres` is the server's folder, if there is one."""
+    """The project; `postgres` is the server's folder, if there is one; `rate` calls are let in in a minute."""
 
     kind: str
+    rate: int
     site: Site
     simulator: str
     postgres: Path | None
@@ -118,7 +119,9 @@ def opened(kind: str, slugs: Sequence[str], *, morning: date, latency: float, ra
             make_tables()
             with dg.DagsterInstance.get() as instance:
                 # Its own simulator stays unused: the one that answers is a process.
-                yield Place(kind, Site(Simulator(), os.environ, Settings({}), instance, log), url, postgres, (*slugs,))
+                yield Place(
+                    kind, rate, Site(Simulator(), os.environ, Settings({}), instance, log), url, postgres, (*slugs,)
+                )
         finally:
             os.environ.clear()
             os.environ |= before
