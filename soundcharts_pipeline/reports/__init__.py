@@ -5,5 +5,5 @@ are computed (growth, streaks) come from `analysis/`, by way of the table `audie
 folder of its own.
 """
 
-# Raised when the same data gives another workbook. Here, for whoever only loads the definitions does without openpyxl.
-WORKBOOK_VERSION = "1"
+# Raised when the same data gives another workbook. Here, for whoever only loads the definitions needs no writer.
+WORKBOOK_VERSION = "2"

@@ -1,5 +1,7 @@
 """What may stand in a cell: nothing that is no XML, nothing too long, no link that leads out of the web."""
 
+import math
+from datetime import date
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -7,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
 
-from soundcharts_pipeline.reports.workbook.cells import CUT, LONGEST_TEXT, as_written, plain_text, web_link
+from soundcharts_pipeline.reports.workbook.cells import (
+    CUT,
+    LONGEST_TEXT,
+    MOST_NUMBER,
+    as_cell,
+    as_written,
+    plain_text,
+    web_link,
+)
 
 
 def _units(text: str) -> int:
@@ -28,12 +38,6 @@ def test_what_looks_like_a_code_is_written_so_that_it_is_read_as_it_was(name: st
     assert unescape(as_written(name)) == name
 
 
-def test_codes_in_a_long_text_are_not_cut_apart() -> None:
-    written = as_written("_x0041_" * (LONGEST_TEXT // 7))
-    assert len(written) <= LONGEST_TEXT
-    assert unescape(written).removesuffix(CUT).startswith("_x0041_" * 2_000)
-
-
 @pytest.mark.parametrize("name", ["=1+1", "+A1", "-1", "@SUM", "\tx", "مرحبا", "🎧", "R&B <b>"])
 def test_a_text_that_a_sheet_can_hold_stays_as_it_is(name: str) -> None:
     assert plain_text(name) == name
@@ -47,6 +51,24 @@ def test_a_text_that_is_too_long_is_cut_with_a_mark_and_never_within_a_character
     assert LONGEST_TEXT - 1 <= _units(shown) <= LONGEST_TEXT
     longest = letter * (LONGEST_TEXT // _units(letter))
     assert plain_text(longest) == longest
+
+
+@pytest.mark.parametrize(
+    ("value", "held"),
+    [
+        *((None, None), ("", None), ("\x00", None), ("=1", "=1"), (0, 0), (0.5, 0.5)),
+        *((MOST_NUMBER, MOST_NUMBER), (MOST_NUMBER + 1, str(MOST_NUMBER + 1)), (-(2**63), str(-(2**63)))),
+        *((math.nan, "nan"), (-math.inf, "-inf")),
+        *((date(1900, 3, 1), 61), (date(2026, 11, 23), 46_349), (date(1756, 1, 27), "1756-01-27")),
+    ],
+)
+def test_a_cell_holds_the_value_or_its_name(value: object, held: object) -> None:
+    assert as_cell(value) == held
+
+
+def test_what_is_no_value_of_a_cell_is_refused() -> None:
+    with pytest.raises(TypeError, match="no cell holds"):
+        as_cell([1])
 
 
 @pytest.mark.parametrize("url", ["https://app.soundcharts.com/app/song/x?a=1&b=2", "http://example.test"])

@@ -7,13 +7,14 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from openpyxl import Workbook, load_workbook
+from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
 from sqlalchemy import String
 
 from soundcharts_pipeline.reports.export.xlsx import write_xlsx
 from soundcharts_pipeline.reports.workbook.read_back import read_back
-from soundcharts_pipeline.reports.workbook.sheets import Column, Sheet, add_sheet
+from soundcharts_pipeline.reports.workbook.report import rows_of_same
+from soundcharts_pipeline.reports.workbook.sheets import Column, Sheet, add_sheet, new_workbook
 from soundcharts_pipeline_tests.reports.conftest import NAME, Made
 
 # What looks like a character's code in a sheet, and what only nearly does.
@@ -84,6 +85,7 @@ def test_another_program_saves_what_we_wrote(made: Made, tmp_path: Path) -> None
     for mine, its in zip(ours.iter_rows(values_only=True), theirs.iter_rows(values_only=True), strict=True):
         # openpyxl decodes the escape of an underscore in a file of LibreOffice's and not in ours.
         assert its[: len(mine)] == tuple(unescape(cell) if isinstance(cell, str) else cell for cell in mine)
+    assert rows_of_same(path, made.report) is None
     with ZipFile(path) as file:
         assert sum(name.startswith("xl/charts/chart") for name in file.namelist()) == 4
 
@@ -91,13 +93,9 @@ def test_another_program_saves_what_we_wrote(made: Made, tmp_path: Path) -> None
 def test_both_writers_show_a_text_that_looks_like_the_code_of_a_character(tmp_path: Path) -> None:
     bulk, styled = tmp_path / "bulk.xlsx", tmp_path / "styled.xlsx"
     write_xlsx(bulk, {"_x0041_": String()}, [[(name,) for name in LIKE_CODES]], count=len(LIKE_CODES))
-    workbook = Workbook(write_only=True)
-    add_sheet(
-        workbook,
-        Sheet(name="Data", columns=[Column("_x0041_")], rows=[(name,) for name in LIKE_CODES]),
-        about="_x0041_ & Co",
-    )
-    workbook.save(styled)
+    sheet_of_codes = Sheet(name="Data", columns=[Column("_x0041_")], rows=[(name,) for name in LIKE_CODES])
+    with new_workbook(styled) as workbook:
+        add_sheet(workbook, sheet_of_codes, about="_x0041_ & Co")
     held = []
     for path in (bulk, styled):
         sheet = load_workbook(path)["Data"]

@@ -1,17 +1,21 @@
 """The workbook of a chart-day whose names are formulas, codes and what no sheet can hold, read back by openpyxl."""
 
+import json
 from collections.abc import Sequence
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 from openpyxl.utils import get_column_letter
 from sqlalchemy import func, select
 
 from soundcharts_pipeline.reports.workbook.lines import LINES
 from soundcharts_pipeline.reports.workbook.read_back import read_back
+from soundcharts_pipeline.reports.workbook.report import rows_of_same
 from soundcharts_pipeline.reports.workbook.workbook import write_workbook
 from soundcharts_pipeline.storage.queries.lines import audience_lines, rank_lines
 from soundcharts_pipeline.storage.queries.rankings import moves_of
@@ -105,7 +109,10 @@ def test_days_are_days_and_values_are_the_stored_ones(made: Made, book: Any) -> 
 def test_every_sheet_is_set_up_to_be_read_and_printed(book: Any) -> None:
     for sheet in book.worksheets:
         assert sheet.page_setup.orientation == "landscape"
-        assert (sheet.page_setup.fitToWidth, sheet.sheet_properties.pageSetUpPr.fitToPage) == (1, True)
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        # One page is what the format takes where no number stands.
+        assert sheet.page_setup.fitToWidth in (None, 1)
+        assert sheet.page_setup.fitToHeight in ([None, 1] if sheet.title == "Summary" else [0])
         assert sheet.oddHeader.left.text is not None
         assert NAME.replace("&", "&&") in sheet.oddHeader.left.text
     for name in SHEETS[1:]:
@@ -181,3 +188,25 @@ def test_the_same_facts_written_again_replace_the_file_and_leave_nothing_else(ma
         made.path.name
     ]
     assert not list(made.path.parent.glob(".*"))
+
+
+def test_equal_reports_are_equal_files(made: Made, tmp_path: Path) -> None:
+    for name in ("one.xlsx", "other.xlsx"):
+        write_workbook(tmp_path / name, made.report)
+    assert (tmp_path / "one.xlsx").read_bytes() == (tmp_path / "other.xlsx").read_bytes()
+
+
+def test_a_file_is_known_until_somebody_saves_it_or_something_else_is_to_be_shown(made: Made, tmp_path: Path) -> None:
+    assert rows_of_same(made.path, made.report) == made.rows
+    assert rows_of_same(made.path, replace(made.report, made=made.report.made + timedelta(days=1))) == made.rows
+    assert rows_of_same(made.path, replace(made.report, name="Another")) is None
+    load_workbook(made.path).save(tmp_path / "saved.xlsx")
+    assert rows_of_same(tmp_path / "saved.xlsx", made.report) is None
+    assert rows_of_same(tmp_path / "none.xlsx", made.report) is None
+
+
+def test_a_file_of_the_first_version_is_not_known(made: Made, tmp_path: Path) -> None:
+    book = Workbook()
+    book.properties.identifier = json.dumps({"digest": made.report.digest, "rows": made.rows})
+    book.save(tmp_path / "old.xlsx")
+    assert rows_of_same(tmp_path / "old.xlsx", made.report) is None

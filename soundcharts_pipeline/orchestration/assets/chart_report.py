@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from soundcharts_pipeline.reports.workbook.read_back import ReadBack
 
 FOLDER = "reports"
-# A workbook of 200 places takes some eight seconds of a core, and a year of them the better part of an hour. Who wants
-# that of an older day launches this asset alone.
+# A workbook of 200 places takes a second and a half of a core, and a year of them ten minutes. Who wants that of an
+# older day launches this asset alone.
 NOT_NOW = f"a run that fetches writes the workbook of its newest day alone; for this one launch {CHART_REPORT} alone"
 CHECK = "workbook_reads_back"
 
@@ -170,7 +170,7 @@ class _Step:
         if rows is not None:
             self._context.log.info(f"{path}: shows all that is known, and stays as it is")
         else:
-            # Who writes no workbook, or only loads the definitions, should not wait for openpyxl.
+            # Who writes no workbook, or only loads the definitions, should not wait for its writer.
             from soundcharts_pipeline.reports.workbook.read_back import read_back
             from soundcharts_pipeline.reports.workbook.workbook import write_workbook
 

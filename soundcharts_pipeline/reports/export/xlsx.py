@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import chain, islice
 from math import isfinite
 from pathlib import Path
@@ -20,13 +20,13 @@ from sqlalchemy.types import TypeEngine
 
 from soundcharts_pipeline.models import ONE_DAY
 from soundcharts_pipeline.reports.export.values import Columns, Rows, as_json, each
-from soundcharts_pipeline.reports.workbook.cells import exact, plain_text
+from soundcharts_pipeline.reports.workbook.cells import exact, exact_day, plain_text
 from soundcharts_pipeline.storage.tables.columns import Day, Moment, UtcDateTime
 
 # Of a sheet: https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3
 SHEET_ROWS = 1_048_576
-# Times are days since then. A sheet takes 1900 for a leap year, so that no earlier day than that March is what it says.
-DAY_ZERO, FIRST_DAY = datetime(1899, 12, 30, tzinfo=UTC), date(1900, 3, 1)
+# Times are days since then.
+DAY_ZERO = datetime(1899, 12, 30, tzinfo=UTC)
 # The system's number of an error, in the words of Rust.
 _CODE = re.compile(r"\bcode: (\d+)")
 # In letters; the headings have room for their filter.
@@ -116,7 +116,7 @@ def _shown(kind: TypeEngine[Any]) -> Callable[[Any], object] | None:
     if isinstance(kind, UtcDateTime | Moment):
         return lambda value: (value - DAY_ZERO) / ONE_DAY
     if isinstance(kind, Date | Day):
-        return lambda value: value if value >= FIRST_DAY else value.isoformat()
+        return exact_day
     if isinstance(kind, Float):
         return lambda value: value if isfinite(value) else str(value)
     return (lambda value: plain_text(as_json(value))) if isinstance(kind, JSON) else plain_text

@@ -1,15 +1,12 @@
 """The data sheets of a chart-day's workbook: ranking, tracks, artists and audience, as tables of plain values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 
-from openpyxl.formatting.rule import Rule
-from openpyxl.styles import Font, PatternFill
-from openpyxl.styles.differential import DifferentialStyle
 from sqlalchemy import Row
 
-from soundcharts_pipeline.reports.workbook.sheets import HEADER_ROWS, Column, Kind, Link, Sheet
+from soundcharts_pipeline.reports.workbook.sheets import Column, Kind, Link, Rule, Sheet
 from soundcharts_pipeline.storage.queries.chart_day import ChartDay
 from soundcharts_pipeline.storage.tables.schema import TREND_DAYS
 
@@ -18,8 +15,7 @@ SECONDS_A_DAY = 86_400
 # Newest first, so that the page shows what one looks at first.
 PRINTED_DAYS = 7
 
-GOOD, BAD, FRESH, BACK = "1B7F3B", "B3261E", "DCEBFA", "FFF1D6"
-Comparison = Literal["greaterThan", "lessThan", "equal"]
+GOOD, BAD, FRESH, BACK = "#1B7F3B", "#B3261E", "#DCEBFA", "#FFF1D6"
 UNITS = {"DOC": "days", "WOC": "weeks"}
 
 
@@ -47,7 +43,10 @@ def ranking_sheet(of: ChartDay) -> Sheet:
             for entry in of.ranking
             for move in [of.moves[entry.position, entry.track_uuid]]
         ],
-        rules=_movement_rules,
+        rules=[
+            *_gains_and_losses(1, 1),
+            *(Rule((2, 2), "==", f'"{word}"', {"bg_color": fill}) for word, fill in ((NEW, FRESH), (RE_ENTRY, BACK))),
+        ],
     )
 
 
@@ -162,7 +161,7 @@ def trends_sheet(of: ChartDay) -> Sheet:
             )
             for t in ordered
         ],
-        rules=_growth_rules,
+        rules=_gains_and_losses(7, 6 + len(spans)),
     )
 
 
@@ -171,24 +170,12 @@ def names_of(of: ChartDay) -> Mapping[str, tuple[int, str]]:
     return {row.uuid: (row.position, row.name) for row in [*of.tracks, *of.artists]}
 
 
-def _movement_rules(last_row: int) -> Iterator[tuple[str, Rule]]:
-    movement, state = f"B{HEADER_ROWS + 1}:B{last_row}", f"C{HEADER_ROWS + 1}:C{last_row}"
-    yield movement, _when("greaterThan", "0", font=Font(color=GOOD))
-    yield movement, _when("lessThan", "0", font=Font(color=BAD))
-    for word, colour in ((NEW, FRESH), (RE_ENTRY, BACK)):
-        fill = PatternFill(bgColor=colour)
-        yield state, _when("equal", f'"{word}"', fill=fill)
-
-
-def _when(operator: Comparison, formula: str, *, font: Font | None = None, fill: PatternFill | None = None) -> Rule:
-    """How a cell looks whose value compares so."""
-    return Rule(type="cellIs", operator=operator, formula=[formula], dxf=DifferentialStyle(font=font, fill=fill))
-
-
-def _growth_rules(last_row: int) -> Iterator[tuple[str, Rule]]:
-    cells = f"H{HEADER_ROWS + 1}:K{last_row}"
-    yield cells, _when("greaterThan", "0", font=Font(color=GOOD))
-    yield cells, _when("lessThan", "0", font=Font(color=BAD))
+def _gains_and_losses(first: int, last: int) -> list[Rule]:
+    """Of numbers in these columns."""
+    return [
+        Rule((first, last), ">", "0", {"font_color": GOOD}),
+        Rule((first, last), "<", "0", {"font_color": BAD}),
+    ]
 
 
 def _credited(of: ChartDay, track_uuid: str, role: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What the line charts of a workbook show. Without openpyxl, which a run needs only when it writes one."""
+"""What the line charts of a workbook show. Without XlsxWriter, which a run needs only when it writes one."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """What goes into the workbook of a chart-day, and whether a file is that already.
 
-Without openpyxl, which a run that finds its workbook as it should be never loads.
+Without XlsxWriter, which a run that finds its workbook as it should be never loads.
 """
 
 import hashlib
@@ -16,9 +16,12 @@ from soundcharts_pipeline.reports import WORKBOOK_VERSION
 from soundcharts_pipeline.reports.workbook.lines import Lines
 from soundcharts_pipeline.storage.queries.chart_day import ChartDay
 
-# Where every .xlsx file has its properties, and the one that `write_workbook` sets.
-PROPERTIES = "docProps/core.xml"
-IDENTIFIER = "{http://purl.org/dc/elements/1.1/}identifier"
+# Where an .xlsx file has properties of its own, and the two that `write_workbook` sets.
+PROPERTIES = "docProps/custom.xml"
+DIGEST, ROWS = "Digest", "Rows"
+# The day that XlsxWriter gives to every part of a file. Other programs give another to what they save, and keep its
+# properties.
+WRITERS_DAY = (1980, 1, 31)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +49,12 @@ def rows_of_same(path: Path, report: Report) -> dict[str, int] | None:
         with ZipFile(path) as archive:
             # zipfile forgives what stands before an archive; Excel calls such a file damaged.
             begins = min(part.header_offset for part in archive.infolist()) == 0
-            if not begins or archive.testzip() is not None:
+            saved_since = any(part.date_time[:3] != WRITERS_DAY for part in archive.infolist())
+            if not begins or saved_since or archive.testzip() is not None:
                 return None
-            core = fromstring(archive.read(PROPERTIES))  # noqa: S314  # from our own folder, as openpyxl reads it too
-        made_of = json.loads(core.findtext(IDENTIFIER) or "{}")
-        same: bool = made_of["digest"] == report.digest
-        return {str(name): int(rows) for name, rows in made_of["rows"].items()} if same else None
-    except Exception:  # no file, no workbook, or one that somebody has saved since: it is written anew
+            properties = fromstring(archive.read(PROPERTIES))  # noqa: S314  # a file of our own folder
+        made_of = {each.attrib["name"]: "".join(each.itertext()) for each in properties}
+        same = made_of[DIGEST] == report.digest
+        return {str(name): int(rows) for name, rows in json.loads(made_of[ROWS]).items()} if same else None
+    except Exception:  # no file, no workbook, or one of an older version: it is written anew
         return None

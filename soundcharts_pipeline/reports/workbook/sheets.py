@@ -4,22 +4,22 @@ Sheets are written row by row, so that memory stays flat whatever they hold.
 """
 
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from typing import Any, NamedTuple, cast
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, NamedTuple
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.formatting.rule import Rule
-from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.properties import PageSetupProperties
-from openpyxl.worksheet.worksheet import Worksheet
 from rich.cells import cell_len
+from xlsxwriter import Workbook
+from xlsxwriter.exceptions import FileCreateError
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
 
-from soundcharts_pipeline.reports.workbook.cells import as_written, exact, plain_text, web_link
+from soundcharts_pipeline.reports.workbook.cells import MOST_LINKS, as_cell, as_written, plain_text, web_link
 
 HEADER_ROWS = 1
 NARROWEST, WIDEST = 6, 44
@@ -29,19 +29,12 @@ LINE_HEIGHT = 15
 # Running totals reach eleven digits.
 DAY_WIDTH = 15
 A4 = 9
+LONGEST_HEADER = 120
 
-BLUE, LINE = "1F4E79", "C9D2DC"
-
-
-def font(**look: Any) -> Font:
-    """The workbook's face; openpyxl leaves it out of any font that is not the default, and it becomes a serif."""
-    return Font(**{"name": "Calibri", "size": 11, **look})
-
-
-HEADER_FONT = font(bold=True, color="FFFFFF")
-HEADER_FILL = PatternFill("solid", start_color=BLUE)
-LINK_FONT = font(color="0563C1")
-UNDERLINE = Border(bottom=Side("hair", color=LINE))
+# Of cells, in the words of XlsxWriter's formats. 7 is a line of dots.
+HEADER = {"bold": True, "font_color": "#FFFFFF", "bg_color": "#1F4E79"}
+UNDERLINE = {"bottom": 7, "bottom_color": "#C9D2DC"}
+LINKED = {"font_color": "#0563C1"}
 
 
 class Kind(Enum):
@@ -78,6 +71,15 @@ class Column:
         return isinstance(self.heading, date)
 
 
+class Rule(NamedTuple):
+    """How cells of these columns (0-based, the last included) look whose value compares so."""
+
+    columns: tuple[int, int]
+    criteria: Literal[">", "<", "=="]
+    value: str
+    look: dict[str, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
     """One table. `frozen` columns stay in sight; of a wide one the first `printed` columns are printed."""
@@ -87,133 +89,126 @@ class Sheet:
     rows: Sequence[Sequence[Any]]
     frozen: int = 0
     printed: int | None = None
-    rules: Callable[[int], Iterable[tuple[str, Rule]]] = field(default=lambda _rows: ())
-
-    @property
-    def last_row(self) -> int:
-        return HEADER_ROWS + len(self.rows)
+    rules: Sequence[Rule] = ()
 
 
-def new_sheet(workbook: Workbook, name: str) -> Worksheet:
-    """A sheet of a write-only workbook: it takes rows one by one, and the settings of any other."""
-    return cast(Worksheet, workbook.create_sheet(name))
+class _TextSheet(Worksheet):
+    """A worksheet of XlsxWriter whose strings are all text, whatever they look like."""
+
+    @staticmethod
+    def _escape_control_characters(data: str) -> str:
+        # Its own overlooks the second of two codes that share an underscore: `_x0041_x0042_`.
+        return as_written(data)
+
+    def _xml_rich_inline_string(self, string: str, attributes: Sequence[tuple[str, object]] = ()) -> None:
+        # What begins with <r> and ends with </r> is XML already, it believes, of a text in several fonts: none is here.
+        self._xml_inline_string(string, True, attributes)
+
+
+@contextmanager
+def new_workbook(path: Path) -> Iterator[Workbook]:
+    """A workbook that is written when the block ends. Until then its rows are in temporary files. Raises OSError."""
+    with TemporaryDirectory() as folder:
+        workbook = Workbook(path, {"constant_memory": True, "tmpdir": folder})
+        yield workbook
+        try:
+            workbook.close()
+        except FileCreateError as error:
+            raise error.args[0] from None
+
+
+def new_sheet(workbook: Workbook, name: str, *, about: str, pages_high: int = 0) -> Worksheet:
+    """A sheet that takes rows in their order. It is printed in landscape, as wide as the page (0 pages high: as many as
+    it takes), with a line above, which says what it is about, and one below."""
+    ws = workbook.add_worksheet(name, _TextSheet)
+    ws.set_landscape()
+    ws.set_paper(A4)
+    ws.fit_to_pages(1, pages_high)
+    ws.set_margins(left=0.4, right=0.4, top=0.75, bottom=0.75)
+    ws.set_header("&R&A")
+    # In a header & begins a code. `set_header` would look for pictures, and takes a name such as R&&G for one.
+    ws.header = f"&L{plain_text(about)[:LONGEST_HEADER].replace('&', '&&')}&R&A"
+    ws.set_footer("&LSource: Soundcharts&RPage &P of &N")
+    return ws
 
 
 def add_sheet(workbook: Workbook, sheet: Sheet, *, about: str) -> Worksheet:
     """Write the sheet; `about` stands above every printed page."""
-    ws = new_sheet(workbook, sheet.name)
-    printed = get_column_letter(min(sheet.printed or len(sheet.columns), len(sheet.columns)))
-    ws.freeze_panes = f"{get_column_letter(sheet.frozen + 1)}{HEADER_ROWS + 1}"
-    for letter, width in _widths(sheet):
-        ws.column_dimensions[letter].width = width
-    set_up_page(ws, about=about)
-    ws.append(_header(ws, sheet.columns))
-    cells = [_prototype(ws, column) for column in sheet.columns]
-    for number, row in enumerate(sheet.rows, start=HEADER_ROWS + 1):
-        if lines := _lines_of_prose(sheet.columns, row):
-            # Not every program makes the room that wrapped text needs.
-            ws.row_dimensions[number].height = LINE_HEIGHT * lines
-        # Lazily, so that each cell is written before the next row changes it.
-        ws.append(_filled(ws, sheet.columns, cells, row))  # type: ignore[arg-type]  # a generator is one
-    ws.auto_filter.ref = f"A1:{get_column_letter(len(sheet.columns))}{sheet.last_row}"
-    ws.print_title_rows = f"1:{HEADER_ROWS}"
-    ws.print_area = f"A1:{printed}{sheet.last_row}"
-    for cells_of_rule, rule in sheet.rules(sheet.last_row) if sheet.rows else ():
-        ws.conditional_formatting.add(cells_of_rule, rule)
+    ws = new_sheet(workbook, sheet.name, about=about)
+    last_row, last_column = HEADER_ROWS + len(sheet.rows) - 1, len(sheet.columns) - 1
+    ws.freeze_panes(HEADER_ROWS, sheet.frozen)
+    ws.autofilter(0, 0, last_row, last_column)
+    ws.repeat_rows(0, HEADER_ROWS - 1)
+    ws.print_area(0, 0, last_row, min(sheet.printed or len(sheet.columns), len(sheet.columns)) - 1)
+    for number, (column, width) in enumerate(zip(sheet.columns, _widths(sheet), strict=True)):
+        ws.set_column(number, number, width)
+        day = {"num_format": Kind.DATE.value} if column.is_day else {}
+        write_cell(ws, 0, number, column.heading, workbook.add_format(HEADER | _aligned(column.kind) | day))
+    _write_rows(workbook, ws, sheet)
+    for rule in sheet.rules if sheet.rows else ():
+        first, last = rule.columns
+        look = workbook.add_format(rule.look)
+        compared = {"type": "cell", "criteria": rule.criteria, "value": rule.value, "format": look}
+        ws.conditional_format(HEADER_ROWS, first, last_row, last, compared)
     return ws
 
 
-def set_up_page(ws: Worksheet, *, about: str, pages_high: int = 0) -> None:
-    """Landscape, as wide as the page (0 pages high: as many as it takes), with a line above and below."""
-    ws.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
-    ws.page_setup.orientation, ws.page_setup.paperSize = "landscape", A4
-    ws.page_setup.fitToWidth, ws.page_setup.fitToHeight = 1, pages_high
-    ws.page_margins.left = ws.page_margins.right = 0.4
-    ws.page_margins.top = ws.page_margins.bottom = 0.75
-    ws.page_margins.header = ws.page_margins.footer = 0.3
-    # In a header & begins a code.
-    above, below = cast(Any, ws.oddHeader), cast(Any, ws.oddFooter)
-    above.left.text, above.right.text = as_written(plain_text(about)[:120]).replace("&", "&&"), "&A"
-    below.left.text, below.right.text = "Source: Soundcharts", "Page &P of &N"
-
-
-def fill_cell(cell: Any, value: object) -> None:
-    """Put a value into a cell: a string is text, whatever it begins with."""
+def write_cell(ws: Worksheet, row: int, column: int, value: object, look: Format, linked: Format | None = None) -> None:
+    """Put a value into a cell (0-based): a string is text, whatever it begins with. `linked` is how a link looks."""
+    url = None
     if isinstance(value, Link):
-        if url := web_link(value.url):
-            cell.hyperlink = url
-        value = value.text
-    if isinstance(value, int):
-        value = exact(value)
-    if isinstance(value, str):
-        cell.value = as_written(plain_text(value)) or None
-        if cell.value is not None:
-            # openpyxl makes a formula of a leading =, and an error of a text such as #N/A.
-            cell.data_type = "s"
+        # No sheet has two columns of links.
+        url, value = web_link(value.url) if row < MOST_LINKS else None, value.text
+    held = as_cell(value)
+    if held is None:
+        ws.write_blank(row, column, None, look)
+    elif not isinstance(held, str):
+        ws.write_number(row, column, held, look)
+    elif url:
+        ws.write_url(row, column, url, linked or look, held)
     else:
-        cell.value = value
+        ws.write_string(row, column, held, look)
 
 
-def _header(ws: Worksheet, columns: Sequence[Column]) -> list[Any]:
-    cells = []
-    for column in columns:
-        cell = WriteOnlyCell(ws)
-        cell.font, cell.fill, cell.alignment = HEADER_FONT, HEADER_FILL, _aligned(column.kind)
-        if column.is_day:
-            cell.number_format = Kind.DATE.value
-        fill_cell(cell, column.heading)
-        cells.append(cell)
-    return cells
+def _write_rows(workbook: Workbook, ws: Worksheet, sheet: Sheet) -> None:
+    linked = workbook.add_format(LINKED | UNDERLINE | _aligned(Kind.TEXT) | {"num_format": Kind.TEXT.value})
+    looks = [
+        workbook.add_format({"num_format": column.kind.value, **_aligned(column.kind), **(UNDERLINE if lined else {})})
+        for column in sheet.columns
+        for lined in [not column.is_day]
+    ]
+    columns = [*zip(range(len(looks)), looks, (column.is_day for column in sheet.columns), strict=True)]
+    prose = [(number, column.widest) for number, column in enumerate(sheet.columns) if column.kind is Kind.PROSE]
+    for number, row in enumerate(sheet.rows, start=HEADER_ROWS):
+        if prose:
+            # Not every program makes the room that wrapped text needs.
+            ws.set_row(number, LINE_HEIGHT * max(_lines(str(row[column]), width) for column, width in prose))
+        for value, (column, look, is_day) in zip(row, columns, strict=True):
+            if value is not None or not is_day:
+                write_cell(ws, number, column, value, look, linked)
 
 
-def _prototype(ws: Worksheet, column: Column) -> Any:
-    """A cell that every row of its column uses in turn: styling each anew would double the time."""
-    cell = WriteOnlyCell(ws)
-    cell.number_format, cell.alignment = column.kind.value, _aligned(column.kind)
-    if not column.is_day:
-        cell.border = UNDERLINE
-    return cell
-
-
-def _aligned(kind: Kind) -> Alignment:
+def _aligned(kind: Kind) -> dict[str, Any]:
     if _is_number(kind):
-        return Alignment(vertical="top", horizontal="right")
+        return {"valign": "top", "align": "right"}
     # A text beside a number would touch it.
-    return Alignment(vertical="top", horizontal="left", indent=1, wrap_text=kind is Kind.PROSE)
+    return {"valign": "top", "align": "left", "indent": 1, "text_wrap": kind is Kind.PROSE}
 
 
-def _filled(
-    ws: Worksheet, columns: Sequence[Column], cells: Sequence[Any], row: Sequence[Any]
-) -> Generator[Any, None, None]:
-    for column, cell, value in zip(columns, cells, row, strict=True):
-        if value is None and column.is_day:
-            yield None
-        elif isinstance(value, Link) and web_link(value.url):
-            # A link belongs to one cell: the one that all rows share would lead everywhere to the last page.
-            linked = WriteOnlyCell(ws)
-            linked.font, linked.border, linked.number_format = LINK_FONT, UNDERLINE, Kind.TEXT.value
-            linked.alignment = _aligned(Kind.TEXT)
-            fill_cell(linked, value)
-            yield linked
-        else:
-            fill_cell(cell, value)
-            yield cell
-
-
-def _widths(sheet: Sheet) -> Iterator[tuple[str, float]]:
+def _widths(sheet: Sheet) -> Iterator[float]:
+    """Of each column, in letters."""
     for number, column in enumerate(sheet.columns):
         if column.is_day:
-            yield get_column_letter(number + 1), DAY_WIDTH
+            yield DAY_WIDTH
             continue
-        shown = max((_shown_width(row[number], column.kind) for row in sheet.rows), default=0)
+        shown = max((_shown_width(value, column.kind) for value in {row[number] for row in sheet.rows}), default=0)
         heading = len(str(column.heading)) + FILTER_BUTTON
-        yield get_column_letter(number + 1), max(NARROWEST, heading, min(shown + 3, column.widest))
+        yield max(NARROWEST, heading, min(shown + 3, column.widest))
 
 
-def _lines_of_prose(columns: Sequence[Column], row: Sequence[Any]) -> int:
-    prose = ((cell_len(str(v)), c.widest) for c, v in zip(columns, row, strict=True) if c.kind is Kind.PROSE)
+def _lines(prose: str, width: int) -> int:
     # A column is as wide as so many digits, and letters are narrower.
-    return max((math.ceil(length * 0.9 / width) for length, width in prose), default=0)
+    return math.ceil(cell_len(prose) * 0.9 / width)
 
 
 def _shown_width(value: object, kind: Kind) -> int:

@@ -4,48 +4,46 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.chart._chart import ChartBase
-from openpyxl.styles import Alignment
-from openpyxl.worksheet.worksheet import Worksheet
 from sqlalchemy import Row
+from xlsxwriter import Workbook
+from xlsxwriter.chart import Chart
+from xlsxwriter.worksheet import Worksheet
 
 from soundcharts_pipeline.reports.workbook.cells import MOST_NUMBER
 from soundcharts_pipeline.reports.workbook.chart_sheets import BAD, GOOD
 from soundcharts_pipeline.reports.workbook.lines import Lines
 from soundcharts_pipeline.reports.workbook.sheets import (
-    HEADER_FILL,
-    HEADER_FONT,
+    HEADER,
     HEADER_ROWS,
     UNDERLINE,
     Column,
     Kind,
     Link,
     Sheet,
-    fill_cell,
-    font,
     new_sheet,
-    set_up_page,
+    write_cell,
 )
-from soundcharts_pipeline.reports.workbook.spreadsheet_charts import (
-    change_chart,
-    colour_bars,
-    line_chart,
-    place_chart,
-    rank_chart,
-)
+from soundcharts_pipeline.reports.workbook.spreadsheet_charts import change_chart, line_chart, rank_chart
 from soundcharts_pipeline.storage.queries.chart_day import ChartDay
 from soundcharts_pipeline.storage.queries.rankings import Move, MoveKind, largest_first
 
 NAME = "Summary"
 RANKED, MOVERS = 10, 5
-WIDTHS = {"A": 24, "B": 15, "C": 2, "D": 30, "E": 26, "F": 11, "G": 10, "H": 2, "I": 30, "J": 26, "K": 11, "L": 10}
-TITLE_FONT, HINT_FONT = font(bold=True, size=18, color="1F4E79"), font(color="6B7280")
-FIRST_ROW, LAST_ROW = 5, 14
-# Cells that the charts cover, 0-based: two beside each other, two rows of them.
-CHARTS_BEGIN, CHART_ROWS, LAST_CHART_ROW = 16, 19, 54
+TITLE, HINT = {"bold": True, "font_size": 18, "font_color": "#1F4E79"}, {"font_color": "#6B7280"}
+# Rows and columns are 0-based here; these are the columns' widths and the height of a row, in pixels.
+WIDTHS, ROW_HEIGHT = (168, 105, 14, 210, 182, 77, 70, 14, 210, 182, 77, 70), 20
+HEADINGS = (
+    *("Key figures", "", None, "Biggest climbs and falls", "Artists", "Movement", "Position", None),
+    *("New entries and re-entries", "Artists", "State", "Position"),
+)
+# Where the rows of the three tables begin, how many they are, and their first columns.
+FIRST_ROW, TABLE_ROWS = 4, 10
+FIGURES, MOVED, ENTERED = 0, 3, 8
+# Where charts are: two beside each other, two rows of them. The end of their columns is exclusive.
+CHARTS_BEGIN, CHART_ROWS, LAST_ROW = 16, 19, 53
 CHART_COLUMNS = ((0, 5), (5, 12))
+
+Cell = tuple[object, Kind, dict[str, Any]]
 
 
 def key_figures(of: ChartDay) -> list[tuple[str, Any, Kind]]:
@@ -89,95 +87,73 @@ def chart_data(lines: Sequence[Lines]) -> tuple[Sheet, list[Lines]]:
 
 def add_summary(workbook: Workbook, of: ChartDay, *, name: str, about: str) -> Worksheet:
     """The page without its charts: their cells are written later."""
-    ws = new_sheet(workbook, NAME)
-    ws.sheet_view.showGridLines = False
-    for letter, width in WIDTHS.items():
-        ws.column_dimensions[letter].width = width
-    set_up_page(ws, about=about, pages_high=1)
-    ws.append([_cell(ws, Link(name, of.chart.web_url if of.chart else None), font=TITLE_FONT)])
-    ws.append([_cell(ws, _subtitle(of), font=HINT_FONT)])
-    ws.append([])
-    ws.append(_headings(ws))
-    figures, movers, entered = key_figures(of), movers_of(of), _moved(of, "new", "re-entry")
-    for number in range(LAST_ROW - FIRST_ROW + 1):
-        ws.append(
-            [
-                *(_figure(ws, *figures[number]) if number < len(figures) else [None, None]),
-                None,
-                *(_mover(ws, *movers[number]) if number < len(movers) else [None] * 4),
-                None,
-                *(_entry(ws, *entered[number]) if number < len(entered) else [None] * 4),
-            ]
-        )
-    more = len(entered) - (LAST_ROW - FIRST_ROW + 1)
-    ws.append([*[None] * 8, _cell(ws, f"and {more} more on the sheet Ranking", font=HINT_FONT)] if more > 0 else [])
-    ws.print_area = f"A1:L{LAST_CHART_ROW}"
+    ws = new_sheet(workbook, NAME, about=about, pages_high=1)
+    ws.hide_gridlines(2)
+    ws.print_area(0, 0, LAST_ROW, len(WIDTHS) - 1)
+    for number, width in enumerate(WIDTHS):
+        ws.set_column_pixels(number, number, width)
+
+    def write(row: int, column: int, value: object, look: dict[str, Any], kind: Kind = Kind.TEXT) -> None:
+        write_cell(ws, row, column, value, workbook.add_format({"num_format": kind.value, **look}))
+
+    write(0, 0, Link(name, of.chart.web_url if of.chart else None), TITLE)
+    write(1, 0, _subtitle(of), HINT)
+    for column, heading in enumerate(HEADINGS):
+        if heading is not None:
+            write(FIRST_ROW - 1, column, heading, HEADER)
+    entered = _moved(of, "new", "re-entry")
+    tables = {
+        FIGURES: [_figure(*figure) for figure in key_figures(of)],
+        MOVED: [_mover(*mover) for mover in movers_of(of)],
+        ENTERED: [_entry(*entry) for entry in entered],
+    }
+    for number in range(TABLE_ROWS):
+        for first, rows in tables.items():
+            for column, (value, kind, look) in enumerate(rows[number] if number < len(rows) else (), start=first):
+                write(FIRST_ROW + number, column, value, UNDERLINE | look, kind)
+    if (more := len(entered) - TABLE_ROWS) > 0:
+        write(FIRST_ROW + TABLE_ROWS, ENTERED, f"and {more} more on the sheet Ranking", HINT)
     return ws
 
 
-def add_charts(ws: Worksheet, data: Worksheet, of: ChartDay, sheet: Sheet, charts: Sequence[Lines]) -> None:
+def add_charts(workbook: Workbook, ws: Worksheet, of: ChartDay, data: Sheet, charts: Sequence[Lines]) -> None:
     """Two by two, below the tables; of a chart that has less than two days, none."""
-    made: list[ChartBase] = []
-    column = 2
+    made: list[Chart] = []
+    days, column = [row[0] for row in data.rows], 1
     for lines in charts:
-        columns = range(column, column + len(lines.values))
-        column += len(lines.values)
-        rows = (HEADER_ROWS + 1 + [row[0] for row in sheet.rows].index(min(lines.days)), sheet.last_row)
+        columns = range(column, column := column + len(lines.values))
+        rows = (HEADER_ROWS + days.index(min(lines.days)), HEADER_ROWS + len(days) - 1)
         if lines.unit:
-            made.append(
-                line_chart(lines.title, data, columns=columns, rows=rows, number_format="#,##0", unit=lines.unit)
-            )
+            looks = {"number_format": "#,##0", "unit": lines.unit}
+            made.append(line_chart(workbook, lines.title, data.name, columns=columns, rows=rows, **looks))
         else:
-            made.append(rank_chart(lines.title, data, columns=columns, rows=rows))
-    movers = movers_of(of)
-    if movers:
-        rows = (FIRST_ROW, FIRST_ROW + len(movers) - 1)
-        bars = change_chart("Biggest climbs and falls", ws, labels=4, values=6, rows=rows)
-        colour_bars(bars, [move.change or 0 for _, move in movers])
-        made.append(bars)
+            made.append(rank_chart(workbook, lines.title, data.name, columns=columns, rows=rows))
+    if changes := [move.change or 0 for _, move in movers_of(of)]:
+        where = {"labels": MOVED, "values": MOVED + 2, "first": FIRST_ROW}
+        made.append(change_chart(workbook, "Biggest climbs and falls", NAME, changes, **where))
     for number, chart in enumerate(made):
-        top = CHARTS_BEGIN + number // 2 * CHART_ROWS
-        place_chart(ws, chart, columns=CHART_COLUMNS[number % 2], rows=(top, top + CHART_ROWS - 1))
+        first, end = CHART_COLUMNS[number % 2]
+        # As wide as the cells that it covers, whatever the reader's fonts.
+        chart.set_size({"width": sum(WIDTHS[first:end]), "height": (CHART_ROWS - 1) * ROW_HEIGHT})
+        ws.insert_chart(CHARTS_BEGIN + number // 2 * CHART_ROWS, first, chart)
 
 
-def _headings(ws: Worksheet) -> list[Any]:
-    words = ["Key figures", "", None, "Biggest climbs and falls", "Artists", "Movement", "Position", None]
-    return [
-        None if word is None else _cell(ws, word, font=HEADER_FONT, fill=HEADER_FILL)
-        for word in [*words, "New entries and re-entries", "Artists", "State", "Position"]
-    ]
+def _figure(label: str, value: object, kind: Kind) -> list[Cell]:
+    shown = value if value is not None else "not known"
+    return [(label, Kind.TEXT, {}), (shown, kind, {"bold": True, "align": "right"})]
 
 
-def _figure(ws: Worksheet, label: str, value: object, kind: Kind) -> list[Any]:
-    shown = _cell(ws, value if value is not None else "not known", kind=kind, border=UNDERLINE, font=font(bold=True))
-    shown.alignment = Alignment(horizontal="right")
-    return [_cell(ws, label, border=UNDERLINE), shown]
+def _mover(entry: Row[Any], move: Move) -> list[Cell]:
+    look = {"bold": True, "font_color": GOOD if move.kind == "up" else BAD}
+    return [*_named(entry), (move.change, Kind.CHANGE, look), (entry.position, Kind.WHOLE, {})]
 
 
-def _mover(ws: Worksheet, entry: Row[Any], move: Move) -> list[Any]:
-    colour = GOOD if move.kind == "up" else BAD
-    return [
-        *(_cell(ws, Link(entry.name, entry.app_url), border=UNDERLINE), _cell(ws, entry.credit_name, border=UNDERLINE)),
-        _cell(ws, move.change, kind=Kind.CHANGE, border=UNDERLINE, font=font(color=colour, bold=True)),
-        _cell(ws, entry.position, kind=Kind.WHOLE, border=UNDERLINE),
-    ]
+def _entry(entry: Row[Any], move: Move) -> list[Cell]:
+    return [*_named(entry), (move.kind, Kind.TEXT, {}), (entry.position, Kind.WHOLE, {})]
 
 
-def _entry(ws: Worksheet, entry: Row[Any], move: Move) -> list[Any]:
-    return [
-        *(_cell(ws, Link(entry.name, entry.app_url), border=UNDERLINE), _cell(ws, entry.credit_name, border=UNDERLINE)),
-        _cell(ws, move.kind, border=UNDERLINE),
-        _cell(ws, entry.position, kind=Kind.WHOLE, border=UNDERLINE),
-    ]
-
-
-def _cell(ws: Worksheet, value: object, *, kind: Kind = Kind.TEXT, **style: Any) -> Any:
-    cell = WriteOnlyCell(ws)
-    cell.number_format = kind.value
-    for name, look in style.items():
-        setattr(cell, name, look)
-    fill_cell(cell, value)
-    return cell
+def _named(entry: Row[Any]) -> list[Cell]:
+    return [(Link(entry.name, entry.app_url), Kind.TEXT, {}), (entry.credit_name, Kind.TEXT, {})]
 
 
 def _subtitle(of: ChartDay) -> str:
