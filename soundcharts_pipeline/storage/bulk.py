@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from soundcharts_pipeline.storage import bulk_values as rendering
-from soundcharts_pipeline.storage.bulk_copy import Insert, save_lines, save_new_lines, staged
+from soundcharts_pipeline.storage.bulk_copy import Insert, copied_straight, save_lines, staged, text_parts
 from soundcharts_pipeline.storage.engine import PREPARED_STATEMENTS
 from soundcharts_pipeline.wording import cleaned
 
@@ -155,8 +155,9 @@ def _save(
         lines = rendering.copy_lines(table, given, columns=columns, unique=unique)
         names = _key_first(table, columns, unique)
         seem_new = len(lines) >= WORTH_A_LOOK and _seem_new(connection, table, given, columns)
-        save = save_new_lines if seem_new else save_lines
-        return save(connection, table, lines, names, statement) if lines else 0
+        if seem_new and copied_straight(connection, table, names, text_parts(lines)):
+            return len(lines)
+        return save_lines(connection, table, lines, names, statement) if lines else 0
     values = rendering.sqlite_values(table, rows, columns=columns, unique=unique)
     names = tuple(column.name for column in rendering.in_table_order(table, columns))
     return insert_many(connection, statement, values, names)

@@ -8,18 +8,17 @@ that need the same places in another order do not wait for each other.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
-from itertools import repeat
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, select, text, tuple_
 
 from soundcharts_pipeline.models import LocatedDay, Place
 from soundcharts_pipeline.storage.bulk import insert_missing, merge, remove, remove_keys
-from soundcharts_pipeline.storage.bulk_ready import merge_ready
+from soundcharts_pipeline.storage.bulk_ready import LocatedKey, merge_ready
 from soundcharts_pipeline.storage.tables import audience as a
 from soundcharts_pipeline.storage.tables import months
 from soundcharts_pipeline.storage.tables import schema as s
-from soundcharts_pipeline.storage.tables.columns import Day, Moment
+from soundcharts_pipeline.storage.tables.columns import Moment
 from soundcharts_pipeline.wording import clean
 
 # Keys of one look-up, each of up to five variables: a quarter of what SQLite takes.
@@ -55,35 +54,36 @@ def place_ids(conn: Connection, keys: Collection[Place]) -> dict[Place, int]:
     return {(key[0], key[1], key[2]): number for key, number in numbers(conn, a.places, PLACE, keys, make=True).items()}
 
 
-def save_points(conn: Connection, rows: Iterable[Row], now: datetime) -> int:
-    """Values of series on days; returns how many were given. A point whose value is stored keeps its moment."""
-    stored = _StoredDays(conn)
-    ready = [(number, stored[day], value) for number, day, value in rows]
-    _make_months(conn, a.points, stored)
-    merge_ready(conn, a.points, ready, last=(Moment.number(now),))
-    return len(ready)
+def save_points(
+    conn: Connection, series: Sequence[int], days: Sequence[date], values: Sequence[int], now: datetime
+) -> None:
+    """Values of series on days. A point whose value is stored keeps its moment."""
+    _make_months(conn, a.points, set(days))
+    merge_ready(conn, a.points, (series, days, values), last=(Moment.number(now),))
 
 
 def save_located(conn: Connection, days: Iterable[tuple[int, LocatedDay]], places: Mapping[Place, int]) -> int:
     """Values of series on days in numbered places; returns how many were added or changed. The cities of a day are
     those of one answer, and its countries too: a place that an earlier answer named and this one does not goes."""
     days = list(days)
-    stored, ready = _StoredDays(conn), list[Row]()
+    columns: list[list[Any]] = [[], [], [], []]
     for number, (day, values) in days:
-        ready += zip(repeat(number), repeat(stored[day]), map(places.__getitem__, values), values.values())
-    _make_months(conn, a.located_points, stored)
-    beside: list[Row] = []
-    changed = merge_ready(conn, a.located_points, ready, beside=beside)
+        parts = ([number] * len(values), [day] * len(values), map(places.__getitem__, values), values.values())
+        for column, part in zip(columns, parts, strict=True):
+            column.extend(part)
+    given = {of_day.day for _, of_day in days}
+    _make_months(conn, a.located_points, given)
+    beside: list[LocatedKey] = []
+    changed = merge_ready(conn, a.located_points, columns, beside=beside)
     if beside:
-        given = {as_stored: day for day, as_stored in stored.items()}
-        keys = [(number, given[day], place) for number, day, place in beside if day in given]
+        keys = [key for key in beside if key[1] in given]
         remove_keys(conn, a.located_points, _no_longer_named(conn, keys, days))
     return changed
 
 
 def _no_longer_named(
-    conn: Connection, keys: Collection[tuple[int, date, int]], days: Iterable[tuple[int, LocatedDay]]
-) -> list[tuple[int, date, int]]:
+    conn: Connection, keys: Collection[LocatedKey], days: Iterable[tuple[int, LocatedDay]]
+) -> list[LocatedKey]:
     """Of the keys of places that are not named on these days those of which others of their kind, cities or countries,
     are."""
     at, open_days = a.places.c, {key[:2] for key in keys}
@@ -145,18 +145,6 @@ def _prepared(conn: Connection, table: Table, rows: Iterable[Row]) -> list[Row]:
     found = sorted(rows, key=tuple)
     _make_months(conn, table, {row[1] for row in found})
     return found
-
-
-class _StoredDays(dict[date, int | str]):
-    """What the driver stores of each day."""
-
-    def __init__(self, conn: Connection) -> None:
-        super().__init__()
-        self._stored = Day.number if conn.dialect.name == "sqlite" else date.isoformat
-
-    def __missing__(self, day: date) -> int | str:
-        stored = self[day] = self._stored(day)
-        return stored
 
 
 def _make_months(conn: Connection, table: Table, days: Collection[date]) -> None:

@@ -4,8 +4,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from functools import lru_cache
-from itertools import chain, repeat
-from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, func, select
@@ -41,8 +39,10 @@ ARTIST_FIELDS = [*(f.name for f in fields(Artist) if f.name in s.artists.c), "di
 # What references in rankings and credits say of a track or an artist.
 BROUGHT = {"credit_name", "slug", "image_url", "app_url"}
 COUNTS = ("calls", "billed", "errors", "throttled")
-_IDENTIFIER = attrgetter("identifier")
 DAY_COLUMNS = ["chart_slug", "rank_date", "published_at", "checked_at"]
+
+
+Columns = tuple[list[int], list[date], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,23 +147,24 @@ def save_series(
 
     Where two answers tell of the same day of an entity, the later one of `answers` counts.
     """
-    keys = {(a.uuid, of) for a in answers for of in set(map(_IDENTIFIER, a.series.points))}
+    parts: list[tuple[Any, ...]] = [(a.uuid, *zip(*a.series.points, strict=True)) for a in answers if a.series.points]
+    keys = {(uuid, of) for uuid, _, identifiers, _ in parts for of in set(identifiers)}
     keys |= {(a.uuid, "") for a in answers if a.series.located}
     ids = points.series_ids(conn, entity, platform, metric, keys)
     located = [(ids[a.uuid, ""], of_day) for a in answers for of_day in a.series.located]
     places = points.place_ids(conn, set().union(*(of_day.values for _, of_day in located)))
-    rows: Iterable[points.Row] = chain.from_iterable(_rows(a, ids) for a in answers if a.series.points)
+    columns = _columns(parts, ids)
     if len({a.uuid for a in answers}) < len(answers):
-        rows, located = _last_of_each_day(rows, located)
+        columns, located = _last_of_each_day(columns, located)
     points.save_located(conn, located, places)
-    saved = points.save_points(conn, rows, now)
+    points.save_points(conn, *columns, now)
     t = b.audience_asks
     asks = {(entity, a.uuid, platform, metric, k.start, k.end): k for a in answers for k in a.asks}
     known = {(entity, a.uuid, platform, metric, k.start, k.end): k for a in answers for k in a.known}
     remove_keys(conn, t, [key for key in known if key not in asks])
     new = [(*key, ask.settled, ask.asked_at) for key, ask in asks.items() if known.get(key) != ask]
     merge(conn, t, new, columns=t.columns.keys())
-    return saved
+    return len(columns[0])
 
 
 def note_fact(conn: Connection, name: str, value: str, now: datetime) -> None:
@@ -223,23 +224,31 @@ def _save_artist_stubs(conn: Connection, artists: Iterable[Artist | ArtistRef], 
     insert_missing(conn, s.artists, list(rows.values()), columns=columns)
 
 
-def _rows(answer: SeriesAnswer, ids: Mapping[tuple[str, str], int]) -> Iterable[points.Row]:
+def _columns(parts: Iterable[tuple[Any, ...]], ids: Mapping[tuple[str, str], int]) -> Columns:
+    """Series, days and values, of each answer's UUID, days, identifiers and values."""
     # By columns: of a hundred thousand points each step in Python counts.
-    days, identifiers, values = zip(*answer.series.points, strict=True)
-    return zip(map(ids.__getitem__, zip(repeat(answer.uuid), identifiers)), days, values, strict=True)
+    columns: Columns = ([], [], [])
+    for uuid, days, identifiers, values in parts:
+        numbers = {of: ids[uuid, of] for of in set(identifiers)}
+        columns[0].extend(map(numbers.__getitem__, identifiers))
+        columns[1].extend(days)
+        columns[2].extend(values)
+    return columns
 
 
 def _last_of_each_day(
-    rows: Iterable[points.Row], located: list[tuple[int, LocatedDay]]
-) -> tuple[list[points.Row], list[tuple[int, LocatedDay]]]:
+    columns: Columns, located: list[tuple[int, LocatedDay]]
+) -> tuple[Columns, list[tuple[int, LocatedDay]]]:
     """Of several values of a series on a day the last, of several cities or countries of a day likewise."""
     of_kind = {
         (number, day, is_country): {place: value for place, value in values.items() if (not place[2]) == is_country}
         for number, (day, values) in located
         for is_country in {not place[2] for place in values}
     }
-    last = {row[:2]: row for row in rows}
-    return list(last.values()), [(number, LocatedDay(day, values)) for (number, day, _), values in of_kind.items()]
+    series, days, values = columns
+    last = dict(zip(zip(series, days, strict=True), values, strict=True))
+    columns = [number for number, _ in last], [day for _, day in last], list(last.values())
+    return columns, [(number, LocatedDay(day, values)) for (number, day, _), values in of_kind.items()]
 
 
 def _save_credits(conn: Connection, tracks: Sequence[Track], now: datetime) -> None:
