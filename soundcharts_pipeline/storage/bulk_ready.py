@@ -49,19 +49,24 @@ def merge_ready(
 def _into_sqlite(
     connection: Connection, table: Table, columns: Columns, last: Row, beside: list[LocatedKey] | None
 ) -> int:
-    keys = table.primary_key.columns.keys()
+    keys, (names, statement) = table.primary_key.columns.keys(), _statement(connection, table, columns)
     numbers = [columns[0], _numbers(columns[1], Day.ZERO), *columns[2:]]
-    heads = set(zip(*numbers[: len(keys)], strict=True))
-    _check_once(table, columns, heads)
-    rows = sorted(zip(*numbers, *(repeat(value, len(columns[0])) for value in last), strict=True))
+    rows = list(zip(*numbers, *(repeat(value, len(columns[0])) for value in last), strict=True))
+    new = rows
     if beside is not None:
-        # Of the driver: a row of SQLAlchemy takes as long as all else that is done with it here.
+        # Of the driver: a row of SQLAlchemy takes as long as all else that is done with it here. What is read anyway
+        # is compared here as well, in half of the time that the statement takes for it.
         with closing(connection.connection.cursor()) as cursor:
-            cursor.execute(_query(connection, table, numbers, keys))
-            others = set(cursor.fetchall()).difference(heads)
-        beside += [(number, date.fromordinal(Day.ZERO + day), place) for number, day, place in others]
-    names, statement = _statement(connection, table, columns)
-    return insert_many(connection, statement, list(chain.from_iterable(rows)), names)
+            cursor.execute(_query(connection, table, numbers, names[: len(columns)]))
+            stored = set(cursor.fetchall())
+        new = [row for row in rows if row not in stored]
+        if others := {row[: len(keys)] for row in stored.difference(rows)}:
+            unnamed = others.difference(zip(*numbers[: len(keys)], strict=True))
+            beside += [(number, date.fromordinal(Day.ZERO + day), place) for number, day, place in unnamed]
+    if new:
+        # Rows that are all stored have a key each.
+        _check_once(table, columns, set(zip(*numbers[: len(keys)], strict=True)))
+    return insert_many(connection, statement, list(chain.from_iterable(sorted(new))), names)
 
 
 def _into_postgresql(
