@@ -44,6 +44,7 @@ bench: .venv-bench/installed
 	$(BENCH)/python -m benchmarks.exports
 	$(BENCH)/python -m benchmarks.analysis
 	$(BENCH)/python -m benchmarks.scale
+	$(BENCH)/python -m benchmarks.cold
 	$(BENCH)/python -m benchmarks.night
 	$(BENCH)/python -m benchmarks.hosts
 

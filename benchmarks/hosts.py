@@ -24,7 +24,7 @@ import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
 from benchmarks.needed import fewest_calls, places
-from benchmarks.night import FIRST_MORNING, LATENCY, LEAD, LOOK_SECONDS, daily
+from benchmarks.night import LATENCY, LEAD, LOOK_SECONDS, daily
 from benchmarks.scratch import MAX_IN_FLIGHT, differences, heading, row
 from benchmarks.site import CHARTS
 from benchmarks.watch import Watch, watching
@@ -108,11 +108,15 @@ class Soak:
 
 def night(charts: int, rate: int, wanted: int, seed: int) -> None:
     """One night, and what is done in it. A row or two."""
-    slugs, day, soak = daily(charts), FIRST_MORNING - timedelta(days=1), Soak(seed)
+    slugs, soak = daily(charts), Soak(seed)
+    # The real clock, which goes on: what failed is requested again after some minutes of it.
+    morning = datetime.now(UTC).date()
+    day = morning - timedelta(days=1)
     due = (datetime.now(UTC) + LEAD).replace(second=0, microsecond=0)
     entries = "\n".join(f"  - slug: {slug}\n    name: {slug}" for slug in slugs)
-    simulator = {"today": FIRST_MORNING, "latency": LATENCY, "rate": rate, "quota": 1_000_000}
-    variables = {"SOUNDCHARTS_CALLS_PER_MINUTE": str(rate), "SOUNDCHARTS_MAX_IN_FLIGHT": str(MAX_IN_FLIGHT)}
+    simulator = {"today": morning, "latency": LATENCY, "rate": rate, "quota": 1_000_000}
+    limits = {"SOUNDCHARTS_CALLS_PER_MINUTE": str(rate), "SOUNDCHARTS_MAX_IN_FLIGHT": str(MAX_IN_FLIGHT)}
+    variables = {**limits, "SOUNDCHARTS_NOW": ""}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         text = CHARTS.format(first=day, due=due, charts=entries)
         with installed(Path(folder), text, simulator, variables=variables) as whole:
@@ -127,9 +131,7 @@ def night(charts: int, rate: int, wanted: int, seed: int) -> None:
                 looking.__exit__(None, None, None)
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
                 arguments = whole.site.environ["SOUNDCHARTS_DATABASE_URL"], whole.folder / "charts.yaml"
-                differing = pool.submit(
-                    differences, *arguments, {slug: [day] for slug in slugs}, FIRST_MORNING
-                ).result()
+                differing = pool.submit(differences, *arguments, {slug: [day] for slug in slugs}, morning).result()
             _tell(whole, slugs, day, rate, watch, loads)
             _tell_soak(whole, soak, differing)
 
