@@ -79,22 +79,21 @@ def _into_postgresql(
     query = _query(connection, table, columns, (*names[: len(columns)], *map(str, last)))
     run_copy(connection, f"COPY ({query}) TO STDOUT{packed.OPTIONS}", file)
     stored = set(packing.copied(file.getvalue()))
-    new = [row for row in rows if row not in stored] if stored else rows
-    changed: list[bytes] = []
-    if others := {packing.key_of(row): row for row in stored.difference(rows)}:
-        changed = [row for row in new if packing.key_of(row) in others]
-        new = [row for row in new if packing.key_of(row) not in others] if changed else new
-        if beside is not None:
-            unnamed = others.keys() - set(map(packing.key_of, rows))
-            beside += [packing.values(others[key])[: len(table.primary_key)] for key in unnamed]
-    saved = len(new)
-    if new and not copied_straight(connection, table, names, packing.parts(new), packed.OPTIONS):
-        saved, changed = 0, sorted(new + changed)
-    if changed:
-        _check_once(table, columns, set(map(packing.key_of, rows)))
-        lines = ["\t".join(map(str, packing.values(row))) for row in dict.fromkeys(changed)]
-        saved += save_lines(connection, table, lines, names, statement)
-    return saved
+    unlike = [row for row in rows if row not in stored] if stored else rows
+    others = {packing.key_of(row): row for row in stored.difference(rows)}
+    if others and beside is not None:
+        unnamed = others.keys() - set(map(packing.key_of, rows))
+        beside += [packing.values(others[key])[: len(table.primary_key)] for key in unnamed]
+    if not unlike:
+        return 0
+    is_changed = bool(others) and any(packing.key_of(row) in others for row in unlike)
+    if not is_changed and copied_straight(connection, table, names, packing.parts(unlike), packed.OPTIONS):
+        return len(unlike)
+    # What is new and what changed together, in the order of all: else who has changed a row would wait for one that is
+    # new of somebody who waits for the change.
+    _check_once(table, columns, set(map(packing.key_of, rows)))
+    lines = ["\t".join(map(str, packing.values(row))) for row in dict.fromkeys(unlike)]
+    return save_lines(connection, table, lines, names, statement)
 
 
 def _numbers(days: Sequence[date], zero: int) -> list[int]:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Table, select
+from sqlalchemy import Table, select, text
 
 from soundcharts_pipeline.models import AudiencePoint, LocatedDay, Place, Series
 from soundcharts_pipeline.storage.bulk_packed import PART
 from soundcharts_pipeline.storage.errors import RowsLost, ValueOutOfRange
-from soundcharts_pipeline.storage.points import merge_audience
+from soundcharts_pipeline.storage.points import merge_audience, save_points
 from soundcharts_pipeline.storage.saves import SeriesAnswer, save_series
 from soundcharts_pipeline.storage.tables import audience
 from soundcharts_pipeline.storage.tables import schema as s
@@ -130,3 +130,30 @@ def test_two_that_save_the_same_in_another_order_do_not_wait_for_each_other(post
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(save_all, (False, True)))
         assert len(stored(warehouse, s.artist_audience)) == len(names) * (len(days) + 20)
+
+
+def test_a_key_that_somebody_else_saves_meanwhile_makes_no_two_wait_for_each_other(postgres_url: str) -> None:
+    def save_of(*series: int) -> None:
+        with warehouse.write() as conn:
+            save_points(conn, series, [DAY] * len(series), series, NOW)
+
+    with closing(Warehouse(postgres_url)) as warehouse:
+        with warehouse.write() as conn:
+            save_points(conn, [1], [DAY], [0], NOW)
+        with ThreadPoolExecutor(2) as pool:
+            with warehouse.write() as conn:
+                save_points(conn, [9], [DAY], [9], NOW)
+                savers = []
+                # The second has a key less: it would change the first while the other waits for the last.
+                for waiting, series in enumerate([(1, 5, 9), (1, 5)], start=1):
+                    savers.append(pool.submit(save_of, *series))
+                    while conn.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) < waiting:
+                        pass
+            for saver in savers:
+                saver.result()
+        with warehouse.read() as conn:
+            assert list(conn.scalars(select(audience.points.c.value).order_by(audience.points.c.series_id))) == [
+                1,
+                5,
+                9,
+            ]
