@@ -142,6 +142,15 @@ def test_the_ink_is_that_of_the_page_and_the_ground_is_the_page() -> None:
     assert not [element for element in root.iter(f"{SVG}g") if (element.get("id") or "").startswith("patch")]
 
 
+@pytest.mark.parametrize(
+    ("values", "ticks"), [([0], ["0"]), ([7, 7], ["7"]), ([3_000_000_000], ["3.00B"]), ([1, 2], ["1", "2"])]
+)
+def test_no_two_ticks_of_values_read_the_same(values: list[int], ticks: list[str]) -> None:
+    line = Line("a", [(date(2026, 11, 19) + timedelta(days=n), value) for n, value in enumerate(values)])
+    shown = texts(parsed(series_figure("T", [Panel("streams", [line])])))
+    assert [text for text in shown if re.fullmatch(r"-?\d[\d.,]*[kMB]?", text)] == ticks
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_few_days_are_ticked_as_days_and_not_as_hours(count: int) -> None:
     days = [date(2026, 11, 19) + timedelta(days=n) for n in range(count)]

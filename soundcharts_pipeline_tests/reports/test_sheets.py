@@ -16,7 +16,7 @@ from openpyxl.utils.escape import unescape
 
 from soundcharts_pipeline.reports.workbook.cells import LONGEST_LINK, LONGEST_TEXT, MOST_LINKS
 from soundcharts_pipeline.reports.workbook.read_back import read_back
-from soundcharts_pipeline.reports.workbook.sheets import Column, Kind, Link, Sheet, add_sheet, new_workbook
+from soundcharts_pipeline.reports.workbook.sheets import MOST_HEIGHT, Column, Kind, Link, Sheet, add_sheet, new_workbook
 from soundcharts_pipeline.reports.workbook.workbook import write_workbook
 from soundcharts_pipeline.storage.errors import StorageFull
 from soundcharts_pipeline.storage.files import explained_files
@@ -33,7 +33,10 @@ LINKS = [
     *("https://example.test/100%25?x=%22", "HTTPS://example.test/{id}", "https://example.test/日本語"),
     f"https://example.test/{'a' * (LONGEST_LINK - 21)}",
 ]
-TOO_LONG = [f"https://example.test/{'a' * (LONGEST_LINK - 20)}", f"https://example.test/{'🎧' * (LONGEST_LINK // 2)}"]
+TOO_LONG = [
+    *(f"https://example.test/{'a' * (LONGEST_LINK - 20)}", f"https://example.test/{'🎧' * (LONGEST_LINK // 2)}"),
+    "https://example.test/" + '"' * (LONGEST_LINK // 3),
+]
 
 
 def written(path: Path, rows: Sequence[Sequence[Any]], *, about: str = "") -> Path:
@@ -57,11 +60,21 @@ def test_each_link_is_of_one_cell_and_one_that_is_too_long_is_only_its_text(tmp_
     cells = [cell for (cell,) in sheet.iter_rows(min_row=2)]
     assert [cell.value for cell in cells] == [link.text for (link,) in rows]
     found = [cell.hyperlink for cell in cells]
-    assert found[len(LINKS) :] == [None] * 3
+    assert found[len(LINKS) :] == [None] * 4
     assert [link.ref for link in found[: len(LINKS)]] == [f"A{row}" for row in range(2, 2 + len(LINKS))]
     # What follows the first # stands beside the rest.
     urls = [link.target + (f"#{link.location}" if link.location else "") for link in found[: len(LINKS)]]
     assert [unquote(url) for url in urls] == [unquote(url) for url in LINKS]
+
+
+def test_no_column_and_no_row_is_larger_than_a_sheet_takes(tmp_path: Path) -> None:
+    prose = Column("Note", Kind.PROSE, widest=20)
+    with new_workbook(tmp_path / "made.xlsx") as workbook:
+        sheet = Sheet(name="Data", columns=[Column("N" * 300), prose], rows=[("a", "word " * 2_000)])
+        add_sheet(workbook, sheet, about="")
+    found: Any = load_workbook(tmp_path / "made.xlsx")["Data"]
+    assert max(column.width for column in found.column_dimensions.values()) <= 256
+    assert found.row_dimensions[2].height <= MOST_HEIGHT
 
 
 def test_a_sheet_of_more_links_than_it_may_have_keeps_every_name(tmp_path: Path) -> None:

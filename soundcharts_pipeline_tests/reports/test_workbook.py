@@ -1,8 +1,8 @@
 """The workbook of a chart-day whose names are formulas, codes and what no sheet can hold, read back by openpyxl."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from soundcharts_pipeline.reports.workbook.lines import LINES
 from soundcharts_pipeline.reports.workbook.read_back import read_back
 from soundcharts_pipeline.reports.workbook.report import rows_of_same
 from soundcharts_pipeline.reports.workbook.workbook import write_workbook
+from soundcharts_pipeline.storage.queries.chart_day import ChartDay
 from soundcharts_pipeline.storage.queries.lines import audience_lines, rank_lines
 from soundcharts_pipeline.storage.queries.rankings import moves_of
 from soundcharts_pipeline.storage.tables import schema as s
@@ -203,6 +204,23 @@ def test_a_file_is_known_until_somebody_saves_it_or_something_else_is_to_be_show
     load_workbook(made.path).save(tmp_path / "saved.xlsx")
     assert rows_of_same(tmp_path / "saved.xlsx", made.report) is None
     assert rows_of_same(tmp_path / "none.xlsx", made.report) is None
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda whole: b"x" + whole, lambda whole: whole + bytes(100), lambda whole: whole[:-1]]
+)
+def test_a_file_with_something_around_it_is_not_known(
+    made: Made, tmp_path: Path, spoil: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / "spoilt.xlsx").write_bytes(spoil(made.path.read_bytes()))
+    assert rows_of_same(tmp_path / "spoilt.xlsx", made.report) is None
+
+
+@pytest.mark.parametrize("part", [field.name for field in fields(ChartDay)])
+def test_every_part_of_a_chart_day_counts(made: Made, part: str) -> None:
+    changed: dict[str, Any] = {part: ["another"]}
+    other = replace(made.report, of=replace(made.report.of, **changed))
+    assert other.digest != made.report.digest
 
 
 def test_a_file_of_the_first_version_is_not_known(made: Made, tmp_path: Path) -> None:

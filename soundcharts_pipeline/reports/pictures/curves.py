@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 from matplotlib.typing import RcKeyType
 
-from soundcharts_pipeline.reports.pictures.canvas import COLOURS, STYLE, UNITS, WIDE, plain_text
+from soundcharts_pipeline.reports.pictures.canvas import COLOURS, STYLE, UNITS, WIDE, plain_text, short_number
 from soundcharts_pipeline.reports.pictures.sparklines import Points, parts_of
 
 # In pixels.
@@ -179,6 +179,10 @@ def _value_axis(axes: Axes, values: Sequence[int]) -> None:
     # An axis of no height cannot be drawn; beside a large number, half of one is none.
     room = max((high - low) * 0.06, high * 1e-12, 0.5)
     axes.set_ylim(low - room, high + room)
+    if low == high:
+        # The locator would find parts of it, which all read as it does.
+        axes.set_yticks([low], [short_number(low)])
+        return
     ticks = [float(tick) for tick in MaxNLocator(4, integer=True).tick_values(low, high)]
     shown = [tick for tick in ticks if low - room <= tick <= high + room]
     axes.set_yticks(shown, short_numbers(shown))

@@ -20,6 +20,7 @@ DAY_ZERO, FIRST_DAY = date(1899, 12, 30), date(1900, 3, 1)
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # How a sheet writes a character by its number (ST_Xstring of ECMA-376, part 1, 22.9.2.19).
 _LIKE_A_CODE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+_CODED = re.compile(r'[%"<>\[\]^`{}]')
 _NO_ADDRESS = re.compile(rf"[\s\x7f]|{_UNWRITABLE.pattern}")
 
 
@@ -79,7 +80,10 @@ def short(name: str) -> str:
 
 def web_link(url: str | None) -> str | None:
     """The address if it is one of the web; None for everything else (`file:`, `javascript:`, a path)."""
-    if not url or _NO_ADDRESS.search(url) or len(url.encode("utf-16-le")) > LONGEST_LINK * 2:
+    if not url or _NO_ADDRESS.search(url):
+        return None
+    # XlsxWriter gives each of some signs as the three of its code.
+    if len(url.encode("utf-16-le")) // 2 + 2 * len(_CODED.findall(url)) > LONGEST_LINK:
         return None
     try:
         parts = urlsplit(url)

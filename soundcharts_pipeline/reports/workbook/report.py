@@ -5,9 +5,11 @@ Without XlsxWriter, which a run that finds its workbook as it should be never lo
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from xml.etree.ElementTree import fromstring
 from zipfile import ZipFile
@@ -22,6 +24,8 @@ DIGEST, ROWS = "Digest", "Rows"
 # The day that XlsxWriter gives to every part of a file. Other programs give another to what they save, and keep its
 # properties.
 WRITERS_DAY = (1980, 1, 31)
+# A zip file without a comment ends with so many bytes, which begin so (APPNOTE 4.3.16).
+END, END_BYTES = b"PK\5\6", 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +42,14 @@ class Report:
     @property
     def digest(self) -> str:
         """The same for reports that show the same, whenever they were made."""
-        shown = (WORKBOOK_VERSION, self.name, self.of, self.lines, self.expected, self.left_out)
-        return hashlib.sha256(repr(shown).encode()).hexdigest()
+        of = ((field.name, getattr(self.of, field.name)) for field in fields(self.of))
+        shown = chain((WORKBOOK_VERSION, self.name, self.lines, self.expected, self.left_out), *of)
+        found = hashlib.sha256()
+        # One after the other: as one text they would take more memory than all that is written.
+        for one in shown:
+            for piece in one if isinstance(one, list) else [one]:
+                found.update(f"{piece!r}\n".encode())
+        return found.hexdigest()
 
 
 def rows_of_same(path: Path, report: Report) -> dict[str, int] | None:
@@ -47,10 +57,11 @@ def rows_of_same(path: Path, report: Report) -> dict[str, int] | None:
     that it names; None otherwise."""
     try:
         with ZipFile(path) as archive:
-            # zipfile forgives what stands before an archive; Excel calls such a file damaged.
+            # zipfile forgives what stands before an archive or behind it; Excel calls such a file damaged.
             begins = min(part.header_offset for part in archive.infolist()) == 0
+            ends = _last_bytes(path).startswith(END)
             saved_since = any(part.date_time[:3] != WRITERS_DAY for part in archive.infolist())
-            if not begins or saved_since or archive.testzip() is not None:
+            if not begins or not ends or saved_since or archive.testzip() is not None:
                 return None
             properties = fromstring(archive.read(PROPERTIES))  # noqa: S314  # a file of our own folder
         made_of = {each.attrib["name"]: "".join(each.itertext()) for each in properties}
@@ -58,3 +69,9 @@ def rows_of_same(path: Path, report: Report) -> dict[str, int] | None:
         return {str(name): int(rows) for name, rows in json.loads(made_of[ROWS]).items()} if same else None
     except Exception:  # no file, no workbook, or one of an older version: it is written anew
         return None
+
+
+def _last_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(-END_BYTES, os.SEEK_END)
+        return file.read()

@@ -23,6 +23,8 @@ from soundcharts_pipeline.reports.workbook.cells import MOST_LINKS, as_cell, as_
 
 HEADER_ROWS = 1
 NARROWEST, WIDEST = 6, 44
+# What Excel takes, in letters and points.
+MOST_WIDTH, MOST_HEIGHT = 255, 409
 # Beside the text of a header cell its filter button needs room.
 FILTER_BUTTON = 3
 LINE_HEIGHT = 15
@@ -182,7 +184,8 @@ def _write_rows(workbook: Workbook, ws: Worksheet, sheet: Sheet) -> None:
     for number, row in enumerate(sheet.rows, start=HEADER_ROWS):
         if prose:
             # Not every program makes the room that wrapped text needs.
-            ws.set_row(number, LINE_HEIGHT * max(_lines(str(row[column]), width) for column, width in prose))
+            lines = max(_lines(str(row[column]), width) for column, width in prose)
+            ws.set_row(number, min(LINE_HEIGHT * lines, MOST_HEIGHT))
         for value, (column, look, is_day) in zip(row, columns, strict=True):
             if value is not None or not is_day:
                 write_cell(ws, number, column, value, look, linked)
@@ -203,7 +206,7 @@ def _widths(sheet: Sheet) -> Iterator[float]:
             continue
         shown = max((_shown_width(value, column.kind) for value in {row[number] for row in sheet.rows}), default=0)
         heading = len(str(column.heading)) + FILTER_BUTTON
-        yield max(NARROWEST, heading, min(shown + 3, column.widest))
+        yield min(max(NARROWEST, heading, min(shown + 3, column.widest)), MOST_WIDTH)
 
 
 def _lines(prose: str, width: int) -> int:
