@@ -18,6 +18,7 @@ from soundcharts_pipeline.storage import bulk_packed as packed
 from soundcharts_pipeline.storage.bulk import insert_many, insert_or_update
 from soundcharts_pipeline.storage.bulk_copy import Insert, copied_straight, run_copy, save_lines
 from soundcharts_pipeline.storage.bulk_values import check_repeated
+from soundcharts_pipeline.storage.errors import ValueOutOfRange
 from soundcharts_pipeline.storage.tables.columns import Day
 
 Row = tuple[int, ...]
@@ -66,7 +67,10 @@ def _into_sqlite(
     if new:
         # Rows that are all stored have a key each.
         _check_once(table, columns, set(zip(*numbers[: len(keys)], strict=True)))
-    return insert_many(connection, statement, list(chain.from_iterable(sorted(new))), names)
+    try:
+        return insert_many(connection, statement, list(chain.from_iterable(sorted(new))), names)
+    except OverflowError as error:
+        raise ValueOutOfRange(f"{table.name} cannot hold one of {len(new)} rows: {error}") from error
 
 
 def _into_postgresql(
