@@ -1,7 +1,7 @@
 """Many machines for real: PostgreSQL, Redis, the host of daemon and web server, Soundcharts and four workers of Celery
 on hosts of their own, whose links are cut and which die in the middle of runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import timedelta
 from functools import partial
@@ -52,12 +52,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 def test_runs_of_a_host_that_dies_and_of_one_that_is_cut_off_are_failed_and_done_again(whole: Installation) -> None:
-    dead, silent = (whole.trigger(slug, whole.newest(slug)) for slug in TWO)
-    _in_the_middle(whole, dead, silent)
-    killed, cut_off = whole.host_of(dead), whole.host_of(silent)
+    runs = [whole.trigger(slug, whole.newest(slug)) for slug in TWO]
+    dead = _in_the_middle(whole, runs)
+    whole.kill(killed := whole.host_of(dead))
+    silent = _in_the_middle(whole, [run_id for run_id in runs if run_id != dead])
+    whole.hosts.cut(cut_off := whole.host_of(silent))
     pid = whole.run(silent).tags[PID_TAG]
-    whole.kill(killed)
-    whole.hosts.cut(cut_off)
     for run_id in (dead, silent):
         wait_for("failure", partial(whole.has_ended_as, run_id, dg.DagsterRunStatus.FAILURE))
         assert "its days are requested again" in whole.reason(run_id)
@@ -73,10 +73,12 @@ def test_runs_of_a_host_that_dies_and_of_one_that_is_cut_off_are_failed_and_done
 
 def test_runs_go_on_over_a_link_that_is_healed_and_without_the_host_of_the_daemon(whole: Installation) -> None:
     wasted = whole.site.simulator.counters.repeats
-    first, second = (whole.trigger(slug, whole.newest(slug)) for slug in OTHERS)
-    _in_the_middle(whole, first, second)
+    runs = [whole.trigger(slug, whole.newest(slug)) for slug in OTHERS]
+    first = _in_the_middle(whole, runs)
+    second = _in_the_middle(whole, [run_id for run_id in runs if run_id != first])
+    worker = whole.host_of(second)
     whole.kill(CONTROL)
-    for name in (whole.host_of(first), DATABASE):
+    for name in (worker, DATABASE):
         whole.hosts.cut(name)
         wait_for("silence", lambda: whole.site.simulator.counters.in_flight == 0)
         whole.hosts.heal(name)
@@ -100,10 +102,16 @@ def test_the_server_looks_whether_its_clients_are_there(whole: Installation) -> 
     assert told == {name: str(value) for name, value in wanted.items()}
 
 
-def _in_the_middle(whole: Installation, *run_ids: str) -> None:
-    """Until each of them has some of its tracks, and asks for more."""
-    for run_id in run_ids:
-        wait_for("progress", partial(whole.is_amid, run_id, "track_audience/spotify"))
+def _in_the_middle(whole: Installation, run_ids: Sequence[str]) -> str:
+    """The first of them that has some of its tracks and asks for more."""
+    found: list[str] = []
+
+    def is_one() -> bool:
+        found.extend(run_id for run_id in run_ids if whole.is_amid(run_id, "track_audience/spotify"))
+        return bool(found)
+
+    wait_for("progress", is_one)
+    return found[0]
 
 
 def _has_healed(whole: Installation, slug: str) -> bool:
