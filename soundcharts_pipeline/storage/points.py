@@ -68,7 +68,8 @@ def save_located(conn: Connection, days: Iterable[tuple[int, LocatedDay]], place
     days = list(days)
     columns: list[list[Any]] = [[], [], [], []]
     for number, (day, values) in days:
-        parts = ([number] * len(values), [day] * len(values), map(places.__getitem__, values), values.values())
+        numbered = map(places.__getitem__, values)
+        parts: list[Iterable[Any]] = [[number] * len(values), [day] * len(values), numbered, values.values()]
         for column, part in zip(columns, parts, strict=True):
             column.extend(part)
     given = {of_day.day for _, of_day in days}
