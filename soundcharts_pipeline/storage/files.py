@@ -72,14 +72,18 @@ def settle(path: Path) -> None:
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Where to write, for this process alone; when the block ends the file has its own name, durable and in one step.
-    A block that raises leaves nothing behind; what a process that was killed left is removed by the next one."""
+    A block that raises leaves nothing behind; what a process that was killed left, also in folders whose names begin
+    so, is removed by the next one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     of_this_host = f".{path.name}.{host_name()}-"
     temporary = path.with_name(f"{of_this_host}{os.getpid()}{TEMPORARY}")
-    for left in path.parent.glob(f"{glob.escape(of_this_host)}*{TEMPORARY}"):
-        owner = left.name.removeprefix(of_this_host).removesuffix(TEMPORARY)
+    for left in path.parent.glob(f"{glob.escape(of_this_host)}*{TEMPORARY}*"):
+        owner = left.name.removeprefix(of_this_host).partition(TEMPORARY)[0]
         if not (owner.isdecimal() and is_alive(int(owner))):
-            left.unlink(missing_ok=True)
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
     try:
         yield temporary
         if path.exists():

@@ -109,8 +109,9 @@ class _TextSheet(Worksheet):
 
 @contextmanager
 def new_workbook(path: Path) -> Iterator[Workbook]:
-    """A workbook that is written when the block ends. Until then its rows are in temporary files. Raises OSError."""
-    with TemporaryDirectory() as folder:
+    """A workbook that is written when the block ends. Until then its rows are in temporary files beside it, so that it
+    is one disk that may be full. Raises OSError."""
+    with TemporaryDirectory(prefix=f"{path.name}.", dir=path.parent) as folder:
         workbook = Workbook(path, {"constant_memory": True, "tmpdir": folder})
         yield workbook
         try:
