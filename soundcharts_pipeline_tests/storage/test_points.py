@@ -11,6 +11,7 @@ from sqlalchemy import Connection, TextClause, create_engine, inspect, select, t
 from sqlalchemy.exc import DBAPIError
 
 from soundcharts_pipeline.models import AudiencePoint, LocatedDay, Place, Series
+from soundcharts_pipeline.storage.errors import StorageUnavailable
 from soundcharts_pipeline.storage.points import place_ids, remove_audience
 from soundcharts_pipeline.storage.saves import SeriesAnswer, save_series
 from soundcharts_pipeline.storage.tables import audience, months
@@ -130,6 +131,23 @@ def test_an_old_month_can_be_detached_and_attached_again(on_postgresql: Warehous
             text("ALTER TABLE points ATTACH PARTITION points_2019_02 FOR VALUES FROM ('2019-02-01') TO ('2019-03-01')")
         )
         assert set(conn.scalars(values)) == {1, 2}
+
+
+@pytest.mark.parametrize("table", ["points", "located_points"])
+def test_a_save_into_a_month_that_was_taken_out_says_how_to_put_it_back(on_postgresql: Warehouse, table: str) -> None:
+    located = LocatedDay(date(2019, 2, 28), {("GB", "", "London"): 3})
+    answer = SeriesAnswer("a", Series((AudiencePoint(date(2019, 2, 28), "", 1),), (located,)), ())
+    with on_postgresql.write() as conn:
+        save_series(conn, "artist", "spotify", "monthly_listeners", [answer], NOW)
+        conn.execute(text(f"ALTER TABLE {table} DETACH PARTITION {table}_2019_02"))
+        conn.execute(text("TRUNCATE points, located_points"))
+    remedy = f"ALTER TABLE {table} ATTACH PARTITION {table}_2019_02 FOR VALUES FROM ('2019-02-01') TO ('2019-03-01')"
+    with pytest.raises(StorageUnavailable, match="taken out") as raised, on_postgresql.write() as conn:
+        save_series(conn, "artist", "spotify", "monthly_listeners", [answer], NOW)
+    assert remedy in str(raised.value)
+    with on_postgresql.write() as conn:
+        conn.execute(text(remedy))
+        save_series(conn, "artist", "spotify", "monthly_listeners", [answer], NOW)
 
 
 def test_who_may_not_insert_may_make_no_month_and_who_may_makes_nothing_else(on_postgresql: Warehouse) -> None:

@@ -7,12 +7,16 @@ make one month of one of the two tables of points, for whoever may insert there.
 from datetime import date
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
 
+from soundcharts_pipeline.storage.errors import StorageUnavailable, place
 from soundcharts_pipeline.wording import month_of
 
 TABLES = ("points", "located_points")
 FUNCTION = "soundcharts_make_month"
 LAST = date(9999, 12, 1)
+# SQLSTATE of a table that exists.
+IS_THERE = "42P07"
 
 # A table that is attached when it is whole: unlike CREATE TABLE ... PARTITION OF, that lets others read and save on.
 _MAKE = """
@@ -63,8 +67,17 @@ def made(conn: Connection, table: str) -> set[str]:
 
 
 def make(conn: Connection, table: str, first_day: date) -> None:
-    """The month that begins on this day, unless it is there."""
-    conn.execute(text(f"SELECT {FUNCTION}(:parent, :day)"), {"parent": table, "day": first_day})
+    """The month that begins on this day, unless it is there. Raises StorageUnavailable for one that was detached."""
+    try:
+        conn.execute(text(f"SELECT {FUNCTION}(:parent, :day)"), {"parent": table, "day": first_day})
+    except ProgrammingError as error:
+        if getattr(error.orig, "pgcode", None) != IS_THERE:
+            raise
+        month, bounds = name_of(table, first_day), f"FROM ('{first_day}') TO ('{after(first_day)}')"
+        raise StorageUnavailable(
+            f"{place(conn.engine.url)}: {month} was taken out of {table}, so nothing can be saved of that month. Put it"
+            f" back with `ALTER TABLE {table} ATTACH PARTITION {month} FOR VALUES {bounds}`, or drop it"
+        ) from error
 
 
 def name_of(table: str, day: date) -> str:
