@@ -30,6 +30,12 @@ from dagster_shared.error import SerializableErrorInfo
 
 # Each takes `create_engine` by that name.
 SQLITE_STORAGES = (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage)
+# Each takes `create_pg_engine` by that name. Not loaded where nobody has a server.
+POSTGRES_STORAGES = (
+    "dagster_postgres.event_log.event_log",
+    "dagster_postgres.run_storage.run_storage",
+    "dagster_postgres.schedule_storage.schedule_storage",
+)
 # What its storages of runs and events ask the catalog of their database.
 TABLE_QUESTIONS = (
     *("has_table", "has_asset_key_col", "_has_asset_key_col_on_connection"),
@@ -40,6 +46,7 @@ __all__ = [
     "BACKFILL_ID_TAG",
     "IN_PROGRESS_RUN_STATUSES",
     "LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION",
+    "POSTGRES_STORAGES",
     "SQLITE_STORAGES",
     "TABLE_QUESTIONS",
     "AssetMaterializationPlannedData",

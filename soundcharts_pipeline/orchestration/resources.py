@@ -120,8 +120,9 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
         """Files of a run are private wherever it was started. A run says where it works, and that it does: its end
         shows when nobody is left to report it. Raises SettingsError."""
         keep_private(os.environ)
-        if context.run and context.instance:
+        if context.instance:
             keep_connections(context.instance)
+        if context.run and context.instance:
             context.instance.add_run_tags(context.run.run_id, process_tags())
             url = _environment(self.database_url).database_url
             self._heartbeat = Heartbeat(url, context.run.run_id, self.lengths)

@@ -4,12 +4,14 @@ Its engines of SQLite, in which compiled statements are."""
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import dagster as dg
 import pytest
+from dagster_postgres.utils import create_pg_engine
 from sqlalchemy import Connection, create_engine, event, text
 
 from soundcharts_pipeline.config.environment import read_environment
@@ -17,13 +19,17 @@ from soundcharts_pipeline.orchestration import dagster_connections
 from soundcharts_pipeline.orchestration.daemon import open_daemons_instance
 from soundcharts_pipeline.orchestration.dagster_connections import keep_connections
 from soundcharts_pipeline.orchestration.dagster_home import open_instance, prepare_home
+from soundcharts_pipeline.orchestration.dagster_internals import POSTGRES_STORAGES
 from soundcharts_pipeline.orchestration.resources import WarehouseResource
 from soundcharts_pipeline.storage.engine import NETWORK
 from soundcharts_pipeline_tests.support.dagster_site import PROJECT
 
 
 @pytest.fixture
-def on_a_server(tmp_path: Path, postgres_url: str) -> Iterator[None]:
+def on_a_server(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Dagster's state on a server, in a process that keeps no connection yet."""
+    for name in POSTGRES_STORAGES:
+        monkeypatch.setattr(import_module(name), "create_pg_engine", create_pg_engine)
     shutil.copy(PROJECT / "deploy" / "postgres" / "dagster.yaml", tmp_path)
     with patch.dict(os.environ, DAGSTER_HOME=str(tmp_path), DAGSTER_POSTGRES_URL=postgres_url):
         prepare_home(read_environment(os.environ))
@@ -71,9 +77,8 @@ def test_a_connection_that_the_server_has_ended_is_replaced(postgres_url: str) -
     with open_instance() as instance:
         first = _processes_of_the_server(instance)
         with engine.connect() as conn:
-            assert all(
-                conn.scalars(text("SELECT pg_terminate_backend(pid, 60000) FROM unnest(:pids) pid"), {"pids": first})
-            )
+            ended = text("SELECT pg_terminate_backend(pid, 60000) FROM unnest(:pids) pid")
+            assert all(conn.scalars(ended, {"pids": [*set(first)]}))
         assert set(_processes_of_the_server(instance)).isdisjoint(first)
     engine.dispose()
 
@@ -95,6 +100,26 @@ def test_every_run_keeps_them_wherever_its_instance_was_opened(tmp_path: Path) -
         assert run.execute_in_process(instance=instance).success
         first = _processes_of_the_server(instance)
         assert _processes_of_the_server(instance) == first
+
+
+@pytest.mark.usefixtures("on_a_server")
+def test_a_tick_keeps_them_for_the_ticks_after_it() -> None:
+    """A code server opens an instance for each."""
+
+    @dg.schedule(job_name="none", cron_schedule="@daily")
+    def tick(context: dg.ScheduleEvaluationContext, database: WarehouseResource) -> dg.SkipReason:
+        assert database.clock()
+        return dg.SkipReason(str(_processes_of_the_server(context.instance)))
+
+    told = []
+    for _ in range(2):
+        resources = {"database": WarehouseResource()}
+        with (
+            dg.DagsterInstance.get() as instance,
+            dg.build_schedule_context(instance, resources=resources) as context,
+        ):
+            told.append(tick.evaluate_tick(context).skip_message)
+    assert told[0] == told[1]
 
 
 @pytest.mark.usefixtures("on_a_server")
