@@ -17,10 +17,12 @@ if any("multiprocessing.forkserver" in word for word in sys.orig_argv):
     os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 for name in (
+    "dagster._core.secrets.env_file",
     "dagster._grpc.impl",
+    "psycopg2",
+    "upath.core",
     "soundcharts_pipeline.embedding.build",
     "soundcharts_pipeline.analysis.trends",
-    "soundcharts_pipeline.reports.pictures.curves",
     "soundcharts_pipeline.reports.workbook.workbook",
 ):
     # A run meets what is wrong with it by itself, and tells.

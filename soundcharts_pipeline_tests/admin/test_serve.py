@@ -90,10 +90,12 @@ def test_a_synced_chart_is_told_the_same_by_api_and_terminal(site: Site) -> None
 
 def test_a_canceled_task_is_neither_a_failure_nor_a_success(site: Site) -> None:
     day = site.newest(SLUG) - timedelta(days=2)
+    site.simulator.set(latency=LONG_SECONDS)
     task_id = site.client.trigger(SLUG, day).json()["task_id"]
     with dg.DagsterInstance.from_config(site.environ["DAGSTER_HOME"]) as instance:
         # What Terminate does in Dagster's UI.
         wait_for("end", lambda: instance.run_coordinator.cancel_run(task_id))
+    site.simulator.set(latency=0.02)
     wait_for("word", lambda: site.client.task(SLUG, task_id)["status"] == "canceled")
     task, said = site.client.task(SLUG, task_id), site.client.status(SLUG)
     done = run(site.environ, "status", SLUG)

@@ -20,7 +20,7 @@ finally:
     sys.stderr.write("\\n" + json.dumps(sorted(sys.modules)))
 """
 ASKING = {"requests", "soundcharts_pipeline.api.client", "soundcharts_pipeline.api.payloads"}
-WRITING = {"xlsxwriter", "openpyxl", "matplotlib"}
+WRITING = {"xlsxwriter", "openpyxl"}
 FRAMES = {"pandas", "pyarrow"}
 HEAVY = {"dagster", "sqlalchemy", *FRAMES, *ASKING, *WRITING}
 

@@ -23,7 +23,6 @@ SNAPSHOT = Path(__file__).parents[1] / "snapshots" / "definitions.txt"
 WATCH = """
 import importlib, os, sys
 import dagster, pandas, requests, sqlalchemy, alembic, typer, rich.progress, ruamel.yaml, tenacity, dagster_graphql
-import matplotlib.backends.backend_svg
 
 names = sys.argv[1:]
 asked = []

@@ -1,5 +1,6 @@
 """The storage report: sizes are those of the database, the forecast is a straight line."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -62,8 +63,13 @@ def test_a_disk_is_never_full_while_nothing_grows() -> None:
     assert forecast([(NOW - timedelta(hours=3), 10), (NOW, 60)], free_bytes=10) is None
 
 
-def test_a_picture_is_small() -> None:
-    totals = [(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=n), 10**6 * n) for n in range(300)]
+def test_a_picture_shows_every_day_from_zero_and_the_forecast() -> None:
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    totals = [(begin + timedelta(days=n // 2, hours=n % 2), 10**6 * n) for n in range(300)]
     picture = size_plot(totals, Forecast(1e6, 330 * 10**6, 390 * 10**6, date(2027, 1, 1)))
-    assert picture.startswith(b"\x89PNG")
     assert len(picture) < 60_000
+    assert [len(re.findall("[ML]", path)) for path in re.findall(r'<g id="line-0-\d"><path d="([^"]*)"', picture)] == [
+        150,
+        3,
+    ]
+    assert [text for text in ("measured", "forecast", ">0<", ">200M<") if text not in picture] == []

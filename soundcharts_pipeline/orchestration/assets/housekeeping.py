@@ -1,6 +1,5 @@
 """Housekeeping: assets without partitions, each launched by hand or by a schedule that is off until it is turned on."""
 
-import base64
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,11 +10,12 @@ import dagster as dg
 from soundcharts_pipeline.config.cascade import CHART_CATALOG, DATABASE_BACKUP, RANKING_ARCHIVE, STORAGE_REPORT
 from soundcharts_pipeline.config.settings import Housekeeping
 from soundcharts_pipeline.errors import PipelineError
+from soundcharts_pipeline.orchestration.assets.pictures import picture
 from soundcharts_pipeline.orchestration.assets.remarks import as_metadata
 from soundcharts_pipeline.orchestration.assets.table_metadata import as_markdown, column_schema
 from soundcharts_pipeline.orchestration.failures import failure_of
 from soundcharts_pipeline.orchestration.resources import SoundchartsResource, WarehouseResource
-from soundcharts_pipeline.reports.pictures.size_plot import size_plot
+from soundcharts_pipeline.reports.pictures.size_plot import TITLE, size_plot
 from soundcharts_pipeline.storage.housekeeping.manifest import Part
 from soundcharts_pipeline.storage.housekeeping.size_report import StorageReport, TableSize, make_report
 from soundcharts_pipeline.storage.queries.summaries import Preview
@@ -188,12 +188,11 @@ def _archived_tables(parts: Sequence[Part]) -> Preview:
 
 def _shown(report: StorageReport) -> dg.MaterializeResult[Any]:
     forecast = report.forecast
-    picture = base64.b64encode(size_plot(report.totals, forecast)).decode()
     facts: dict[str, Any] = {
         "dagster/row_count": sum(size.rows for size in report.sizes),
         "bytes": report.bytes,
         "tables": as_markdown(_tables(report)),
-        "size": dg.MetadataValue.md(f"![Megabytes at every report](data:image/png;base64,{picture})"),
+        "size": picture(TITLE, size_plot(report.totals, forecast)),
         "slowest_queries": as_markdown(_queries(report)),
     }
     if report.free_bytes is not None:

@@ -18,7 +18,7 @@ from soundcharts_pipeline.storage.queries.rankings import chart_ranking
 
 Pictures = Mapping[str, Drawing]
 # Raised when the same rows are drawn otherwise.
-DRAWN = "2"
+DRAWN = "3"
 SHOWS = "pictures_show"
 
 
@@ -79,6 +79,11 @@ def _drawings(made: Mapping[str, Drawing | None]) -> Pictures:
 
 
 def _markdown(drawing: Drawing) -> dg.MarkdownMetadataValue:
-    text = "".join(letter for letter in drawing.title if letter not in "[]\n")
-    data = base64.b64encode(drawing.draw(WIDE).encode()).decode()
+    return picture(drawing.title, drawing.draw(WIDE))
+
+
+def picture(title: str, svg: str) -> dg.MarkdownMetadataValue:
+    """A picture as Dagster's UI shows one."""
+    text = "".join(letter for letter in title if letter not in "[]\n")
+    data = base64.b64encode(svg.encode()).decode()
     return dg.MetadataValue.md(f"![{text}](data:image/svg+xml;base64,{data})")

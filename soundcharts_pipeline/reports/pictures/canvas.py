@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import Literal
 from xml.sax.saxutils import escape
 
@@ -129,6 +130,24 @@ class Canvas:
         """A faint straight line."""
         path = f"M{x:g} {y:g}L{to_x:g} {to_y:g}"
         self._shapes.append(f'<path d="{path}" stroke="currentColor" stroke-opacity=".22"/>')
+
+    def line(
+        self,
+        parts: Iterable[Sequence[tuple[float, float]]],
+        colour: str,
+        *,
+        dashes: str = "",
+        width: float = 1.6,
+        name: str = "",
+    ) -> None:
+        """A line through the places of each part; a part of one place is a dot."""
+        path, dots = "", ""
+        for (x, y), *rest in parts:
+            path += f"M{x:.2f} {y:.2f}" + "".join(f"L{x:.2f} {y:.2f}" for x, y in rest)
+            dots += "" if rest else f'<circle cx="{x:.2f}" cy="{y:.2f}" r="2" fill="{colour}"/>'
+        of = f' stroke-dasharray="{dashes}"' if dashes else ""
+        shape = f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width:g}" stroke-linejoin="round"{of}/>'
+        self._shapes.append(f'<g id="{name}">{shape}{dots}</g>' if name else shape)
 
     def place(self, x: float, y: float, shapes: str) -> None:
         """Ready-made shapes with their origin there."""

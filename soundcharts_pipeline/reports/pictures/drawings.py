@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from soundcharts_pipeline.reports.pictures import geography, movers, sparkline_table
+from soundcharts_pipeline.reports.pictures import curves, geography, movers, sparkline_table
 from soundcharts_pipeline.reports.pictures.canvas import platform_name
 from soundcharts_pipeline.reports.pictures.sparklines import Points
 from soundcharts_pipeline.storage.queries.geography import Located
@@ -47,9 +47,6 @@ def rank_race(title: str, lines: Collection[tuple[str, Points]]) -> Drawing | No
         return None
 
     def draw(width: int) -> str:
-        # Matplotlib takes a second to import: only the first picture that needs it waits for it.
-        from soundcharts_pipeline.reports.pictures import curves
-
         return curves.rank_figure(title, [curves.Line(*line) for line in lines], width=width)
 
     return Drawing(title, lines, draw)
@@ -62,8 +59,6 @@ def series(title: str, panels: Sequence[tuple[str, Iterable[tuple[str, Points]]]
     named = [(unit, list(lines)) for unit, lines in panels]
 
     def draw(width: int) -> str:
-        from soundcharts_pipeline.reports.pictures import curves
-
         shown = [curves.Panel(unit, [curves.Line(*line) for line in lines]) for unit, lines in named]
         return curves.series_figure(title, shown, width=width)
 

@@ -143,7 +143,7 @@ def test_a_storage_report_has_a_table_a_picture_and_the_growth(project: Project)
     assert (cells[1], cells[4]) == (str(rows), str(rows))
     assert int(str(second["bytes_in_90_days"])) > int(str(second["bytes"])) > int(str(first["bytes"]))
     assert second["disk_free_bytes"]
-    assert str(second["size"]).startswith("![Megabytes at every report](data:image/png;base64,iVBORw0KGgo")
+    assert str(second["size"]).startswith("![Size of the warehouse](data:image/svg+xml;base64,")
     assert "worklist: tracks ranked on a day" in str(second["slowest_queries"])
 
 
