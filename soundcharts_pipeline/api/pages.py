@@ -42,7 +42,8 @@ def items_of(body: Mapping[str, Any], endpoint: str) -> list[Any]:
 
 
 def each_page(get_page: GetPage, endpoint: str, key: Key = _no_key) -> Iterator[dict[str, Any]]:
-    """Pages in order, up to the announced total; a caller that has what it wants stops early and pays no more.
+    """Pages in order, up to the announced total; a caller that has what it wants stops early and pays no more. Where
+    there are more rows than that, the total is wrong, and pages are read until one brings nothing new.
 
     Raises IncompleteAnswer when the pages are exhausted, or one brings nothing new, with fewer distinct rows than
     the first page announced: while they are read, rows may be added in front, which moves the others. A row that stands
@@ -56,14 +57,16 @@ def each_page(get_page: GetPage, endpoint: str, key: Key = _no_key) -> Iterator[
         items, total = items_of(body, endpoint), total_of(body, endpoint)
         announced = total if announced is None else announced
         # An answer of one page, the usual case, has no earlier rows to compare with.
-        several = max(total, announced) > len(items)
+        several = max(total, announced) != len(items)
         rows = [_known_by(item, key, endpoint) for item in items] if several else []
         new = sum(row not in seen for row in rows) if rows else len(items)
         distinct += new
         seen.update(rows)
+        if not new and distinct > announced:
+            break  # the rows beyond the total have come to their end
         yield body
         offset += len(items)
-        if offset >= total or not new:
+        if not new or (offset >= total and distinct <= total):
             break
     if distinct < announced:
         raise IncompleteAnswer(

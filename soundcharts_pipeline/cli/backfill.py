@@ -15,7 +15,8 @@ from soundcharts_pipeline.config.settings import Settings
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.account import open_context
-from soundcharts_pipeline.sync.rankings import NotPublished, newest_day
+from soundcharts_pipeline.sync.context import SyncContext
+from soundcharts_pipeline.sync.rankings import NotPublished, late_days, newest_day
 
 if TYPE_CHECKING:
     from soundcharts_pipeline.cli.run_in_process import Outcome
@@ -35,7 +36,7 @@ def backfill_chart(slug: str, first: date, last: date | None, *, everything: boo
         if last < first:
             raise NotPublished(f"the newest ranking of {slug} is of {last}; begin with that day, or try again later")
         asked = ctx.client.usage.calls
-        spans = _spans(environment, settings, slug, first, last, everything=everything)
+        spans = _spans(environment, settings, ctx, ChartDays(slug, first, last), everything=everything)
         days = (last - first).days + 1
         missing = sum(len(span.days) for span in spans)
         console.print(
@@ -52,8 +53,8 @@ def backfill_chart(slug: str, first: date, last: date | None, *, everything: boo
 
 
 def _spans(
-    environment: Environment, settings: Settings, slug: str, first: date, last: date, *, everything: bool
-) -> "list[ChartDays]":
+    environment: Environment, settings: Settings, ctx: SyncContext, whole: ChartDays, *, everything: bool
+) -> list[ChartDays]:
     """What is to be run of the range."""
     from soundcharts_pipeline.config.cascade import allowed_keys
     from soundcharts_pipeline.orchestration.dagster_home import open_instance, prepare_home
@@ -61,14 +62,16 @@ def _spans(
     from soundcharts_pipeline.orchestration.run_requests import materialized_days
 
     prepare_home(environment)
-    whole = ChartDays(slug, first, last)
     missing = set(whole.days)
     if not everything:
-        keys = allowed_keys(settings, settings.chart(slug))
+        slug, chart = whole.slug, settings.chart(whole.slug)
         with open_instance() as instance:
-            complete = [materialized_days(instance, key, {slug: whole.days})[slug] for key in keys]
-        missing = {day for day in missing if any(day not in days for days in complete)}
-    return [part for span in spans_over(slug, missing) for part in span.split(settings.max_partitions_per_run)]
+            complete = [
+                materialized_days(instance, key, {slug: whole.days})[slug] for key in allowed_keys(settings, chart)
+            ]
+        late = late_days(ctx, chart)
+        missing = {day for day in missing if day in late or any(day not in days for days in complete)}
+    return [part for span in spans_over(whole.slug, missing) for part in span.split(settings.max_partitions_per_run)]
 
 
 def _run(

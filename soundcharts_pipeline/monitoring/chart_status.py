@@ -148,6 +148,8 @@ def _day_state(chart: ChartFacts, covering: Sequence[RunState], day: date, wante
     if any(not run.is_over for run in covering):
         return "running"
     done = {step for run in covering for step in run.ended_steps_of(day)}
+    if day in chart.published and day not in chart.saved:
+        done = set()  # the day was not listed yet when a run was done with it
     if covering and chart.keys <= done:
         return "complete"
     judged = [run for run in _ended(covering) if not _is_early(run)]

@@ -1,6 +1,7 @@
 """One schedule per chart, in the chart's own time zone: it asks what is published and requests what is missing.
 One per housekeeping asset, off until somebody turns it on."""
 
+from collections.abc import Set
 from datetime import date
 
 import dagster as dg
@@ -26,7 +27,7 @@ from soundcharts_pipeline.orchestration.stops import canceled_note, stopped_days
 from soundcharts_pipeline.remedies import Subject
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.preconditions import inside_source
-from soundcharts_pipeline.sync.rankings import find_published, republished_days
+from soundcharts_pipeline.sync.rankings import find_published, late_days, republished_days
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
@@ -79,12 +80,13 @@ def _schedule(settings: Settings, chart: ChartSettings, name: str) -> dg.Schedul
         try:
             with inside_source(ctx, soundcharts.source):
                 published, again = find_published(ctx, chart), republished_days(ctx, chart)
-            fresh = still_newest(ctx, chart)
+            fresh, late = still_newest(ctx, chart), late_days(ctx, chart)
         except PipelineError as error:
             raise failure_of(error, about=Subject(chart.slug)) from error
         if fresh is not None:
             context.instance.report_runless_asset_event(fresh)
-        return _requests(context.instance, settings, chart, keys, published, again)
+        there = materialized_days(context.instance, RANKINGS, {chart.slug: published})[chart.slug] - late
+        return _requests(context.instance, settings, chart, keys, published, there, again)
 
     return tick
 
@@ -95,13 +97,14 @@ def _requests(
     chart: ChartSettings,
     keys: list[str],
     published: list[date],
+    there: Set[date],
     again: list[date],
 ) -> list[dg.RunRequest] | dg.SkipReason:
-    """`again`: days that are materialised, and of which a later ranking is listed than the stored one."""
+    """`there`: days that are materialised, and were listed when they were; `again`: those of them of which
+    a later one is listed."""
     if not published:
         return dg.SkipReason(f"{chart.slug} has no published ranking since {chart.first_date}")
-    there = materialized_days(instance, RANKINGS, {chart.slug: published})
-    missing = sorted(set(published) - there[chart.slug])
+    missing = sorted(set(published) - there)
     stopped = stopped_days(instance, settings.slugs, {chart.slug: {*missing, *again}}).get(chart.slug, set())
     # One range, also over days that are there: they cost no call.
     spans = spans_over(chart.slug, set(missing) - stopped, stopped)

@@ -228,10 +228,11 @@ def _all_lost(
     lost = []
     for slug, known in known_days.items():
         chart = settings.chart(slug)
-        republished = _published_again(chart, known, now)
+        republished = _to_fetch_again(chart, known, now, materialized[RANKINGS][chart.slug])
         ranked = materialized[RANKINGS][chart.slug]
         published = sorted({*_published(chart, known, now, ranked), *republished})
-        changed = {one.day: one.changed_at for one in known if one.day in published and one.changed_at}
+        stored = [one for one in known if one.day in published and one.saved_at]
+        changed = {one.day: one.changed_at for one in stored if one.changed_at}
         missing = {
             key: (set(published) - materialized[key][chart.slug])
             | republished
@@ -255,11 +256,15 @@ def _known(database: WarehouseResource, charts: Sequence[ChartSettings], now: da
     }
 
 
-def _published_again(chart: ChartSettings, known: Sequence[RankingDay], now: datetime) -> set[date]:
-    """Days of which a later ranking is listed than the stored one, less those that the schedule has only just found."""
-    if not chart.refresh_rankings:
-        return set()
-    return {day.day for day in known if day.is_published_again and day.checked_at < now - LEAVE_TO_SCHEDULE}
+def _to_fetch_again(chart: ChartSettings, known: Sequence[RankingDay], now: datetime, ranked: Set[date]) -> set[date]:
+    """Materialised days of which a later ranking is listed than the stored one, or that were not listed at all then;
+    less those that the schedule has only just found."""
+    return {
+        one.day
+        for one in known
+        if one.checked_at < now - LEAVE_TO_SCHEDULE
+        and ((one.is_published_again and chart.refresh_rankings) or (one.is_listed_late and one.day in ranked))
+    }
 
 
 def _published(chart: ChartSettings, known: Sequence[RankingDay], now: datetime, ranked: Set[date]) -> list[date]:

@@ -63,8 +63,12 @@ def save_charts(conn: Connection, charts: Iterable[Chart]) -> None:
 
 
 def save_published(conn: Connection, slug: str, published: Iterable[PublishedRanking], now: datetime) -> None:
-    """The days on which a chart is published."""
+    """The days on which a chart is published. One that had been confirmed to have no ranking has changed."""
     rows = [(slug, p.day, p.timestamp, now) for p in published]
+    d = s.ranking_days.c
+    absent = (d.chart_slug == slug, d.rank_date.in_([row[1] for row in rows]), d.published_at.is_(None))
+    # By the machine's clock, as where a ranking is saved.
+    conn.execute(s.ranking_days.update().where(*absent).values(changed_at=utc_now()))
     merge(conn, s.ranking_days, rows, columns=DAY_COLUMNS)
 
 

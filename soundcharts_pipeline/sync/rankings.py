@@ -99,6 +99,12 @@ def republished_days(ctx: SyncContext, chart: ChartSettings) -> list[date]:
         return worklists.published_again(conn, span_to_heal(chart, ctx.clock()))
 
 
+def late_days(ctx: SyncContext, chart: ChartSettings) -> set[date]:
+    """Days whose runs are over, for they had no ranking then, and of which one is listed now. Makes no call."""
+    with ctx.warehouse.read() as conn:
+        return worklists.listed_late(conn, chart.slug)
+
+
 def span_to_heal(chart: ChartSettings, now: datetime) -> ChartDays:
     """The days of the chart on which what was lost, or published again, is fetched without being asked for."""
     first = max(chart.first_date, now.date() - timedelta(days=chart.heal_days))

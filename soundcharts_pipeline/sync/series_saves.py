@@ -1,7 +1,7 @@
 """Answered windows into the warehouse: points, what is known of the series from now on, confirmed absence."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -13,7 +13,7 @@ from soundcharts_pipeline.storage.queries import worklists
 from soundcharts_pipeline.storage.queries.worklists import CLOSED, GONE, SILENT
 from soundcharts_pipeline.storage.saves import SeriesAnswer, add_tombstones, remove_tombstones, save_series
 from soundcharts_pipeline.sync.context import SyncContext
-from soundcharts_pipeline.sync.coverage import answered
+from soundcharts_pipeline.sync.coverage import PUBLISHING_DELAY_DAYS, answered
 from soundcharts_pipeline.sync.evidence import Unproven
 from soundcharts_pipeline.sync.series_worklist import Question, SeriesKey
 from soundcharts_pipeline.sync.worklist import Answer
@@ -22,6 +22,8 @@ from soundcharts_pipeline.sync.worklist import Answer
 NEWEST_RANKING = timedelta(days=3)
 # A series that was silent for a week may well begin tomorrow.
 LONG_SILENCE = timedelta(days=28)
+# An identifier of a song that has had no point for so long reports no more.
+STILL_REPORTS = timedelta(days=2 * PUBLISHING_DELAY_DAYS)
 # Longer ago than any day that is asked for.
 NEVER_SETTLED_DAYS = 100_000
 
@@ -55,11 +57,12 @@ def _save_series(ctx: SyncContext, conn: Connection, key: SeriesKey, answers: Se
     empty = {q.uuid for q, series in answers if not series.points and _is_absence(q, asks.get(q.uuid, ()), now.date())}
     heard = worklists.with_points(conn, key.entity, key.platform, key.metric, empty) if empty else set()
     silent = dict.fromkeys(empty - heard, SILENT)
+    identifiers = _still_reporting(conn, key, answers)
     for question, series in answers:
         asks[question.uuid] = answered(
             asks.get(question.uuid, ()),
             question.window,
-            _whole_days(key, series),
+            _whole_days(key, series, identifiers.get(question.uuid, set())),
             now=now,
             delay_days=key.delay_days if question.settles else NEVER_SETTLED_DAYS,
             asked_on=min(question.found_on, now.date()),
@@ -86,12 +89,23 @@ def _is_absence(question: Question, asked: Sequence[AnsweredWindow], today: date
     return not question.unconfirmed and is_long and today - question.window.end <= NEWEST_RANKING
 
 
-def _whole_days(key: SeriesKey, series: Series) -> set[date]:
-    """Days that came with a point of every identifier of the answer: no later answer can add to them.
-    A count of plays is never whole by being there, its day may still go on."""
+def _still_reporting(
+    conn: Connection, key: SeriesKey, answers: Sequence[tuple[Question, Series]]
+) -> dict[str, set[str]]:
+    """The identifiers under which each song had points of late. An answer of a few days may lack one that is late."""
+    starts = {question.uuid: question.window.start for question, series in answers if series.points}
+    if key.entity != "track" or key.by_day or not starts:
+        return {}
+    since = min(starts.values()) - STILL_REPORTS
+    return worklists.identifiers_since(conn, key.platform, key.metric, starts.keys(), since)
+
+
+def _whole_days(key: SeriesKey, series: Series, others: Set[str]) -> set[date]:
+    """Days that came with a point of every identifier of the answer and of the `others`: no later answer can add to
+    them. A count of plays is never whole by being there, its day may still go on."""
     if key.by_day:
         return set()
-    identifiers = {point.identifier for point in series.points}
+    identifiers = others | {point.identifier for point in series.points}
     by_day: dict[date, set[str]] = defaultdict(set)
     for point in series.points:
         by_day[point.day].add(point.identifier)

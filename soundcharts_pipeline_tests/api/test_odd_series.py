@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from soundcharts_pipeline.api import parsing, series
+from soundcharts_pipeline.api.errors import UnexpectedPayload
 from soundcharts_pipeline.api.remarks import Remarks
 from soundcharts_pipeline.models import AudiencePoint, GeoPoint, Series
 
@@ -162,3 +163,18 @@ def test_two_counts_of_one_station_are_remarked() -> None:
         ("playCount", "the last one counts"),
         ("radio", "left empty"),
     }
+
+
+@pytest.mark.parametrize("count", [1, 16])
+def test_a_few_items_without_their_value_are_days_without_one(count: int, unremarked: Remarks) -> None:
+    items = [{"date": f"2026-11-{day:02}T00:00:00+00:00"} for day in range(1, count + 1)]
+    assert series.track_series(items, unremarked.about("track")) == Series(())
+    assert series.artist_series(items, unremarked.about("artist")) == Series(())
+
+
+@pytest.mark.parametrize(("count", "more"), [(1, {"followerCount": 5}), (17, {})])
+def test_a_renamed_value_and_many_items_without_any_are_a_changed_api(count: int, more: dict[str, int]) -> None:
+    items = [{"date": f"2026-11-{day:02}T00:00:00+00:00", **more} for day in range(1, count + 1)]
+    for read in (series.track_series, series.artist_series):
+        with pytest.raises(UnexpectedPayload, match="no item carries it"):
+            read(items, Remarks().about("series"))

@@ -17,6 +17,8 @@ from soundcharts_pipeline.orchestration.jobs import FULL_SYNC
 from soundcharts_pipeline.orchestration.partitions import partition_key, range_tags
 from soundcharts_pipeline.orchestration.run_requests import asset_key
 from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline.storage.saves import save_unpublished
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline_tests.orchestration.sensed import HEALING_SENSOR, SLUG, small, spans
 from soundcharts_pipeline_tests.support.helpers import asked_keys
 from soundcharts_pipeline_tests.support.project import Project, asset_names, open_project
@@ -108,6 +110,41 @@ def test_a_day_that_was_published_again_is_healed_with_all_that_is_below_the_ran
     tick = project.evaluate(HEALING_SENSOR)
     assert spans(tick) == [one_day(day)]
     assert asset_names(tick.requests[0]) == [key for key in asked_keys(project.settings) if key != "chart_rankings"]
+    assert project.perform(tick.requests[0]).success
+    assert project.evaluate(HEALING_SENSOR).requests == []
+
+
+def _is_noted_without_a_ranking(project: Project, day: date) -> None:
+    """What a run leaves behind on a day that the list of rankings leaves out."""
+    with project.warehouse.write() as conn:
+        of_day = {"chart_slug": SLUG, "rank_date": day}
+        for table in (s.chart_rankings, s.ranking_days):
+            conn.execute(table.delete().where(*(table.c[name] == value for name, value in of_day.items())))
+        save_unpublished(conn, SLUG, [day], project.now)
+
+
+def test_a_day_that_is_listed_late_is_requested_though_its_run_is_over(project: Project) -> None:
+    day = project.span(DAYS).first
+    _is_noted_without_a_ranking(project, day)
+    tick = project.tick(SCHEDULE)
+    assert spans(tick) == [one_day(day)]
+
+    assert project.perform(tick.requests[0]).success
+    days = project.span(DAYS).days
+    assert stored(project.warehouse) == expected(project.simulator.world, project.settings.chart(SLUG), days)
+    assert (project.tick(SCHEDULE).skipped or "").startswith(f"{SLUG}: nothing new")
+    assert project.evaluate(HEALING_SENSOR).requests == []
+
+
+def test_a_day_that_is_listed_late_is_healed(project: Project) -> None:
+    day = project.span(DAYS).first
+    _is_noted_without_a_ranking(project, day)
+    project.publish(one_day(day), known_since=timedelta(minutes=1))
+    assert project.evaluate(HEALING_SENSOR).requests == [], "the schedule has only just found it"
+    project.publish(one_day(day))
+    tick = project.evaluate(HEALING_SENSOR)
+    assert spans(tick) == [one_day(day)]
+    assert asset_names(tick.requests[0]) == asked_keys(project.settings)
     assert project.perform(tick.requests[0]).success
     assert project.evaluate(HEALING_SENSOR).requests == []
 

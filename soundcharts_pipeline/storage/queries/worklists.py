@@ -46,6 +46,11 @@ class RankingDay:
         stored, listed = self.saved_version, self.published_at
         return self.saved_at is not None and bool(stored and listed and is_later(listed, stored))
 
+    @property
+    def is_listed_late(self) -> bool:
+        """Whether it was confirmed that the day has no ranking, and one was listed since, which is not stored."""
+        return self.published_at is not None and self.saved_at is None and self.changed_at is not None
+
 
 _D = s.ranking_days.c
 _OF_A_DAY = (_D.rank_date, _D.published_at, _D.checked_at, _D.saved_at, _D.saved_version, _D.changed_at)
@@ -88,6 +93,13 @@ def published_days(conn: Connection, slug: str) -> list[date]:
     t = s.ranking_days
     query = select(t.c.rank_date).where(t.c.chart_slug == slug, t.c.published_at.is_not(None))
     return list(conn.scalars(query.order_by(t.c.rank_date)))
+
+
+def listed_late(conn: Connection, slug: str) -> set[date]:
+    """Days that were confirmed to have no ranking, and of which one is listed since that is not stored."""
+    t = s.ranking_days
+    late = (t.c.published_at.is_not(None), t.c.saved_at.is_(None), t.c.changed_at.is_not(None))
+    return set(conn.scalars(select(t.c.rank_date).where(t.c.chart_slug == slug, *late)))
 
 
 def published_again(conn: Connection, days: ChartDays) -> list[date]:
@@ -192,6 +204,24 @@ def with_points(conn: Connection, entity: str, platform: str, metric: str, uuids
     uuid = t.c[f"{entity}_uuid"]
     query = select(uuid).distinct().where(uuid.in_(uuids), t.c.platform == platform, t.c.metric == metric)
     return set(conn.scalars(query))
+
+
+def identifiers_since(
+    conn: Connection, platform: str, metric: str, uuids: Collection[str], day: date
+) -> dict[str, set[str]]:
+    """The identifiers under which each of the tracks has a point of that day or a later one."""
+    t, p = audience.series, audience.points
+    query = select(t.c.uuid, t.c.identifier).where(
+        t.c.entity == "track",
+        t.c.platform == platform,
+        t.c.metric == metric,
+        t.c.uuid.in_(uuids),
+        exists().where(p.c.series_id == t.c.id, p.c.day >= day),
+    )
+    found: dict[str, set[str]] = {}
+    for uuid, identifier in conn.execute(query):
+        found.setdefault(uuid, set()).add(identifier)
+    return found
 
 
 def progress_of(conn: Connection, run_id: str) -> dict[str, tuple[int, int]]:

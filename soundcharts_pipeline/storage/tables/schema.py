@@ -44,7 +44,10 @@ ranking_days = Table(
         comment="published_at of the ranking that is stored; where they differ, a later version was not fetched",
     ),
     Column(
-        "changed_at", UtcDateTime, comment="when a ranking that differs took the place of the stored one; null: never"
+        "changed_at",
+        UtcDateTime,
+        comment="when a ranking that differs took the place of the stored one, or one was listed for a day that had none;"
+        " null: never",
     ),
     comment="One chart on one day: whether a ranking is published, and whether it is here",
 )
