@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from soundcharts_pipeline.analysis import audience, charts, trends
 from soundcharts_pipeline.analysis.charts import chosen_day
 from soundcharts_pipeline.analysis.frames import of_columns
+from soundcharts_pipeline.config.database_url import checked_url
 from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.storage.housekeeping.archive import FOLDER
 from soundcharts_pipeline.storage.housekeeping.cold import Archive
@@ -27,12 +28,12 @@ def connect(database_url: str | None = None, *, archive: Path | None = None) -> 
     """Open the warehouse of this URL, by default that of the environment, to read it; archived months are read from
     this folder, by default from `archive` in the data directory.
 
-    Raises StorageUnavailable when there is none, SchemaMismatch when its tables are not those of this version.
+    Raises SettingsError for what is no URL, StorageUnavailable when there is none, SchemaMismatch when its tables are
+    not those of this version.
     """
     environment = read_environment(os.environ)
-    return Analysis(
-        ExistingWarehouse(database_url or environment.database_url), archive or environment.data_dir / FOLDER
-    )
+    url = environment.database_url if database_url is None else checked_url(database_url, Path.cwd())
+    return Analysis(ExistingWarehouse(url), archive or environment.data_dir / FOLDER)
 
 
 class Analysis:

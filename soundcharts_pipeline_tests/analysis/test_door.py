@@ -1,6 +1,7 @@
 """The door: frames with the rows that were saved, on both databases, and nothing but looked at."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from soundcharts_pipeline.analysis import Analysis, connect
 from soundcharts_pipeline.analysis.charts import NoRanking
 from soundcharts_pipeline.analysis.trends import all_trends, chart_trends, save_trends
+from soundcharts_pipeline.config.settings import SettingsError
 from soundcharts_pipeline.storage.errors import SchemaMismatch, StorageError, StorageUnavailable
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
@@ -232,3 +234,19 @@ def test_without_a_url_the_environment_says_where(
     monkeypatch.setenv("SOUNDCHARTS_DATABASE_URL", sqlite_url)
     with connect() as music:
         assert listed(music.rankings(CHART, DAY, DAY), "position", "track") == [(1, "Track a")]
+
+
+@pytest.mark.parametrize("scheme", ["postgresql+psycopg2", "postgresql", "postgres"])
+def test_a_url_of_postgresql_is_taken_as_people_write_it(postgres_url: str, scheme: str) -> None:
+    with closing(Warehouse(postgres_url)) as warehouse:
+        save_names(warehouse, "a")
+        save_ranking(warehouse, DAY, "a")
+    with connect(postgres_url.replace("postgresql+psycopg2", scheme)) as music:
+        assert len(music.rankings(CHART)) == 1
+
+
+def test_a_url_that_is_none_is_refused_without_its_password() -> None:
+    for url in ("postgresql://me:se@cret@host/music", "mysql://me:secret@host/music", "music.db", ""):
+        with pytest.raises(SettingsError) as refused:
+            connect(url)
+        assert "cret" not in str(refused.value)
