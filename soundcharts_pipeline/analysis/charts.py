@@ -17,7 +17,7 @@ from soundcharts_pipeline.storage.queries.summaries import archived_days
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.tables import views as v
 from soundcharts_pipeline.storage.tables.months import after
-from soundcharts_pipeline.wording import month_of
+from soundcharts_pipeline.wording import month_of, nearest
 
 DAYS_A_WEEK = 7
 # Of a database and of a frame: 64 bits.
@@ -55,12 +55,17 @@ def chosen_day(conn: Connection, slug: str, day: date | None) -> date:
 
 
 def rankings(conn: Connection, archive: Archive, slug: str, first: date, last: date) -> pd.DataFrame:
-    """Positions by day and place."""
+    """Positions by day and place. Raises NoRanking for a chart that has no ranking of any day."""
     t = v.chart_history.table
     if archive.parts(conn, s.chart_rankings.name, first, last):
-        return filled(list(t.c), _with_names(conn, slug, ranking_rows(conn, archive, slug, first, last)))
-    query = select(t).where(t.c.chart_slug == slug, t.c.rank_date.between(first, last))
-    return frame(conn, query.order_by(t.c.rank_date, t.c.position, t.c.track_uuid))
+        found = filled(list(t.c), _with_names(conn, slug, ranking_rows(conn, archive, slug, first, last)))
+    else:
+        query = select(t).where(t.c.chart_slug == slug, t.c.rank_date.between(first, last))
+        found = frame(conn, query.order_by(t.c.rank_date, t.c.position, t.c.track_uuid))
+    ever = ChartDays(slug, date.min, date.max)
+    if found.empty and stored_day(conn, slug, None) is None and not archived_days(conn, ever):
+        raise NoRanking(_no_ranking(conn, slug, None))
+    return found
 
 
 def _with_names(conn: Connection, slug: str, rows: list[Row]) -> list[Row]:
@@ -235,4 +240,7 @@ def _no_ranking(conn: Connection, slug: str, day: date | None) -> str:
     stored = list(conn.scalars(select(t.c.chart_slug).distinct().order_by(t.c.chart_slug)))
     if slug in stored:
         return f"{slug}: no ranking is stored on or before {day}; `soundcharts-pipeline sync {slug} --date {day}`"
-    return f"no ranking of {slug!r} is stored; stored are {', '.join(stored) or 'none'}"
+    near = nearest(slug, stored)
+    return f"no ranking of {slug!r} is stored; " + (
+        f"write {near!r}" if near else f"stored are {', '.join(stored) or 'none'}"
+    )

@@ -5,7 +5,7 @@ be left out, the chart's newest stored ranking is meant.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -15,6 +15,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from soundcharts_pipeline.analysis import audience, charts, trends
+from soundcharts_pipeline.analysis.asked import Day, Uuids, day_of, days_of, platform_of, uuids_of
 from soundcharts_pipeline.analysis.charts import chosen_day
 from soundcharts_pipeline.analysis.frames import of_columns
 from soundcharts_pipeline.config.database_url import checked_url
@@ -41,6 +42,9 @@ class Analysis:
 
     Frames of series, places, rankings and trends hold archived rows too, and then say so in `attrs["archive"]`. They
     raise FileDamaged where a file of the archive that they need is missing or not as it was written.
+
+    A day may be a text such as `2026-11-20`, one UUID a text. Raises BadUse for what is no day and for a platform that
+    there is not, NoRanking for a chart without a stored ranking.
     """
 
     def __init__(self, warehouse: ExistingWarehouse, archive: Path) -> None:
@@ -70,85 +74,95 @@ class Analysis:
         with self.read() as conn:
             yield conn, Archive(self._archive)
 
-    def rankings(self, slug: str, first: date | None = None, last: date | None = None) -> pd.DataFrame:
+    def rankings(self, slug: str, first: Day | None = None, last: Day | None = None) -> pd.DataFrame:
         """One row is one position of one day: the columns of the view `chart_history`, by day and position."""
+        begin, end = days_of(first, last)
         with self._both() as (conn, archive):
-            return _told(charts.rankings(conn, archive, slug, first or date.min, last or date.max), archive)
+            return _told(charts.rankings(conn, archive, slug, begin or date.min, end or date.max), archive)
 
     def track_audience(
         self,
-        tracks: Sequence[str] | None = None,
+        tracks: Uuids | None = None,
         *,
         slug: str | None = None,
         platform: str | None = None,
-        first: date | None = None,
-        last: date | None = None,
+        first: Day | None = None,
+        last: Day | None = None,
     ) -> pd.DataFrame:
         """One row is one track, platform, metric, identifier and day: `value`, and what was gained (`daily`, over
         `days`). Of these tracks, or of those of the newest ranking of the chart `slug` up to `last`, or of all."""
-        with self._both() as (conn, archive):
-            found = audience.points(
-                conn, archive, "track", tracks, slug=slug, platform=platform, first=first, last=last
-            )
-            return _told(found, archive)
+        return self._points("track", tracks, slug=slug, platform=platform, first=first, last=last)
 
     def artist_audience(
         self,
-        artists: Sequence[str] | None = None,
+        artists: Uuids | None = None,
         *,
         slug: str | None = None,
         platform: str | None = None,
-        first: date | None = None,
-        last: date | None = None,
+        first: Day | None = None,
+        last: Day | None = None,
     ) -> pd.DataFrame:
         """One row is one artist, platform, metric and day: `value`, and its change (`daily`, over `days`)."""
+        return self._points("artist", artists, slug=slug, platform=platform, first=first, last=last)
+
+    def _points(
+        self,
+        entity: str,
+        asked: Uuids | None,
+        *,
+        slug: str | None,
+        platform: str | None,
+        first: Day | None,
+        last: Day | None,
+    ) -> pd.DataFrame:
+        uuids, (begin, end) = uuids_of(asked), days_of(first, last)
         with self._both() as (conn, archive):
-            found = audience.points(
-                conn, archive, "artist", artists, slug=slug, platform=platform, first=first, last=last
-            )
+            platform = platform_of(conn, platform, entity)
+            found = audience.points(conn, archive, entity, uuids, slug=slug, platform=platform, first=begin, last=end)
             return _told(found, archive)
 
-    def trends(self, slug: str, day: date | None = None, *, days: int = trends.RANGE_DAYS) -> pd.DataFrame:
+    def trends(self, slug: str, day: Day | None = None, *, days: int = trends.RANGE_DAYS) -> pd.DataFrame:
         """One row is one track or artist of the ranking, platform and metric: the columns of `audience_trends`, and
         names, computed now from what is stored. Average, peak and counts look back on `days` days."""
         with self._both() as (conn, archive):
-            day = chosen_day(conn, slug, day)
-            found = trends.chart_trends(conn, slug, day, days=days, archive=archive)
+            found = trends.chart_trends(conn, slug, chosen_day(conn, slug, day_of(day)), days=days, archive=archive)
             return _told(of_columns(found, trends.TABLE), archive)
 
-    def movers(self, slug: str, day: date | None = None) -> pd.DataFrame:
+    def movers(self, slug: str, day: Day | None = None) -> pd.DataFrame:
         """One row is one track of the ranking, or one that has just left it (no position): `movement` is new,
         re-entry, up, down, same or out; with places gained, peak and time on the chart."""
         with self.read() as conn:
-            return charts.movers(conn, slug, chosen_day(conn, slug, day))
+            return charts.movers(conn, slug, chosen_day(conn, slug, day_of(day)))
 
-    def presence(self, slug: str, day: date | None = None) -> pd.DataFrame:
+    def presence(self, slug: str, day: Day | None = None) -> pd.DataFrame:
         """One row is one track of the ranking and one chart whose ranking nearest before that day has it too."""
         with self.read() as conn:
-            return charts.presence(conn, slug, chosen_day(conn, slug, day))
+            return charts.presence(conn, slug, chosen_day(conn, slug, day_of(day)))
 
-    def artists(self, slug: str, day: date | None = None) -> pd.DataFrame:
+    def artists(self, slug: str, day: Day | None = None) -> pd.DataFrame:
         """One row is one artist of the ranking: how many tracks, the best place, the sum of what the chart counts."""
         with self.read() as conn:
-            return charts.artists(conn, slug, chosen_day(conn, slug, day))
+            return charts.artists(conn, slug, chosen_day(conn, slug, day_of(day)))
 
-    def genre_shares(self, slug: str, day: date | None = None) -> pd.DataFrame:
+    def genre_shares(self, slug: str, day: Day | None = None) -> pd.DataFrame:
         """One row is one root genre: its tracks and its share of the ranking. A track of two genres counts half for
         each; one without any is `None`."""
         with self.read() as conn:
-            return charts.genre_shares(conn, slug, chosen_day(conn, slug, day))
+            return charts.genre_shares(conn, slug, chosen_day(conn, slug, day_of(day)))
 
-    def country_shares(self, slug: str, day: date | None = None) -> pd.DataFrame:
+    def country_shares(self, slug: str, day: Day | None = None) -> pd.DataFrame:
         """One row is one country of main artists: its tracks and its share of the ranking, counted as genres are."""
         with self.read() as conn:
-            return charts.country_shares(conn, slug, chosen_day(conn, slug, day))
+            return charts.country_shares(conn, slug, chosen_day(conn, slug, day_of(day)))
 
     def geography(
-        self, artists: Sequence[str] | None = None, *, slug: str | None = None, platform: str | None = None
+        self, artists: Uuids | None = None, *, slug: str | None = None, platform: str | None = None
     ) -> pd.DataFrame:
         """One row is one place of an artist's newest located day. A country is the sum of its listed cities alone."""
         with self._both() as (conn, archive):
-            return _told(audience.geography(conn, archive, artists, slug=slug, platform=platform), archive)
+            platform = platform_of(conn, platform, "artist")
+            found = audience.geography(conn, archive, uuids_of(artists), slug=slug, platform=platform)
+            return _told(found, archive)
 
 
 def _told(found: pd.DataFrame, archive: Archive) -> pd.DataFrame:

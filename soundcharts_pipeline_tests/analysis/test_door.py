@@ -189,10 +189,10 @@ def test_a_shorter_range_changes_what_looks_back_and_no_comparison(warehouse: Wa
     ]
 
 
-def test_a_chart_without_a_ranking_is_told_with_those_that_have_one(warehouse: Warehouse, music: Analysis) -> None:
+def test_a_chart_without_a_ranking_is_told_with_one_that_has(warehouse: Warehouse, music: Analysis) -> None:
     save_names(warehouse, "a")
     save_ranking(warehouse, DAY, "a")
-    with pytest.raises(NoRanking, match="no ranking of 'chart-9' is stored; stored are chart-1"):
+    with pytest.raises(NoRanking, match="no ranking of 'chart-9' is stored; write 'chart-1'"):
         music.movers("chart-9")
     with pytest.raises(NoRanking, match=f"sync {CHART} --date {ago(1)}"):
         music.trends(CHART, ago(1))
