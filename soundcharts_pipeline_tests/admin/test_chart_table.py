@@ -1,20 +1,26 @@
 """The dashboard's table of charts: what is found, and in which order, with the script and without, whatever changes."""
 
+import itertools
 import re
+import sys
+import unicodedata
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
+from soundcharts_pipeline.wording import folded
 from soundcharts_pipeline_tests.admin.site import PREFIX, TOKEN, Client, serving
 from soundcharts_pipeline_tests.admin.visitor import Visitor, visiting
 from soundcharts_pipeline_tests.support.today import TODAY, noon
+from soundcharts_pipeline_tests.test_folding import SEARCHES
 
 # Slug, name, platform, country, days ago that its newest ranking was saved (None: never).
 CHARTS = [
@@ -33,6 +39,8 @@ VIEWS = [
     ("q=never+synced", ["a-top"]),
     ("q=%C3%84RZTE", ["a-top"]),
     ("q=zurich", ["d-top"]),
+    ("q=zu%CC%88rich+TO%CC%81P", ["d-top"]),
+    ("q=z%C3%BAr%C3%8Ech", ["d-top"]),
     ("q=d-top", ["d-top"]),
     ("q=nothing+like+it", []),
     ("status=never_synced", ["a-top"]),
@@ -171,13 +179,14 @@ def test_the_script_finds_and_orders_as_the_server_does(page: Page, context: Bro
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/tasks/" not in request.url else None)
     for query, wanted in VIEWS[:-1]:
-        chosen = dict(part.split("=") for part in query.split("&") if part)
-        page.get_by_label("Find").fill(chosen.get("q", "").replace("+", " ").replace("%C3%84", "Ä"))
+        chosen = dict(parse_qsl(query))
+        page.get_by_label("Find").fill(chosen.get("q", ""))
         page.get_by_label("Status").select_option(chosen.get("status", ""))
         page.get_by_label("Order").select_option(chosen.get("sort", ""))
         assert shown(page) == wanted, query
         expect(page).to_have_url(f"{place.client.url}{PREFIX}/" + (f"?{query}" if query else ""))
     assert {url for url in asked if not url.endswith("icon.svg")} == set()
+    assert folded_otherwise(page) == []
     for query, wanted in VIEWS:
         other = opened(context, place, f"?{query}")
         assert shown(other) == wanted, query
@@ -187,6 +196,16 @@ def test_the_script_finds_and_orders_as_the_server_does(page: Page, context: Bro
         other.get_by_label("Order").select_option("")
         assert shown(other) == SLUGS, query
         other.close()
+
+
+def folded_otherwise(page: Page) -> list[tuple[str, str]]:
+    """Texts of which the script makes something else than the server does."""
+    known = [chr(n) for n in range(0xA0, sys.maxunicode) if unicodedata.category(chr(n))[0] in "LMNPSZ"]
+    # Its letters of the other case are the plain ones.
+    letters = [letter for letter in known if "CHEROKEE" not in unicodedata.name(letter, "")]
+    texts = [*(f"x{letter}y {letter}" for letter in letters), *letters, *itertools.chain(*SEARCHES.values()), *SEARCHES]
+    found = page.evaluate("texts => texts.map(folded)", texts)
+    return [(text, one) for text, one in zip(texts, found, strict=True) if one != folded(text)]
 
 
 def test_an_address_leads_there_through_the_sign_in(chromium: Browser, place: Place) -> None:

@@ -51,7 +51,7 @@ class TableView:
     def shows(self, row: ChartRow) -> bool:
         """Whether it has the status, and each of the words somewhere."""
         found = words_of(row)
-        return self.status in ("", row.health.status) and all(word in found for word in self.words.split())
+        return self.status in ("", row.health.status) and all(word in found for word in folded(self.words).split())
 
     def ordered(self, rows: Sequence[ChartRow]) -> list[ChartRow]:
         """All of them in the chosen order. What there is nothing known of is last, from either end."""
@@ -78,12 +78,10 @@ def facts(row: ChartRow) -> dict[str, Any]:
 
 
 def words_of(row: ChartRow) -> str:
-    """What it is found by, in small letters: with accents, and without, so that the script need not fold what is
-    typed."""
+    """What it is found by, without case and accents; what is typed loses both, too, here and in the script."""
     c = row.health
     words = (c.name, c.chart, c.platform, row.country, c.status.replace("_", " "), c.reason)
-    text = " ".join(word for word in words if word).lower()
-    return text if text.isascii() else f"{text} {folded(text)}"
+    return folded(" ".join(word for word in words if word))
 
 
 def sort_values(row: ChartRow) -> dict[str, Any]:

@@ -14,6 +14,18 @@ function chosen() {
   return Object.fromEntries([...new FormData(choice)].map(([name, value]) => [name, value.trim()]));
 }
 
+const plainLetters = { ł: "l", ø: "o", đ: "d", ð: "d", æ: "ae", œ: "oe", þ: "th", ς: "σ" };
+
+// As `folded` of the server, by which the rows' own words are written: without case, accents and how letters are composed.
+function folded(text) {
+  const words = text.trim().replace(/\s+/g, " ");
+  const spread = words.normalize("NFKD").toLowerCase().toUpperCase().toLowerCase().normalize("NFKD");
+  // Whatever is a mark on a letter steps before this one, which is the last of all marks.
+  const bare = [...spread].filter((letter) => `\u0345${letter}`.normalize("NFD").startsWith("\u0345"));
+  const plain = bare.map((letter) => plainLetters[letter] ?? letter).join("");
+  return plain.trim().replace(/\s+/g, " ") || words;
+}
+
 function compared(column, sign) {
   return ([, one], [, other]) => {
     const [a, b] = [one[column], other[column]];
@@ -24,7 +36,7 @@ function compared(column, sign) {
 
 function arrange() {
   const { q, status, sort } = chosen();
-  const words = q.toLowerCase().split(/\s+/);
+  const words = folded(q).split(" ");
   const place = [...choice.elements.status.options].findIndex((option) => option.value === status) - 1;
   const all = order.map((id) => [document.getElementById(id), JSON.parse(document.getElementById(id).dataset.facts)]);
   if (sort) all.sort(compared(sort.replace("-", ""), sort.startsWith("-") ? -1 : 1));
