@@ -7,7 +7,7 @@ cookie to no other site's request, and say of each form which site it comes from
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -27,7 +27,9 @@ SESSION_HOURS = 12
 ATTEMPTS_PER_MINUTE = 10
 HOME = f"{PREFIX}/"
 # A page of ours with a query of plain words. No escapes, so that nothing is hidden in it, and no step upwards.
-_OWN_PAGE = re.compile(rf"(?!.*(?:\.\.|//)){PREFIX}/[\w/.-]*(?:\?[\w=&+.:-]*)?", re.ASCII)
+_OWN_PAGE = re.compile(rf"(?!.*(?:\.\.|//)){PREFIX}/[\w/.-]*(?:\?[\w=&+.:-]*)?")
+# What was lost with a form that came after the session had ended, by its word in the address of the sign-in page.
+LOST = {"saved": "nothing was saved", "started": "nothing was started"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,16 @@ class Session:
 
 
 class SignInNeeded(Exception):
-    """A page was asked for by somebody who is not signed in."""
+    """A page was asked for by somebody who is not signed in, or a form was sent, and something `lost` with it."""
 
-    def __init__(self, page: str) -> None:
+    def __init__(self, page: str, lost: str = "") -> None:
         super().__init__(page)
-        self.page = page
+        self.page, self.lost = page, lost
 
     def answer(self) -> Response:
-        """To the form, and from there back to the page."""
-        return RedirectResponse(f"{home()}/login/?{urlencode({'next': self.page})}", 303)
+        """To the sign-in page, which says what was lost, and from there back to the page."""
+        said = {"next": self.page} | ({"lost": self.lost} if self.lost else {})
+        return RedirectResponse(f"{home()}/login/?{urlencode(said)}", 303)
 
 
 class Login:
@@ -83,21 +86,25 @@ class Login:
         self._guard.require_clean_address(request)
         session = self.session(request)
         if session is None:
-            query = f"?{request.url.query}" if request.url.query else ""
-            page = request.scope["path"].removeprefix(root()) + query
-            raise SignInNeeded(own_page(page) if request.method == "GET" else HOME)
+            raise SignInNeeded(own_page(address_of(request)))
         return session
 
-    async def require_form(self, request: Request, *, change: bool = True) -> dict[str, str]:
+    async def require_form(
+        self, request: Request, *, page: str = HOME, lost: str = "", change: bool = True
+    ) -> dict[str, str]:
         """The fields of a form that one of our own pages sent, of a session that may change things; with `change` false
-        of any. Raises SignInNeeded without a session, and HttpRefusal."""
-        session = self.require(request)
+        of any. Raises SignInNeeded without a session, which tells what was `lost` (of LOST) and leads back to `page`,
+        and HttpRefusal."""
+        try:
+            session = self.require(request)
+        except SignInNeeded:
+            raise SignInNeeded(own_page(page), lost) from None
         refuse_other_sites(request)
         if change:
             refuse_reader(session.role)
         return await form_of(request)
 
-    def sign_in(self, request: Request, form: dict[str, str]) -> Response | None:
+    def sign_in(self, request: Request, form: Mapping[str, str]) -> Response | None:
         """With the right token to the page that was wanted, with the cookie; None when the token is wrong. Raises
         HttpRefusal after too many attempts."""
         self._attempts.count(client_of(request))
@@ -131,6 +138,12 @@ class _Signer(TimestampSigner):
 
     def get_timestamp(self) -> int:
         return int(self._clock().timestamp())
+
+
+def address_of(request: Request) -> str:
+    """The page that is asked for, with its query, without the root path."""
+    path: str = request.scope["path"].removeprefix(root())
+    return f"{path}?{request.url.query}" if request.url.query else path
 
 
 def own_page(address: str) -> str:

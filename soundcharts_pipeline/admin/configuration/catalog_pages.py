@@ -12,8 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from soundcharts_pipeline.admin.access.login import Login
-from soundcharts_pipeline.admin.access.root_path import home
+from soundcharts_pipeline.admin.access.login import Login, address_of
+from soundcharts_pipeline.admin.access.root_path import PREFIX, home
 from soundcharts_pipeline.admin.configuration.editor import Editor
 from soundcharts_pipeline.admin.configuration.pages import SettingsPages
 from soundcharts_pipeline.admin.pages.rendering import Renderer
@@ -31,6 +31,7 @@ from soundcharts_pipeline.sync.chart_search import look_up, matching, search_cha
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.wording import nearest_ones
 
+SEARCH_PAGE = f"{PREFIX}/charts/add/"
 MOST_FOUND = 50
 LONGEST_WORDS = 100
 # A platform that was fetched a moment ago is not fetched again: a double click costs once.
@@ -76,7 +77,7 @@ class CatalogPages:
 
     async def fetch(self, request: Request) -> Response:
         """Ask for every chart of a platform: a call per 100 charts. Raises HttpRefusal when none is named."""
-        form = await self._login.require_form(request)
+        form = await self._login.require_form(request, page=SEARCH_PAGE, lost="saved")
         platform = form.get("platform", "").strip().lower()
         if not platform:
             raise HttpRefusal(400, "no platform was named", "go back, and name one, such as `spotify`")
@@ -95,7 +96,7 @@ class CatalogPages:
     async def look_up(self, request: Request) -> Response:
         """Ask for one chart by its slug, which is one call; no call for one that is saved. Raises HttpRefusal
         without one."""
-        form = await self._login.require_form(request)
+        form = await self._login.require_form(request, page=SEARCH_PAGE, lost="saved")
         slug = form.get("slug", "").strip()
         if not slug:
             raise HttpRefusal(
@@ -124,7 +125,7 @@ class CatalogPages:
         """The settings of a chart that is to be added. Raises HttpRefusal (404) for one that is not saved."""
         form = None
         if request.method == "POST":
-            form = await self._login.require_form(request)
+            form = await self._login.require_form(request, page=address_of(request), lost="saved")
         else:
             self._login.require(request)
         slug = request.path_params["slug"]

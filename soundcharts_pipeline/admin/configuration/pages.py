@@ -4,7 +4,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from soundcharts_pipeline.admin.access.login import Login
+from soundcharts_pipeline.admin.access.login import Login, address_of
 from soundcharts_pipeline.admin.access.root_path import home
 from soundcharts_pipeline.admin.configuration.chart_form import VERSION, ChartForm, diff_of
 from soundcharts_pipeline.admin.configuration.editor import EFFECT, ChartsFile, Editor
@@ -126,4 +126,4 @@ class SettingsPages:
         if request.method != "POST":
             self._login.require(request)
             return None
-        return await self._login.require_form(request)
+        return await self._login.require_form(request, page=address_of(request), lost="saved")

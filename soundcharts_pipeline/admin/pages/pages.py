@@ -1,6 +1,6 @@
 """The pages for a browser: the dashboard, signing in and out, and starting a cascade."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from soundcharts_pipeline.admin.access.auth import Guard
-from soundcharts_pipeline.admin.access.login import Login, form_of, own_page, refuse_other_sites
+from soundcharts_pipeline.admin.access.login import LOST, Login, form_of, own_page, refuse_other_sites
 from soundcharts_pipeline.admin.access.rate_limit import RateLimit, client_of
 from soundcharts_pipeline.admin.access.root_path import PREFIX, home
 from soundcharts_pipeline.admin.configuration.editor import Surroundings
@@ -98,14 +98,14 @@ class Pages:
     async def login(self, request: Request) -> Response:
         """The form, and what comes of it. Raises HttpRefusal while no token is set."""
         self._guard.require_clean_address(request)
-        wanted, status, error = request.query_params.get("next", ""), 200, None
+        told: Mapping[str, str] = request.query_params
+        status, error = 200, None
         try:
             self._guard.require_token()
             if request.method == "POST":
                 refuse_other_sites(request)
-                form = await form_of(request)
-                wanted = form.get("next", "")
-                answer = self._login.sign_in(request, form)
+                told = await form_of(request)
+                answer = self._login.sign_in(request, told)
                 if answer is not None:
                     return answer
                 raise HttpRefusal(
@@ -117,7 +117,9 @@ class Pages:
             request,
             "login.html",
             status,
-            next=own_page(wanted),
+            next=own_page(told.get("next", "")),
+            lost=told.get("lost", ""),
+            lost_words=LOST,
             error=error,
             tokens=[role for role, _ in self._guard.tokens],
         )
@@ -137,7 +139,7 @@ class Start:
 
     async def trigger(self, request: Request) -> Response:
         """Back to the dashboard with the task; for the script, what happened as a few lines of HTML."""
-        await self._login.require_form(request)
+        await self._login.require_form(request, lost="started")
         try:
             self._limit.count(client_of(request))
             run = await run_in_threadpool(self._trigger.start, request.path_params["slug"], None, TRIGGER)
