@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from soundcharts_pipeline.cli.chart_choice import choose_chart
-from soundcharts_pipeline.cli.console import open_console, print_table
+from soundcharts_pipeline.cli.console import counted, open_console, print_table
 from soundcharts_pipeline.clock import A_MOMENT
 from soundcharts_pipeline.config.cascade import RANKINGS, TRACK_METADATA, allowed_keys
 from soundcharts_pipeline.config.settings import BadUse, ChartSettings
@@ -71,7 +71,7 @@ def _store(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], *, meta
     keys = [RANKINGS, *([TRACK_METADATA] if metadata and chart.fetch_track_metadata else [])]
     before = plan_cascade(ctx, chart, days, keys)
     console.print(f"Fetching first: {told(before.calls, estimate=before.estimate)} billed calls", soft_wrap=True)
-    calls = ctx.client.usage.calls
+    billed = ctx.client.usage.answered
     try:
         sync_rankings(ctx, chart, days)
     except SyncIncomplete as error:
@@ -80,7 +80,7 @@ def _store(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], *, meta
         console.print(escape(str(error)), soft_wrap=True)
     if TRACK_METADATA in keys:
         sync_track_metadata(ctx, chart, days)
-    console.print(f"{ctx.client.usage.calls - calls:,} made", soft_wrap=True)
+    console.print(f"{counted(ctx.client.usage.answered - billed, 'billed call')} made", soft_wrap=True)
 
 
 def _print(plan: Plan, chart: ChartSettings, allowance: Allowance, fit: int, console: Console) -> None:
@@ -103,6 +103,7 @@ def _as_json(plan: Plan, allowance: Allowance, fit: int) -> dict[str, Any]:
             for key, count in plan.counts.items()
         ],
         "missing_rankings": [str(day) for day in plan.missing_rankings],
+        "assumed_places": plan.assumed_places,
         "quota_left": allowance.quota_left,
         "quota_reserve": allowance.reserve,
         "calls_short": allowance.lacking(plan.calls),

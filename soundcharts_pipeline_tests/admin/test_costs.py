@@ -87,6 +87,7 @@ def test_what_a_chart_does_not_ask_by_itself_is_said(simulator: Simulator, sqlit
     assets, sentences = said(chart)
     assert {"chart_rankings", "track_metadata", "artist_audience/instagram", "in all"} <= {*assets}
     assert "10,000,000 billed calls are left." in sentences
+    assert "Assumed: a chart of 50 places" in sentences
     assets, sentences = said(replace(chart, auto_trigger_cascade=False))
     assert assets == ["chart_rankings", "track_metadata", "in all"]
     assert "asked only when somebody launches them" in sentences

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from soundcharts_pipeline.simulator import Simulator
-from soundcharts_pipeline_tests.support.command_line import run, with_charts
+from soundcharts_pipeline_tests.support.command_line import CHARTS, run, with_charts
 from soundcharts_pipeline_tests.support.helpers import SLUG
 
 
@@ -37,7 +37,9 @@ def test_a_plan_is_a_table_and_sync_then_costs_that(user: dict[str, str], simula
 
     fetched = run(user, "plan", SLUG, "--date", f"{newest}", "--fetch-metadata")
 
-    assert fetched.says("Fetching first: about", "7 made", "chart_rankings 0 rankings 0", "Time: within a minute")
+    assert fetched.says(
+        "Fetching first: about", "7 billed calls made", "chart_rankings 0 rankings 0", "Time: within a minute"
+    )
     assert "Rough" not in fetched.out
     assert simulator.counters.billed == 7
 
@@ -56,6 +58,38 @@ def test_a_plan_is_a_table_and_sync_then_costs_that(user: dict[str, str], simula
     done = run(user, "sync", SLUG, "--date", f"{newest}", "--refresh")
     assert done.says(f"{newest} published again at {stamp}: 2 places moved, the number one is now")
     assert simulator.counters.total == again["calls"] > exact["calls"], "the list, the ranking and metadata, too"
+
+
+def test_a_chart_of_unknown_size_is_not_priced_too_low(
+    environ: dict[str, str], simulator: Simulator, tmp_path: Path
+) -> None:
+    named = CHARTS.replace("slug: viral-50-global", "slug: global-28").replace("Viral 50", "Our big one")
+    user = with_charts(environ, tmp_path, named)
+    day = ("--date", f"{simulator.world.newest_day('global-28')}")
+
+    blind = run(user, "plan", "global-28", *day)
+    blind_json = json.loads(run(user, "plan", "global-28", *day, "--json").out)
+    cost = json.loads(run(user, "plan", "global-28", *day, "--fetch-metadata", "--json").out)
+    billed = simulator.counters.billed
+
+    assert blind.says(
+        "Assumed: a chart of 200 places", "`soundcharts-pipeline catalog` finds out, with 1 call and 1 per"
+    )
+    assert blind_json["assumed_places"] == 200
+    assert blind_json["calls"] >= 0.95 * (cost["calls"] + billed)
+    assert cost["assumed_places"] is None
+
+
+def test_calls_that_are_announced_and_made_are_both_billed_ones(
+    user: dict[str, str], simulator: Simulator, newest: date
+) -> None:
+    # With a reserve the quota is asked before anything else, which is a free call.
+    careful = {**user, "SOUNDCHARTS_QUOTA_RESERVE": "10"}
+    fetched = run(careful, "plan", SLUG, "--date", f"{newest}", "--fetch-rankings")
+
+    assert fetched.says("Fetching first: about 2 billed calls", "2 billed calls made")
+    assert "Assumed" not in fetched.text
+    assert simulator.counters.calls["usage"] == 1
 
 
 def test_a_quota_that_is_too_small_is_said_with_what_fits(user: dict[str, str], newest: date) -> None:

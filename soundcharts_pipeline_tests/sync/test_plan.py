@@ -15,8 +15,10 @@ from soundcharts_pipeline.config.settings import ChartSettings, Settings
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.audience import sync_artist_audience, sync_track_audience
+from soundcharts_pipeline.sync.catalog import sync_catalog
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.metadata import sync_artist_metadata, sync_track_metadata
+from soundcharts_pipeline.sync.planning.guessed_rankings import places_named
 from soundcharts_pipeline.sync.planning.plan import EVEN_LOOKS, Allowance, Plan, most_covered, plan_cascade
 from soundcharts_pipeline.sync.rankings import sync_rankings
 from soundcharts_pipeline.sync.series_worklist import days_followed
@@ -218,6 +220,33 @@ def test_days_of_which_nothing_is_known_cost_the_list_too(simulator: Simulator, 
     assert plan.counts["chart_rankings"].calls == 1 + 2
     assert plan.estimate
     assert [key for key, count in plan.counts.items() if not count.calls] == ["audience_trends"]
+
+
+@pytest.mark.parametrize(
+    ("names", "places"),
+    [
+        (("Spotify Top 200 Global", "global-28"), 200),
+        (("Viral", "viral-50-global"), 50),
+        (("Hot 100", "us"), 100),
+        (("Airplay Daily", "airplay-daily"), None),
+        (("The 28", "global-28"), None),
+        (("Hits of 2026", "top-songs-29"), None),
+    ],
+)
+def test_the_size_of_a_chart_may_stand_in_its_name(names: tuple[str, ...], places: int | None) -> None:
+    assert places_named(*names) == places
+
+
+def test_places_are_assumed_until_somebody_tells(simulator: Simulator, sqlite_warehouse: Warehouse) -> None:
+    chart, ctx = small_chart("global-28"), new_context(simulator, sqlite_warehouse)
+    days = last_days(simulator, chart.slug, 1)
+
+    blind = planned(simulator, ctx, chart, days)
+    sync_catalog(ctx)
+    told = planned(simulator, ctx, chart, days)
+
+    assert (blind.assumed_places, told.assumed_places) == (200, None)
+    assert blind.calls == told.calls
 
 
 def test_a_weekly_chart_is_expected_once_a_week(simulator: Simulator, sqlite_warehouse: Warehouse) -> None:

@@ -16,7 +16,7 @@ from soundcharts_pipeline.storage.queries import worklists
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.planning.forecast import Count
 from soundcharts_pipeline.sync.planning.plan import Allowance, plan_cascade
-from soundcharts_pipeline.sync.planning.sentences import told
+from soundcharts_pipeline.sync.planning.sentences import places_assumed, told
 
 # Days that are counted one by one, and so many that a window's length lies between the two.
 COUNTED_DAYS = 100
@@ -26,12 +26,14 @@ NOTHING = Count(0, estimate=False, basis="")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """Calls by asset: of the newest day, and of the whole history that is to be synced, as far as it is not stored."""
+    """Calls by asset: of the newest day, and of the whole history that is to be synced, as far as it is not stored;
+    the places that were assumed (None: they are known)."""
 
     newest_day: date
     days: int = 0
     newest: dict[str, Count] = field(default_factory=dict)
     history: dict[str, Count] = field(default_factory=dict)
+    assumed_places: int | None = None
 
     @property
     def total(self) -> Count:
@@ -63,12 +65,14 @@ def price_of(ctx: SyncContext, settings: Settings, chart: ChartSettings) -> Pric
     parts = [(first, newest)]
     if saved and first < min(saved):
         parts = [(first, min(saved) - ONE_DAY), (min(saved), newest)]
+    newest_plan = plan_cascade(ctx, chart, [newest], keys)
     histories = [_calls(ctx, chart, _days(*part), keys) for part in parts]
     return Price(
         newest_day=newest,
         days=(newest - first).days + 1,
-        newest=plan_cascade(ctx, chart, [newest], keys).counts,
+        newest=newest_plan.counts,
         history={key: _sum(part[key] for part in histories) for key in keys},
+        assumed_places=newest_plan.assumed_places,
     )
 
 
@@ -129,6 +133,8 @@ def sentences_of(chart: ChartSettings, price: Price, allowance: Allowance) -> li
     said = ["Each tick of the schedule is 1 call more, whether there is news or not."]
     if price.days == 0:
         return [*said, f"Its newest ranking is of {price.newest_day}, before its first_date: nothing else is asked."]
+    if price.assumed_places:
+        said.append(places_assumed(price.assumed_places))
     calls = price.total.calls
     if not chart.auto_trigger_cascade:
         said.append("`auto_trigger_cascade` is false: artists and audience are asked only when somebody launches them.")

@@ -23,7 +23,7 @@ from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.coverage import due_windows, targets_of
 from soundcharts_pipeline.sync.metadata import due_artists, due_tracks
 from soundcharts_pipeline.sync.planning.credit_names import artists_named, plain, unnamed_share
-from soundcharts_pipeline.sync.planning.guessed_rankings import USUAL_PLACES, guessed_rankings
+from soundcharts_pipeline.sync.planning.guessed_rankings import MOST_USUAL_PLACES, guessed_rankings, places_named
 from soundcharts_pipeline.sync.radio_plays import TOTALS_FACT
 from soundcharts_pipeline.sync.rankings import due_rankings, listed_ranking
 from soundcharts_pipeline.sync.series_worklist import AIRPLAY, SeriesKey, days_followed
@@ -76,6 +76,12 @@ class Forecast:
         ]
         listed = [day for day in due if day in known and known[day].published_at and day not in self._again]
         self.missing_rankings = sorted([*listed, *self._likely_published(self._unknown)])
+
+    @property
+    def assumed_places(self) -> int | None:
+        """Places that a missing ranking is taken to have, as long as neither a ranking nor the catalog has told."""
+        is_told = self._nearest is not None or self._listing.places
+        return None if is_told or not self.missing_rankings else self._places
 
     def rankings(self) -> Count:
         pages = [*self._again.values(), *(self._places for _ in self.missing_rankings)]
@@ -140,7 +146,7 @@ class Forecast:
     @cached_property
     def _places(self) -> int:
         if self._nearest is None:
-            return self._listing.places or USUAL_PLACES
+            return self._listing.places or places_named(self._chart.name, self._chart.slug) or MOST_USUAL_PLACES
         with self._ctx.warehouse.read() as conn:
             return forecasts.places_of(conn, self._chart.slug, [self._nearest]).get(self._nearest, 0)
 

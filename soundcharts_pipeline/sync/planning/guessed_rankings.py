@@ -1,15 +1,25 @@
 """Rankings that are not stored yet, guessed from those that are: the same list, less some, plus some. Pure."""
 
 import itertools
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 
 from soundcharts_pipeline.storage.queries.plan_inputs import Habits
 
-# A chart of which nothing is known: places, and the share of them that goes to another track from one ranking to the
-# next, all of them first-timers. A guess, and named as one wherever it is shown.
-USUAL_PLACES = 100
+# A chart of which nothing is known, and whose name tells no size: as many places as the large ones have, for a price
+# that is too high is a better surprise than one that is too low.
+MOST_USUAL_PLACES = 200
+# The share of them that goes to another track from one ranking to the next, all of them first-timers. Guesses both, and
+# named as such wherever they are shown.
 USUAL_TURNOVER = 0.05
+SIZE_IN_NAME = re.compile(r"\b(?:top|hot|viral)[ _-]*(\d{2,3})\b", re.IGNORECASE)
+
+
+def places_named(*names: str) -> int | None:
+    """How many places a chart has by the first of its names that tells: "Top 200", "viral-50-global"."""
+    found = (SIZE_IN_NAME.search(name) for name in names)
+    return next((int(match[1]) for match in found if match), None)
 
 
 def guessed_rankings(

@@ -26,12 +26,14 @@ EVEN_LOOKS = 6
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Calls by asset, in the order of the cascade, and the days whose ranking is not stored."""
+    """Calls by asset, in the order of the cascade, the days whose ranking is not stored, and the places that these are
+    taken to have where nobody has told (None: it is known)."""
 
     slug: str
     days: Sequence[date]
     counts: dict[str, Count]
     missing_rankings: Sequence[date]
+    assumed_places: int | None = None
 
     @property
     def calls(self) -> int:
@@ -64,7 +66,7 @@ def plan_cascade(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], k
     """The calls of a run of these assets over the days (contiguous, oldest first). Makes no call itself."""
     forecast = Forecast(ctx, chart, days, rankings=RANKINGS in keys, metadata=TRACK_METADATA in keys)
     counts = {key: _count(forecast, key) for key in keys}
-    return Plan(chart.slug, days, counts, forecast.missing_rankings)
+    return Plan(chart.slug, days, counts, forecast.missing_rankings, forecast.assumed_places)
 
 
 def days_that_fit(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from soundcharts_pipeline.sync.planning.plan import Allowance, Plan
+from soundcharts_pipeline.wording import program
 
 HEADINGS = ["asset", "for", "calls"]
 
@@ -37,11 +38,21 @@ def sentences_of(plan: Plan, allowance: Allowance, *, days_that_fit: int) -> Ite
             f"Rough: {missing} must be fetched first, so their tracks are guessed. "
             "`plan` with --fetch-rankings stores them first; with --fetch-metadata it is exact."
         )
+        if plan.assumed_places:
+            yield places_assumed(plan.assumed_places)
     elif plan.estimate:
         yield (
             "About: the artists of tracks without metadata are counted by their credit names. `plan` with "
             "--fetch-metadata stores that metadata first, a call per ten tracks, and is exact."
         )
+
+
+def places_assumed(places: int) -> str:
+    """That the size of a chart is not known, and what finds it out."""
+    return (
+        f"Assumed: a chart of {places:,} places, for how many it has is not known yet; `{program()} catalog` finds out, "
+        "with 1 call and 1 per 100 charts of each platform."
+    )
 
 
 def told(calls: int, *, estimate: bool) -> str:
