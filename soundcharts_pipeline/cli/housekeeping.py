@@ -15,6 +15,8 @@ from soundcharts_pipeline.cli.help import KEEP, command
 from soundcharts_pipeline.config.cascade import CHART_CATALOG, DATABASE_BACKUP, RANKING_ARCHIVE, STORAGE_REPORT
 from soundcharts_pipeline.config.environment import Environment, read_environment
 from soundcharts_pipeline.config.read_charts import load_settings
+from soundcharts_pipeline.config.settings import BadUse
+from soundcharts_pipeline.wording import month_of
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -156,6 +158,8 @@ def restore_archive(
 
     if unknown := set(table or ()) - ARCHIVED.keys():
         raise typer.BadParameter(f"'{unknown.pop()}' is never archived; write one of {', '.join(ARCHIVED)}")
+    if since and before and since >= before:
+        raise typer.BadParameter(f"no month is from {month_of(since)} on and before {month_of(before)}")
     environment, console = read_environment(os.environ), open_console()
     with closing(Warehouse(environment.database_url)) as warehouse:
         done = restore(
@@ -165,6 +169,10 @@ def restore_archive(
             since=since or date.min,
             before=before or date.max,
             on_progress=lambda line: console.print(escape(line), soft_wrap=True),
+        )
+    if not done.files and (table or since or before):
+        raise BadUse(
+            "the archive has nothing of what was asked for; leave out --table, --from and --before for all of it"
         )
     for name, rows in done.restored.items():
         console.print(f"{name}: {counted(rows, 'row')} brought back", soft_wrap=True)

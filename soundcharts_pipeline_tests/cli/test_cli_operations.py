@@ -14,7 +14,7 @@ from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.storage.housekeeping.archive import archive
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline_tests.storage.old_rows import NOW, fill, fill_named, held
-from soundcharts_pipeline_tests.support.command_line import open_to_others, run, with_charts
+from soundcharts_pipeline_tests.support.command_line import open_to_others, run, run_here, with_charts
 
 
 @pytest.fixture
@@ -85,6 +85,20 @@ def test_old_rows_are_archived_and_brought_back(user: dict[str, str], filled: Wa
     assert held(filled) == before
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--from", "2024-03", "--before", "2024-02"), "no month is from 2024-03 on and before 2024-02"),
+        (("--from", "2024-03", "--before", "2024-03"), "no month is from 2024-03 on and before 2024-03"),
+        (("--from", "2042-01"), "the archive has nothing of what was asked for"),
+    ],
+)
+def test_bringing_back_no_month_at_all_is_a_mistake(user: dict[str, str], asked: tuple[str, ...], said: str) -> None:
+    done = run_here(user, "restore-archive", *asked)
+    assert done.code == 2
+    assert done.says(said)
+
+
 def test_an_export_reads_the_archive_and_says_so(user: dict[str, str], tmp_path: Path) -> None:
     folder = Path(user["SOUNDCHARTS_DATA_DIR"]) / "archive"
     with closing(Warehouse(read_environment(user).database_url)) as warehouse:
@@ -100,6 +114,12 @@ def test_an_export_reads_the_archive_and_says_so(user: dict[str, str], tmp_path:
     assert missing.code == 1
     assert missing.says("2024-01 of chart_rankings is archived", "SOUNDCHARTS_DATA_DIR")
     assert not (tmp_path / "none.csv").exists()
+    back = run(user, "restore-archive")
+    assert back.code == 1
+    assert back.says("2024-01 of artist_audience is archived", "does not list it", "SOUNDCHARTS_DATA_DIR")
+    rankings = run(user, "restore-archive", "--table", "chart_rankings", "--from", "2024-02")
+    assert rankings.code == 1
+    assert rankings.says("2024-02 of chart_rankings is archived")
 
 
 def test_the_catalog_is_saved_once_and_searched_without_a_call(user: dict[str, str]) -> None:

@@ -155,15 +155,16 @@ def restore(
 
     Rows that are in the warehouse already stay as they are, and so does a ranking that was saved anew after the file
     was written. The files stay: the next archiving takes the same rows out again. Nothing is changed unless every file
-    to be read is as it was written.
+    to be read is as it was written; raises FileDamaged for one that is not, and for a month that the database notes as
+    archived and the folder does not have.
     """
     with files.work_in(folder):
-        manifest = Manifest.load(folder)
+        manifest, first = Manifest.load(folder), since.replace(day=1)
         wanted = [
-            part
-            for part in manifest.parts
-            if (not tables or part.table in tables) and since.replace(day=1) <= part.first_day < before
+            part for part in manifest.parts if (not tables or part.table in tables) and first <= part.first_day < before
         ]
+        with warehouse.read() as conn:
+            _refuse_unlisted(conn, manifest, tables, first, before)
         for part in wanted:
             manifest.check(part)
         report = RestoreReport()
@@ -177,6 +178,15 @@ def restore(
             with warehouse.write() as conn:
                 conn.execute(t.delete().where(t.c.table_name == name, t.c.month == month))
         return report
+
+
+def _refuse_unlisted(conn: Connection, manifest: Manifest, tables: Collection[str], first: date, before: date) -> None:
+    """Raise FileDamaged for a month that was taken out and of which the folder knows nothing."""
+    t = b.archived_months.c
+    noted = select(t.table_name, t.month).where(t.month >= first, t.month < before).order_by(t.month, t.table_name)
+    for name, month in conn.execute(noted):
+        if not tables or name in tables:
+            manifest.listed(name, month_of(month))
 
 
 def _restore(warehouse: Warehouse, manifest: Manifest, part: Part, report: RestoreReport) -> None:

@@ -13,10 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from soundcharts_pipeline.storage.files import FileDamaged
 from soundcharts_pipeline.storage.housekeeping import parquet_files
 from soundcharts_pipeline.storage.housekeeping.archive import ARCHIVED, day_of, less_replaced
-from soundcharts_pipeline.storage.housekeeping.manifest import NAME, Manifest, Part
+from soundcharts_pipeline.storage.housekeeping.manifest import Manifest, Part
 from soundcharts_pipeline.storage.tables import bookkeeping as b
 from soundcharts_pipeline.wording import month_of
 
@@ -44,14 +43,7 @@ class Archive:
         manifest = Manifest.load(self.folder) if months else Manifest(self.folder)
         found: list[Part] = []
         for month in months:
-            of_month = manifest.of(name, month_of(month))
-            if not of_month:
-                raise FileDamaged(
-                    f"{month_of(month)} of {name} is archived, and {self.folder / NAME} does not list it; bring the "
-                    "archive's folder to where this runs or set SOUNDCHARTS_DATA_DIR to the folder that has it, or ask "
-                    "for days after that month"
-                )
-            found += of_month
+            found += manifest.listed(name, month_of(month))
         return found
 
     def rows(

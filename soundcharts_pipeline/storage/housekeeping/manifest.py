@@ -60,6 +60,17 @@ class Manifest:
     def of(self, table: str, month: str) -> Sequence[Part]:
         return [part for part in self.parts if (part.table, part.month) == (table, month)]
 
+    def listed(self, table: str, month: str) -> Sequence[Part]:
+        """The parts of a month that the database notes as archived. Raises FileDamaged when there are none."""
+        found = self.of(table, month)
+        if not found:
+            raise FileDamaged(
+                f"{month} of {table} is archived, and {self.folder / NAME} does not list it; bring the archive's "
+                "folder to where this runs or set SOUNDCHARTS_DATA_DIR to the folder that has it, or ask for what is after "
+                "that month"
+            )
+        return found
+
     def add(self, part: Part) -> None:
         self.parts.append(part)
         self._save()

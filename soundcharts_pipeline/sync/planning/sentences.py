@@ -50,8 +50,8 @@ def sentences_of(plan: Plan, allowance: Allowance, *, days_that_fit: int) -> Ite
 def places_assumed(places: int) -> str:
     """That the size of a chart is not known, and what finds it out."""
     return (
-        f"Assumed: a chart of {places:,} places, for how many it has is not known yet; `{program()} catalog` finds out, "
-        "with 1 call and 1 per 100 charts of each platform."
+        f"Assumed: a chart of {places:,} places, for how many it has is not known yet; `{program()} catalog` finds "
+        "out, with 1 call and 1 per 100 charts of each platform."
     )
 
 
