@@ -1,6 +1,7 @@
 """`soundcharts-pipeline charts`: the charts that are synced, and the catalog to choose from."""
 
 import os
+import re
 from typing import Annotated
 
 import typer
@@ -10,7 +11,27 @@ from soundcharts_pipeline.cli.console import counted, open_console, print_table
 from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.config.read_charts import load_settings
 from soundcharts_pipeline.config.settings import Settings, SettingsError
+from soundcharts_pipeline.config.yaml_nodes import brief
 from soundcharts_pipeline.wording import program
+
+# What is written for a country, and is the code of none.
+ALSO_WRITTEN = {"UK": "GB"}
+
+
+def _country(text: str) -> str:
+    """Raises BadParameter for what is no code of a country: nothing would be found, for a dozen calls."""
+    code = text.strip().upper()
+    if code in ALSO_WRITTEN:
+        raise typer.BadParameter(
+            f"the code of '{brief(text)}' is {ALSO_WRITTEN[code]}; write --country {ALSO_WRITTEN[code]}"
+        )
+    if not re.fullmatch("[A-Z]{2}", code):
+        raise typer.BadParameter(
+            f"'{brief(text)}' is no code of a country; write its two letters, such as DE for Germany, or search for "
+            "its name among the words"
+        )
+    return code
+
 
 charts = typer.Typer(
     help="The charts that are synced (charts.yaml), and the catalog to choose from.",
@@ -35,7 +56,9 @@ def charts_list() -> None:
 def charts_search(
     words: Annotated[list[str] | None, typer.Argument(help="Words of the name, slug, country or city.")] = None,
     platform: Annotated[str | None, typer.Option(help="Ask this platform alone: cheaper.")] = None,
-    country: Annotated[str | None, typer.Option(help="ISO code of a country, such as DE.")] = None,
+    country: Annotated[
+        str | None, typer.Option(parser=_country, metavar="CODE", help="ISO code of a country, such as DE.")
+    ] = None,
     saved: Annotated[bool, typer.Option("--saved", help="Search what is in the database: no call.")] = False,
 ) -> None:
     """Ask the live catalog. One call per 100 charts of the platforms asked."""

@@ -6,7 +6,7 @@ import pytest
 
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline_tests.support.altered import altered
-from soundcharts_pipeline_tests.support.command_line import CHARTS, run, run_in_terminal, with_charts
+from soundcharts_pipeline_tests.support.command_line import CHARTS, run, run_here, run_in_terminal, with_charts
 
 
 @pytest.fixture
@@ -69,6 +69,25 @@ def test_search_of_an_unknown_platform_names_the_nearest(environ: dict[str, str]
 
     assert done.code == 2
     assert done.says("no charts of the platform 'spotfy'; write 'spotify'")
+
+
+@pytest.mark.parametrize(
+    ("country", "said"),
+    [
+        ("germany", "'germany' is no code of a country; write its two letters, such as DE for Germany"),
+        ("DEU", "'DEU' is no code of a country"),
+        ("", "'' is no code of a country"),
+        ("uk", "the code of 'uk' is GB; write --country GB"),
+    ],
+)
+def test_a_country_that_is_no_code_is_refused_before_a_call(
+    environ: dict[str, str], simulator: Simulator, country: str, said: str
+) -> None:
+    done = run_here(environ, "charts", "search", "daily", "--country", country)
+
+    assert done.code == 2
+    assert done.says(said)
+    assert simulator.counters.total == 0
 
 
 def test_search_works_before_there_is_a_charts_file(environ: dict[str, str], tmp_path: Path) -> None:

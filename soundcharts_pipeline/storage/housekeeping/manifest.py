@@ -66,8 +66,8 @@ class Manifest:
         if not found:
             raise FileDamaged(
                 f"{month} of {table} is archived, and {self.folder / NAME} does not list it; bring the archive's "
-                "folder to where this runs or set SOUNDCHARTS_DATA_DIR to the folder that has it, or ask for what is after "
-                "that month"
+                "folder to where this runs or set SOUNDCHARTS_DATA_DIR to the folder that has it, or ask for what is "
+                "after that month"
             )
         return found
 
