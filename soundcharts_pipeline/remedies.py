@@ -25,11 +25,12 @@ class Subject:
 
     @property
     def words(self) -> Mapping[str, str]:
-        """What stands for the words in capitals. Without a day a command works on the newest."""
+        """What stands for the words in capitals. Without a day a command works on the newest; `plan` may know none."""
         if not self.chart:
             return {}
         days = f"--from {self.first} --to {self.last}" if self.first != self.last else f"--date {self.first}"
-        words = {" --date DAY": f" {days}" if self.first else "", "SLUG": shlex.quote(self.chart)}
+        words = {} if self.first else {"plan SLUG --date DAY": "plan SLUG --date YYYY-MM-DD"}
+        words |= {" --date DAY": f" {days}" if self.first else "", "SLUG": shlex.quote(self.chart)}
         words["WORD"] = shlex.quote(self.chart.partition("-")[0])
         _, is_of_platform, platform = self.asset.partition("/")
         return words | ({"PLATFORM": platform} if is_of_platform else {})

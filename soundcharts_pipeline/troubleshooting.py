@@ -54,11 +54,11 @@ TROUBLES: Mapping[str, Trouble] = {
         "Quota used up",
         "No billed calls are left in this term, or only those that SOUNDCHARTS_QUOTA_RESERVE keeps back. Waiting a "
         "minute does not help.",
-        "Wait for the next term, buy a larger plan or lower the reserve; `soundcharts-pipeline plan SLUG` says how "
-        "many calls the chart takes.",
+        "Wait for the next term, buy a larger plan or lower the reserve; `soundcharts-pipeline plan SLUG --date DAY` "
+        "says how many calls the chart takes.",
         otherwise=[
             "Wait for the next term, buy a larger plan or lower the reserve; `soundcharts-pipeline plan` with a chart "
-            "says how many calls that takes."
+            "and a day says how many calls that takes."
         ],
         shared=True,
     ),

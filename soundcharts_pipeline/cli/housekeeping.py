@@ -95,9 +95,12 @@ def restore(
     """Make the database what a backup holds: all of it, or on failure nothing. End `dev` and every run before."""
     from soundcharts_pipeline.storage.engine import parse_url
     from soundcharts_pipeline.storage.errors import place
+    from soundcharts_pipeline.storage.housekeeping.backup import FOLDER
     from soundcharts_pipeline.storage.housekeeping.backup import restore as restore_backup
 
     environment = read_environment(os.environ)
+    if not file.is_file():
+        raise BadUse(f"there is no file {file}; backups are in {environment.data_dir / FOLDER}, unless they were moved")
     url = parse_url(environment.database_url)
     if not force:
         _refuse_in_use(environment, url)

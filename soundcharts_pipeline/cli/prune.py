@@ -39,7 +39,7 @@ def prune(
     least = least_days(settings)
     if older_than < least:
         raise typer.BadParameter(
-            f"{older_than} days are too few: sensors and status look at runs of the last {least} (heal_days)",
+            f"{older_than} days are too few, give at least {least}: {_why(least)}",
             param_hint="--older-than",
         )
     from soundcharts_pipeline.orchestration.dagster_home import open_instance, prepare_home
@@ -60,6 +60,12 @@ def least_days(settings: Settings) -> int:
     """The fewest days that leave alone what anything looks at."""
     healed = max((chart.heal_days for chart in settings.charts.values()), default=0)
     return max(LEAST_DAYS, healed + BEYOND_HEALING_DAYS)
+
+
+def _why(least: int) -> str:
+    if least == LEAST_DAYS:
+        return "`status` and the dashboard tell of the last thirty days, and a ranking may be dated a week ahead"
+    return f"the healing sensor looks at runs of the last {least - BEYOND_HEALING_DAYS} days (heal_days) and some more"
 
 
 def _tell(console: Console, done: "Pruned", before: str, *, acted: bool) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from soundcharts_pipeline.storage.errors import SQLITE_BUSY, StorageUnavailable
+from soundcharts_pipeline.storage.errors import SQLITE_BUSY, URL_IS_IN, StorageUnavailable
 
 WRITES = "soundcharts_writes"
 
@@ -92,8 +92,8 @@ def open_existing(url: URL) -> Engine:
     path = Path(url.database or "").absolute()
     if not path.is_file():
         raise StorageUnavailable(
-            f"there is no SQLite database {path}; correct SOUNDCHARTS_DATABASE_URL or SOUNDCHARTS_DATA_DIR, or fill it"
-            " first with `soundcharts-pipeline sync`"
+            f"there is no SQLite database {path}; correct SOUNDCHARTS_DATA_DIR or {URL_IS_IN}, or"
+            " fill it first with `soundcharts-pipeline sync`"
         )
     existing = URL.create("sqlite", database=path.as_uri(), query={"mode": "rw", "uri": "true"})
     engine = create_engine(existing, connect_args={"timeout": LOCK_TIMEOUT_SECONDS}, hide_parameters=True)

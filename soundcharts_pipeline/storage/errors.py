@@ -70,6 +70,10 @@ PG_BUSY = ("40001", "40P01", "53", "57014")
 PG_LOST = ("08", "25P03", "57P01", "57P02", "57P03", "57P05")
 
 
+# Where the URL of the database stands, in a message to whoever set it: a project that embeds ours may name its own.
+URL_IS_IN = "SOUNDCHARTS_DATABASE_URL (or the variable that your project names for it)"
+
+
 def place(url: URL) -> str:
     """Where the database is, in words fit for a message: never with a password."""
     if url.get_backend_name() == "sqlite":
@@ -114,7 +118,7 @@ def _from_sqlite(cause: sqlite3.Error, url: URL, *, reading: bool) -> StorageErr
     if code in (SQLITE_CANTOPEN, SQLITE_IOERR) or (code == SQLITE_READONLY and not reading):
         return StorageUnavailable(
             f"{where} cannot be opened for writing ({cause}); make it and its folder writable,"
-            " or set SOUNDCHARTS_DATA_DIR or SOUNDCHARTS_DATABASE_URL"
+            f" or set SOUNDCHARTS_DATA_DIR or {URL_IS_IN}"
         )
     return None
 
@@ -136,13 +140,11 @@ def _from_postgresql(error: Exception, url: URL, *, reading: bool) -> StorageErr
             " them, or grant this user CREATE and USAGE on its schema"
         )
     if state == "25006" and not reading:
-        return StorageUnavailable(
-            f"{where} accepts no writes ({reason}); point SOUNDCHARTS_DATABASE_URL to the primary"
-        )
+        return StorageUnavailable(f"{where} accepts no writes ({reason}); point {URL_IS_IN} to the primary")
     # libpq reports a failed connection or login without a code.
     if state.startswith(PG_LOST) or (not state and isinstance(error, OperationalError | InterfaceError)):
         unreached = StorageUnavailable(
-            f"cannot reach {where}: {reason}; check that the server runs and that SOUNDCHARTS_DATABASE_URL"
+            f"cannot reach {where}: {reason}; check that the server runs and that {URL_IS_IN}"
             " has the right host, port, database, user and password"
         )
         unreached.is_away = True

@@ -183,7 +183,7 @@ def test_without_the_script_the_button_leads_back_with_the_task(site: Site) -> N
     assert started.status_code == 303
     assert f"The cascade of {SLUG}|{site.newest(SLUG)} was started" in page.text
     assert again.status_code == 409
-    assert "wait for it" in again.text
+    assert "wait for it; the page of the chart tells how far it is" in again.text
     assert site.watch(SLUG, started.headers["Location"].partition("started=")[2])[-1] == 100
 
 

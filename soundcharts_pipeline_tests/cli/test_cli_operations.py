@@ -47,6 +47,10 @@ def test_a_lost_database_is_restored_from_its_backup(user: dict[str, str], fille
     assert done.says("backups/soundcharts-", "integrity check passed")
     [path] = (tmp_path / "data" / "backups").glob("*.zst")
 
+    mistyped = run(user, "restore", path.with_name("nope.zst"))
+    assert mistyped.code == 2
+    assert mistyped.says("there is no file", "nope.zst; backups are in", str(path.parent))
+    assert "another backup" not in mistyped.text
     refused = run(user, "restore", path)
     assert refused.code == 1
     assert refused.says("holds 240 rankings, tracks and points", "--yes")
@@ -143,7 +147,8 @@ def test_a_report_names_size_and_free_disk(user: dict[str, str]) -> None:
 def test_old_runs_are_counted_before_they_are_removed(user: dict[str, str]) -> None:
     few = run(user, "prune", "--older-than", "30")
     assert few.code == 2
-    assert few.says("30 days are too few", "the last 45", "--older-than")
+    assert few.says("30 days are too few, give at least 45: `status` and the dashboard", "--older-than")
+    assert "heal_days" not in few.text
 
     told = run(user, "prune")
     assert told.code == 0

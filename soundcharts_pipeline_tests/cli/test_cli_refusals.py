@@ -20,7 +20,7 @@ from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.tables import schema
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline_tests.support.altered import altered
-from soundcharts_pipeline_tests.support.command_line import Done, run, run_each, user_environ, with_charts
+from soundcharts_pipeline_tests.support.command_line import Done, run, run_each, run_here, user_environ, with_charts
 from soundcharts_pipeline_tests.support.helpers import SLUG
 from soundcharts_pipeline_tests.support.today import TODAY
 
@@ -214,4 +214,31 @@ def test_a_chart_that_is_not_in_the_file_is_bad_use_and_the_nearest_is_named(sav
 
     assert done.code == 2
     assert done.says("charts.yaml: no chart 'viral-50-globe'", f"did you mean '{SLUG}'", "charts add viral-50-globe")
+    assert "What to do" not in done.text, "nothing of charts.yaml is to be changed"
     assert saved.simulator.counters.total == 0
+
+
+def test_the_name_of_a_chart_day_is_told_as_options(saved: Saved) -> None:
+    day = saved.newest
+    as_typed = {
+        "sync": f"sync {SLUG} --date {day}",
+        "plan": f"plan {SLUG} --date {day}",
+        "backfill": f"backfill {SLUG} --from {day} --to {day}",
+    }
+    for command, wanted in as_typed.items():
+        days = ("--from", f"{day}") if command == "backfill" else ()
+        done = run_here(saved.environ, command, f"{SLUG}|{day}", *days)
+        assert done.code == 2
+        assert done.says(f"'{SLUG}|{day}' is a chart and a day; write `soundcharts-pipeline {wanted}`")
+        assert "charts add" not in done.text
+    other = run_here(saved.environ, "sync", "no|chart")
+    assert other.says("charts add 'no|chart'`")
+    assert saved.simulator.counters.total == 0
+
+
+def test_with_the_quota_used_up_and_nothing_stored_the_remedy_can_be_typed(tmp_path: Path) -> None:
+    with Simulator(today=TODAY, quota=0) as simulator:
+        environ = with_charts(user_environ(simulator, tmp_path), tmp_path)
+        done = run(environ, "sync", SLUG)
+        assert done.code == 4
+        assert done.says(f"`soundcharts-pipeline plan {SLUG} --date YYYY-MM-DD` says how many calls")

@@ -174,7 +174,11 @@ def test_a_folder_that_cannot_be_written_is_named_with_its_variable(
         (
             f"postgresql://me:{PASSWORD}@127.0.0.1:1/music",
             1,
-            ["cannot reach PostgreSQL at 127.0.0.1:1, database 'music', user 'me'", "check that the server runs"],
+            [
+                "cannot reach PostgreSQL at 127.0.0.1:1, database 'music', user 'me'",
+                "check that the server runs",
+                "variable that your",
+            ],
         ),
     ],
 )

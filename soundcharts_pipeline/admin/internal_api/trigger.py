@@ -150,7 +150,7 @@ def _refuse_overlap(span: ChartDays, runs: Iterable[RunState]) -> None:
             raise HttpRefusal(
                 409,
                 f"the cascade of {run.partition} is already {'queued' if run.state == 'pending' else 'running'}",
-                "wait for it; its status_url tells how far it is",
+                "wait for it; the page of the chart tells how far it is, and its status_url does so to programs",
                 more=task_answer(run),
             )
 
