@@ -18,18 +18,19 @@ def test_the_late_points_of_one_identifier_are_not_lost_behind_those_of_another(
 ) -> None:
     chart = small_chart(track_audience_platforms=("spotify",), artist_audience_platforms=())
     start = simulator.world.today
-    known_until = date.max
+    known_until: list[date] = []
 
     def change(path: str, status: int, body: Any) -> tuple[int, Any]:
         """Every song has one more identifier, whose points are out until that day."""
         if "/audience/" in path and status == 200:
             for item in body["items"]:
-                if item.get("plots") and item["date"][:10] <= known_until.isoformat():
+                if item.get("plots") and item["date"][:10] <= known_until[-1].isoformat():
                     item["plots"].append({"identifier": LATE, "value": item["plots"][0]["value"]})
         return status, body
 
     with altered(simulator.url, change) as url:
-        for number, known_until in enumerate((start - LAG, start - LAG, date.max)):
+        for number, last in enumerate((start - LAG, start - LAG, date.max)):
+            known_until.append(last)
             simulator.set(today=str(start + timedelta(days=number)))
             ctx = new_context(simulator, warehouse, url=url)
             run_cascade(ctx, chart, last_days(simulator, chart.slug, 1))
