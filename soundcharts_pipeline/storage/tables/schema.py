@@ -46,8 +46,8 @@ ranking_days = Table(
     Column(
         "changed_at",
         UtcDateTime,
-        comment="when a ranking that differs took the place of the stored one, or one was listed for a day that had none"
-        "; null: never",
+        comment="when a ranking that differs took the place of the stored one, or one was listed for a day that had"
+        " none; null: never",
     ),
     comment="One chart on one day: whether a ranking is published, and whether it is here",
 )
