@@ -25,8 +25,8 @@ class RunBudget:
             while self._limit is not None and self._usage.answered + self._under_way >= self._limit:
                 if self._usage.answered >= self._limit:
                     raise BudgetSpent(
-                        f"the budget of this run is spent: {self._usage.answered} of {self._limit} billed calls are "
-                        "made; what was saved stays, a later run resumes. To do more in one run set a larger "
+                        f"the budget of this run is spent: {self._usage.answered:,} of {self._limit:,} billed calls "
+                        "are made; what was saved stays, a later run resumes. To do more in one run set a larger "
                         "SOUNDCHARTS_RUN_BUDGET (of one run: --budget, or `run_budget` in its configuration)"
                     )
                 self._returned.wait()

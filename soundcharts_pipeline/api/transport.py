@@ -244,12 +244,12 @@ class Transport:
         if left is None or left > self._quota_reserve:
             return None
         beyond = (
-            f"{self._quota_reserve} are kept (SOUNDCHARTS_QUOTA_RESERVE)"
+            f"{self._quota_reserve:,} are kept (SOUNDCHARTS_QUOTA_RESERVE)"
             if self._quota_reserve >= 0
-            else f"{-self._quota_reserve} calls beyond it are allowed (SOUNDCHARTS_QUOTA_OVERAGE)"
+            else f"{-self._quota_reserve:,} calls beyond it are allowed (SOUNDCHARTS_QUOTA_OVERAGE)"
         )
         return QuotaExhausted(
-            f"the quota is used up: {left} billed calls are left in this term and {beyond}; what was saved stays, "
+            f"the quota is used up: {left:,} billed calls are left in this term and {beyond}; what was saved stays, "
             "a later run resumes"
         )
 

@@ -42,7 +42,10 @@ def init(
     keep: Annotated[bool, typer.Option("--keep", help="Files that are there stay; write the others.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
-    """Write charts.yaml and what else a new project needs into a folder. Nothing that is there is replaced."""
+    """Write charts.yaml and what else a new project needs into a folder.
+
+    Without --force nothing that is there is replaced.
+    """
     if keep and force:
         raise typer.BadParameter("give --keep or --force, not both")
     files = {path.name: path.read_text(encoding="utf-8") for path in sorted(PROJECT_FILES.iterdir())} | FOR_DG

@@ -48,7 +48,8 @@ app = typer.Typer(
     help="Soundcharts charts, tracks, artists and audience series, complete and current in your own database.",
     epilog=(
         "Example: soundcharts-pipeline demo\n\n"
-        "Exit codes: 0 ok, 1 failed, 2 bad use, 3 credentials, 4 quota, budget or rate limit, 130 Ctrl-C, 143 SIGTERM"
+        "Exit codes: 0 ok, 1 failed, 2 bad use, 3 credentials, 4 quota, budget or rate limit, 130 Ctrl-C, 143 SIGTERM, "
+        "129 a terminal that is closed"
     ),
     no_args_is_help=True,
     add_completion=False,

@@ -29,7 +29,7 @@ from soundcharts_pipeline.orchestration.sensors import build_sensors
 
 
 def build_definitions(
-    charts: Settings | Path | None = None,
+    charts: Settings | Path | str | None = None,
     *,
     database_url: str | None = None,
     resources: Mapping[str, object] | None = None,
@@ -44,9 +44,10 @@ def build_definitions(
     - `resources`: replace ours by name, or come beside them.
     """
     environment = read_environment(os.environ)
-    settings = (
-        charts if isinstance(charts, Settings) else load_settings(charts or environment.charts_file, environment.clock)
-    )
+    if isinstance(charts, Settings):
+        settings = charts
+    else:
+        settings = load_settings(Path(charts or environment.charts_file), environment.clock)
     partitions = chart_days(settings, days_from_now=(environment.clock().date() - utc_now().date()).days)
     stages: list[Stage] = [
         RankingStage(),

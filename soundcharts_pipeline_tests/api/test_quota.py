@@ -91,6 +91,12 @@ def test_the_reserve_is_kept_to_the_call_and_all_above_it_is_used(
     assert simulator.counters.rejected_by_quota == 0
 
 
+def test_large_numbers_are_written_as_everywhere(simulate: Simulate, warehouse: Warehouse) -> None:
+    caller = sharer(simulate(quota=494_216).url, warehouse, reserve=500_000)
+    said = str(outcome(caller))
+    assert "494,216 billed calls are left in this term and 500,000 are kept" in said
+
+
 def refusal(reserve: int) -> str:
     return (
         f"the quota is used up: {reserve} billed calls are left in this term and {reserve} are kept "

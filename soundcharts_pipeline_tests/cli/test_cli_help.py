@@ -36,6 +36,8 @@ def test_help_has_an_example_of_options_that_exist(pages: dict[str, Done], comma
 
 def test_help_names_the_exit_codes(pages: dict[str, Done]) -> None:
     assert pages[""].says("0 ok", "1 failed", "2 bad use", "3 credentials", "4 quota, budget or rate limit")
+    assert pages[""].says("130 Ctrl-C", "143 SIGTERM", "129 a terminal that is closed")
+    assert pages["init"].says("Without --force nothing that is there is replaced")
 
 
 def test_a_command_that_does_not_exist_is_bad_use() -> None:

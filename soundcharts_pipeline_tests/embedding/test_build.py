@@ -50,8 +50,9 @@ def test_another_resource_of_the_same_name_is_refused(name: str) -> None:
 def test_charts_come_from_a_file_that_is_named(tmp_path: Path) -> None:
     file = tmp_path / "ours.yaml"
     file.write_text(f"charts: [{{slug: {SLUG}}}]\n")
-    schedules = build_definitions(file).get_repository_def().schedule_defs
-    assert SLUG in {schedule.tags.get("soundcharts/chart") for schedule in schedules}
+    for path in (file, str(file)):
+        schedules = build_definitions(path).get_repository_def().schedule_defs
+        assert SLUG in {schedule.tags.get("soundcharts/chart") for schedule in schedules}
     with pytest.raises(SettingsError, match=f"{tmp_path}/none.yaml: there is no such file"):
         build_definitions(tmp_path / "none.yaml")
 
