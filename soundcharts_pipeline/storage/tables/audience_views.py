@@ -14,7 +14,7 @@ def texts(*names: str) -> list[Column[str]]:
     return [Column(name, String) for name in names]
 
 
-_SPAN = "days that `daily` covers: more than 1 after missing days; null for the first point of a series"
+_SPAN = "days that `daily` covers: more than 1 after missing days; null for the first point; of {} always 1"
 
 track_audience_daily = View(
     Table(
@@ -23,7 +23,7 @@ track_audience_daily = View(
         *texts("track_uuid", "platform", "metric", "identifier"),
         Column("date", Date),
         Column("value", BigInteger, comment="as the API gave it: a cumulative total, except for spins"),
-        Column("days", Integer, comment=_SPAN),
+        Column("days", Integer, comment=_SPAN.format("spins")),
         Column(
             "daily",
             BigInteger,
@@ -62,7 +62,7 @@ artist_audience_daily = View(
         *texts("artist_uuid", "platform", "metric"),
         Column("date", Date),
         Column("value", BigInteger, comment="as the API gave it: a level, except for views"),
-        Column("days", Integer, comment=_SPAN),
+        Column("days", Integer, comment=_SPAN.format("views")),
         Column(
             "daily",
             BigInteger,
