@@ -1,8 +1,9 @@
 """Is everything in place to run? One line a question, with the remedy where the answer is no."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -36,6 +37,11 @@ from soundcharts_pipeline.sync.account import open_client, source_of
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.forget import ask_once
 from soundcharts_pipeline.sync.preconditions import check_filled_from
+from soundcharts_pipeline.wording import nearest
+
+PREFIX = "SOUNDCHARTS_"
+# What files under deploy/ name, for others than us.
+OF_DEPLOY = {"OWNER_PASSWORD", "APP_PASSWORD", "READER_PASSWORD"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ def examine(environment: Environment) -> Iterator[Finding]:
     """Charts file, folders, database, notifications, credentials, network and quota, in this order: one free call. Then
     what refused everything lately: a billed call each. Who else reads the files, and tokens that can be guessed, are
     told of only where there is something to do."""
+    yield from _misspelt(os.environ)
     yield _finding("charts file", lambda: _charts(environment))
     yield _finding("data directory", lambda: _folder(environment.data_dir, "SOUNDCHARTS_DATA_DIR"))
     yield _finding("Dagster's state", lambda: _folder(environment.dagster_home, "DAGSTER_HOME"))
@@ -84,6 +91,15 @@ def _finding(subject: str, look: Callable[[], str]) -> Finding:
         return Finding(subject, True, look())
     except (SettingsError, StorageError) as error:
         return Finding(subject, False, str(error), error)
+
+
+def _misspelt(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Variables that nobody reads, named nearly like one that is read. Others may be another program's."""
+    read = {field.name.upper() for field in fields(Environment)} - {"CHARTS_FILE", "DAGSTER_HOME"}
+    known = sorted({"CHARTS", *read})
+    for name in sorted(name.removeprefix(PREFIX) for name in environ if name.startswith(PREFIX)):
+        if name not in {*known, *OF_DEPLOY} and (near := nearest(name, known)):
+            yield Finding("variables", True, f"{PREFIX}{name} is not read; did you mean {PREFIX}{near}?", note=True)
 
 
 def _charts(environment: Environment) -> str:

@@ -251,6 +251,15 @@ def test_doctor_of_a_machine_that_is_set_up_has_one_fine_line_each(ready: dict[s
     assert simulator.counters.billed == 0
 
 
+def test_doctor_notes_a_variable_whose_name_is_misspelt(ready: dict[str, str]) -> None:
+    misspelt = {"SOUNDCHARTS_CHART": "charts.yaml", "SOUNDCHARTS_QUOTA_RESERV": "5", "SOUNDCHARTS_OF_ANOTHER": "1"}
+    done = run(ready | misspelt, "doctor")
+    assert done.code == 0, done
+    assert done.says("SOUNDCHARTS_CHART is not read; did you mean SOUNDCHARTS_CHARTS?")
+    assert done.says("SOUNDCHARTS_QUOTA_RESERV is not read; did you mean SOUNDCHARTS_QUOTA_RESERVE?")
+    assert "SOUNDCHARTS_OF_ANOTHER" not in done.out
+
+
 def test_doctor_notes_what_others_can_read_and_a_token_that_can_be_guessed(simulator: Simulator) -> None:
     with TemporaryDirectory(dir="/tmp") as name:
         folder = Path(name)
