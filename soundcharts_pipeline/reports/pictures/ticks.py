@@ -19,12 +19,16 @@ def value_ticks(low: int, high: int) -> list[int]:
 
 def short_numbers(ticks: Sequence[int]) -> list[str]:
     """Evenly spaced numbers as `1.25M`, all in one unit and with as many decimals as tell them apart."""
-    largest = max((abs(tick) for tick in ticks), default=0)
-    step = ticks[1] - ticks[0] if len(ticks) > 1 else largest / 100 or 1.0
-    fitting = [(unit, name) for unit, name in UNITS if unit <= largest < unit * 10_000 and step >= unit / 1000]
-    unit, name = fitting[0] if fitting else (1.0, "")
-    decimals = next((n for n in range(4) if round(step / unit * 10**n, 6) % 1 == 0), 3)
-    return [f"{tick / unit:,.{decimals}f}{name}".replace("-", MINUS) if tick else "0" for tick in ticks]
+    largest = max(map(abs, ticks), default=0)
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else largest / 100
+    for unit, name in UNITS:
+        if unit <= largest < unit * 10_000 and step >= unit / 1000:
+            decimals = next((n for n in range(4) if round(step / unit * 10**n, 6) % 1 == 0), 3)
+            words = [f"{tick / unit:,.{decimals}f}{name}" if tick else "0" for tick in ticks]
+            break
+    else:
+        words = [f"{tick:,}" for tick in ticks]
+    return [word.replace("-", MINUS) for word in words]
 
 
 def date_ticks(first: date, last: date, *, most: int) -> list[tuple[date, str]]:
