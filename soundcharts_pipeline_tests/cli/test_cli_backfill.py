@@ -3,14 +3,19 @@
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.orchestration.run_requests import asset_key
 from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline.storage.saves import save_published, save_unpublished
+from soundcharts_pipeline.storage.tables import schema as s
+from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline_tests.support.command_line import CHARTS, end, run, start, user_environ, with_charts
 from soundcharts_pipeline_tests.support.helpers import SLUG
 from soundcharts_pipeline_tests.support.today import TODAY
@@ -45,6 +50,31 @@ def test_a_range_is_run_in_the_parts_that_the_charts_file_allows_and_then_is_com
     nothing = run(environ, "backfill", SLUG, "--from", f"{first}", "--to", f"{last}")
     assert nothing.code == 0
     assert nothing.says("0 days in 0 runs, 3 days already complete", "complete, with 0 calls")
+
+
+def test_a_day_that_is_listed_after_its_run_is_held_against_the_chart_and_fetched(
+    simulator: Simulator, environ: dict[str, str], tmp_path: Path
+) -> None:
+    environ = with_charts(environ, tmp_path, CHARTS)
+    first, last = _days(simulator, 3)
+    span = ("--from", f"{first}", "--to", f"{last}")
+    assert run(environ, "backfill", SLUG, *span).code == 0
+    assert run(environ, "status", SLUG).code == 0
+
+    listed = [ranking for ranking in simulator.world.published_days(SLUG) if ranking.day == first]
+    with closing(Warehouse(read_environment(environ).database_url)) as warehouse, warehouse.write() as conn:
+        # What a run leaves behind on a day that the list of rankings leaves out, and the list after that.
+        for table in (s.chart_rankings, s.ranking_days):
+            conn.execute(table.delete().where(table.c.chart_slug == SLUG, table.c.rank_date == first))
+        now = read_environment(environ).clock()
+        save_unpublished(conn, SLUG, [first], now)
+        save_published(conn, SLUG, listed, now)
+
+    degraded = run(environ, "status", SLUG)
+    assert degraded.code == 1
+    assert degraded.says("1 published day is not complete", f"{first}")
+    assert run(environ, "backfill", SLUG, *span).says("1 day in 1 run, 2 days already complete")
+    assert run(environ, "status", SLUG).code == 0
 
 
 def test_a_range_that_is_ended_halfway_keeps_its_complete_days_and_the_rest_is_all_that_is_run_next(
