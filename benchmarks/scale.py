@@ -70,7 +70,7 @@ def worklist(warehouse: Warehouse) -> float:
         span = ChartDays(CHART, LAST, LAST)
         with warehouse.read() as conn:
             for entity, metric in (("track", "streams"), ("artist", "followers")):
-                list((worklists.ranked_tracks if entity == "track" else worklists.ranked_artists)(conn, span))
+                list((worklists.ranked_tracks if entity == "track" else worklists.ranked_artists)(conn, span, gone_after=NOW))
                 among = worklists.entities(span, entity)
                 worklists.asks_of(conn, entity, "spotify", metric, among)
                 worklists.tombstones_of(conn, among, entity, f"spotify/{metric}", after=NOW)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -14,6 +14,7 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 if TYPE_CHECKING:
     # Whoever asks has it; `status` asks nothing, and gets here by way of what it has in common with runs.
     from soundcharts_pipeline.api.client import SoundchartsClient
+    from soundcharts_pipeline.config.settings import ChartSettings
 
 
 T = TypeVar("T")
@@ -68,6 +69,10 @@ class SyncContext:
     def __post_init__(self) -> None:
         if self.calls_before is None:
             object.__setattr__(self, "calls_before", self.client.usage.calls)
+
+    def believed_since(self, chart: "ChartSettings") -> datetime:
+        """Metadata, and notes of what is absent, are asked for again when they are older than that moment."""
+        return self.clock() - timedelta(days=chart.metadata_refresh_days)
 
     def save(self, work: Callable[[Connection], T], *, undo: Callable[[], object] = lambda: None) -> T:
         """What was asked, in a transaction that waits for a server that is away, as `Warehouse.save` does."""

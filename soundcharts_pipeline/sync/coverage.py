@@ -55,6 +55,23 @@ def due_windows(
     return [w for w in _cover(open_days, longest) if any(d.start <= w.end and d.end >= w.start for d in due_days)]
 
 
+def reaching_back(
+    windows: Sequence[Window], known: Sequence[AnsweredWindow], *, longest: int, known_since: datetime | None = None
+) -> list[Window]:
+    """The same windows, of which the first begins at the first day that no answer has settled, if it can hold it.
+
+    A short history may begin after days that were still to come, or not out yet, when the series was asked last: they
+    come with a call that is made anyway.
+    """
+    begun = [one for one in known if known_since is None or one.asked_at >= known_since]
+    begun = [one for one in begun if windows and one.start < windows[0].start]
+    if not begun:
+        return [*windows]
+    first, since = windows[0], max(one.open_from for one in begun)
+    since = max(since, first.end - timedelta(days=longest - 1))
+    return [Window(min(since, first.start), first.end), *windows[1:]]
+
+
 def answered(
     known: Sequence[AnsweredWindow],
     window: Window,

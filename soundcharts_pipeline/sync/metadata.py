@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
@@ -15,7 +15,7 @@ from soundcharts_pipeline.models import Artist, ChartDays, Track
 from soundcharts_pipeline.storage.controls import with_metadata
 from soundcharts_pipeline.storage.queries import worklists
 from soundcharts_pipeline.storage.queries.worklists import CLOSED, GONE, METADATA, UNPROVEN, Among
-from soundcharts_pipeline.storage.saves import add_tombstones, save_artists, save_tracks
+from soundcharts_pipeline.storage.saves import add_tombstones, remove_tombstones, save_artists, save_tracks
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.evidence import REFUSALS, Says, Unproven
 from soundcharts_pipeline.sync.fanout import fan_out
@@ -62,7 +62,7 @@ class _Batches(Worklist[Batch, Records[RecordT]]):
     def __init__(self, ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> None:
         self._ctx, self._chart = ctx, chart
         self._span = ChartDays(chart.slug, days[0], days[-1])
-        self._stale_before = ctx.clock() - timedelta(days=chart.metadata_refresh_days)
+        self._stale_before = ctx.believed_since(chart)
         self._ranked_on: Mapping[str, Sequence[date]] = {}
         self._answers: _Answers[RecordT] = _Answers()
         self.noun = f"batches of {self.entity} metadata"
@@ -105,6 +105,7 @@ class _Batches(Worklist[Batch, Records[RecordT]]):
     def save(self, conn: Connection, answers: list[Answer[Batch, Records[RecordT]]]) -> int:
         found, refused = self._answers.sorted_out(answers)
         self.save_records(conn, found)
+        remove_tombstones(conn, self.entity, METADATA, [record.uuid for record in found])
         add_tombstones(conn, self.entity, METADATA, refused, self._ctx.clock())
         return len(found)
 
@@ -143,7 +144,7 @@ class _TrackBatches(_Batches[Track]):
         )
 
     def ranked(self, conn: Connection) -> Iterable[tuple[str, date]]:
-        return worklists.ranked_tracks(conn, self._span)
+        return worklists.ranked_tracks(conn, self._span, gone_after=self._stale_before)
 
 
 class _ArtistBatches(_Batches[Artist]):
@@ -160,7 +161,7 @@ class _ArtistBatches(_Batches[Artist]):
         return worklists.artists_due(conn, among, stale_before=self._stale_before, now=now, known_since=known_since)
 
     def ranked(self, conn: Connection) -> Iterable[tuple[str, date]]:
-        return worklists.ranked_artists(conn, self._span)
+        return worklists.ranked_artists(conn, self._span, gone_after=self._stale_before)
 
 
 class _Answers(Generic[RecordT]):

@@ -16,7 +16,13 @@ from soundcharts_pipeline.storage.controls import answered_series
 from soundcharts_pipeline.storage.queries import worklists
 from soundcharts_pipeline.storage.queries.worklists import SILENT
 from soundcharts_pipeline.sync.context import SyncContext
-from soundcharts_pipeline.sync.coverage import PUBLISHING_DELAY_DAYS, SPINS_DELAY_DAYS, due_windows, targets_of
+from soundcharts_pipeline.sync.coverage import (
+    PUBLISHING_DELAY_DAYS,
+    SPINS_DELAY_DAYS,
+    due_windows,
+    reaching_back,
+    targets_of,
+)
 
 AIRPLAY = "airplay"
 # A ranking dated a week ahead is followed by the next one when its day is over.
@@ -87,16 +93,15 @@ class Question:
 
 def audience_worklist(ctx: SyncContext, key: SeriesKey, chart: ChartSettings, days: Sequence[date]) -> list[Question]:
     """Questions in the order of the chart, the entities still ranked and those that left lately alike."""
-    now = ctx.clock()
-    today, first = now.date(), days[0]
+    today, first, after = ctx.clock().date(), days[0], ctx.believed_since(chart)
     with ctx.warehouse.read() as conn:
         if key.by_day:
             days = [*_days_to_count(conn, chart.slug, first), *days]
         span = ChartDays(chart.slug, days[0] - timedelta(days=chart.follow_days), days[-1])
-        ranked = (worklists.ranked_tracks if key.entity == "track" else worklists.ranked_artists)(conn, span)
+        find = worklists.ranked_tracks if key.entity == "track" else worklists.ranked_artists
+        ranked = find(conn, span, gone_after=after)
         of_chart = worklists.entities(span, key.entity)
         asks = worklists.asks_of(conn, key.entity, key.platform, key.metric, of_chart)
-        after = now - timedelta(days=chart.metadata_refresh_days)
         tombstones = worklists.tombstones_of(conn, of_chart, key.entity, key.scope, after=after)
         released = worklists.release_dates(conn, span) if key.entity == "track" else {}
     newly_released_since = today - timedelta(days=PUBLISHING_DELAY_DAYS)
@@ -105,31 +110,40 @@ def audience_worklist(ctx: SyncContext, key: SeriesKey, chart: ChartSettings, da
     for uuid, wanted in _days_wanted(ranked, days, chart.follow_days).items():
         if tombstones.get(uuid, SILENT) != SILENT:
             continue
-        known = asks.get(uuid, ())
-        windows = due_windows(
-            targets_of(wanted, history_days, last=key.last_day(today)),
-            known,
-            now=now,
-            recheck=timedelta(hours=chart.recheck_hours),
-            longest=1 if key.by_day else WINDOW_DAYS,
-            known_since=ctx.known_since,
-        )
-        if uuid in tombstones:
-            # A silent series is left alone for a while, but for history from before anything that was asked of it.
-            silent_since = min((ask.start for ask in known), default=date.max)
-            windows = [window for window in windows if window.start < silent_since]
-        if key.by_day:
-            # Those of an earlier ranking were left for when their day would be over, and are asked once.
-            windows = [window for window in windows if window.start >= first or not _is_counted(window.start, known)]
         unconfirmed = released.get(uuid, date.min) > newly_released_since
+        targets = targets_of(wanted, history_days, last=key.last_day(today))
         questions += [
             Question(
                 key, uuid, window, unconfirmed=unconfirmed, wanted=wanted, history_days=history_days, found_on=today
             )
-            for window in windows
+            for window in _windows(ctx, key, chart, targets, asks.get(uuid, ()), first=first, silent=uuid in tombstones)
         ]
     # Oldest windows first: the days of a long range are complete one after the other, not all at the very end.
     return sorted(questions, key=lambda question: question.window.start)
+
+
+def _windows(
+    ctx: SyncContext,
+    key: SeriesKey,
+    chart: ChartSettings,
+    targets: Sequence[Window],
+    known: Sequence[AnsweredWindow],
+    *,
+    first: date,
+    silent: bool,
+) -> list[Window]:
+    """What one series still needs for days from `first` on; `silent`: nothing came of it lately."""
+    longest = 1 if key.by_day else WINDOW_DAYS
+    recheck, since = timedelta(hours=chart.recheck_hours), ctx.known_since
+    windows = due_windows(targets, known, now=ctx.clock(), recheck=recheck, longest=longest, known_since=since)
+    if silent:
+        # It is left alone for a while, but for history from before anything that was asked of it.
+        silent_since = min((ask.start for ask in known), default=date.max)
+        windows = [window for window in windows if window.start < silent_since]
+    if key.by_day:
+        # Those of an earlier ranking were left for when their day would be over, and are asked once.
+        return [window for window in windows if window.start >= first or not _is_counted(window.start, known)]
+    return reaching_back(windows, known, longest=longest, known_since=since)
 
 
 def _days_to_count(conn: Connection, slug: str, before: date) -> list[date]:
@@ -151,7 +165,7 @@ def still_due(
     for key, of_key in _by_series(questions).items():
         uuids = {question.uuid for question in of_key}
         asks = worklists.asks_of(conn, key.entity, key.platform, key.metric, uuids)
-        after = now - timedelta(days=chart.metadata_refresh_days)
+        after = ctx.believed_since(chart)
         tombstones = worklists.tombstones_of(conn, uuids, key.entity, key.scope, after=after)
         for question in of_key:
             windows = due_windows(

@@ -145,17 +145,20 @@ def artists_due(
     return _due(conn, t, "artist", among, or_(*missing), stale_before, now)
 
 
-def ranked_tracks(conn: Connection, days: ChartDays) -> Iterable[tuple[str, date]]:
-    """Each track on each day it is ranked in the span, less those that are gone from the API."""
+def ranked_tracks(conn: Connection, days: ChartDays, *, gone_after: datetime) -> Iterable[tuple[str, date]]:
+    """Each track on each day it is ranked in the span, less those that were noted since that moment to be gone."""
     t = s.chart_rankings
     query = select(t.c.track_uuid, t.c.rank_date).where(
-        t.c.chart_slug == days.slug, t.c.rank_date.between(days.first, days.last), ~_gone("track", t.c.track_uuid)
+        t.c.chart_slug == days.slug,
+        t.c.rank_date.between(days.first, days.last),
+        ~_gone("track", t.c.track_uuid, gone_after),
     )
     return [(row[0], row[1]) for row in conn.execute(query.order_by(t.c.rank_date, t.c.position, t.c.track_uuid))]
 
 
-def ranked_artists(conn: Connection, days: ChartDays) -> Iterable[tuple[str, date]]:
-    """Each artist on each day one of the artist's tracks is ranked in the span, less those that are gone."""
+def ranked_artists(conn: Connection, days: ChartDays, *, gone_after: datetime) -> Iterable[tuple[str, date]]:
+    """Each artist on each day one of the artist's tracks is ranked in the span, less those that were noted since that
+    moment to be gone."""
     t, ta = s.chart_rankings, s.track_artists
     query = (
         select(ta.c.artist_uuid, t.c.rank_date)
@@ -164,7 +167,7 @@ def ranked_artists(conn: Connection, days: ChartDays) -> Iterable[tuple[str, dat
         .where(
             t.c.chart_slug == days.slug,
             t.c.rank_date.between(days.first, days.last),
-            ~_gone("artist", ta.c.artist_uuid),
+            ~_gone("artist", ta.c.artist_uuid, gone_after),
         )
     )
     return [(row[0], row[1]) for row in conn.execute(query.order_by(t.c.rank_date, ta.c.artist_uuid))]
@@ -263,9 +266,10 @@ def entities(days: ChartDays, entity: str) -> Select[Any]:
     return select(s.track_artists.c.artist_uuid).distinct().where(s.track_artists.c.track_uuid.in_(ranked(days)))
 
 
-def _gone(entity: str, uuid: Any) -> Any:
+def _gone(entity: str, uuid: Any, after: datetime) -> Any:
     t = b.tombstones
-    return exists().where(t.c.entity == entity, t.c.uuid == uuid, t.c.scope == METADATA, t.c.reason == GONE)
+    of_entity = (t.c.entity == entity, t.c.uuid == uuid, t.c.scope == METADATA)
+    return exists().where(*of_entity, t.c.reason == GONE, t.c.noted_at >= after)
 
 
 def _due(

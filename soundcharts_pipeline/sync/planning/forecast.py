@@ -63,7 +63,7 @@ class Forecast:
             known = worklists.ranking_days(conn, ChartDays(chart.slug, days[0], days[-1]))
             self._nearest = forecasts.nearest_saved(conn, chart.slug, days[-1])
             self._listing = forecasts.listing(conn, chart.slug)
-            self._on_chart = _by_entity(worklists.ranked_tracks(conn, self._span))
+            self._on_chart = _by_entity(worklists.ranked_tracks(conn, self._span, gone_after=ctx.believed_since(chart)))
             self._again = forecasts.places_of(conn, chart.slug, due)
         self._republished = any(known[day].is_published_again for day in self._again)
         self._unlisted = [day for day in due if listed_ranking(ctx, known.get(day)) is None]
@@ -225,8 +225,9 @@ class Forecast:
         for track, artists in self._artists_of.items():
             for artist in artists:
                 found[artist] |= self._on_chart.get(track, set()) | self._guessed_tracks.get(track, set())
+        since = self._ctx.believed_since(self._chart)
         with self._ctx.warehouse.read() as conn:
-            for artist, day in worklists.ranked_artists(conn, self._span) if found else ():
+            for artist, day in worklists.ranked_artists(conn, self._span, gone_after=since) if found else ():
                 if artist in found:
                     found[artist].add(day)
         return dict(found)
@@ -239,7 +240,7 @@ class Forecast:
             return unnamed_share(forecasts.credited(conn))
 
     def _fresh(self, entity: str) -> set[str]:
-        stale_before = self._ctx.clock() - timedelta(days=self._chart.metadata_refresh_days)
+        stale_before = self._ctx.believed_since(self._chart)
         stale_before = max(stale_before, self._ctx.known_since or stale_before)
         with self._ctx.warehouse.read() as conn:
             return forecasts.known_since(conn, entity, stale_before)
@@ -251,7 +252,7 @@ class Forecast:
         chart, now = self._chart, self._ctx.clock()
         with self._ctx.warehouse.read() as conn:
             asks = worklists.asks_of(conn, key.entity, key.platform, key.metric, ranked.keys())
-            after = now - timedelta(days=chart.metadata_refresh_days)
+            after = self._ctx.believed_since(chart)
             tombstones = forecasts.tombstones_of(conn, key.entity, key.scope, after=after)
         recheck, longest = timedelta(hours=chart.recheck_hours), 1 if key.by_day else WINDOW_DAYS
         found = {}
