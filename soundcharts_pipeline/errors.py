@@ -7,6 +7,7 @@ PipelineError
 │   └── BadUse            a command cannot do what its arguments say; the message says what to do
 ├── SyncIncomplete        part of a worklist is still to do (sync/report.py)
 ├── UpstreamMissing       what an asset builds on is not there (sync/preconditions.py)
+│   └── ArchivedTooSoon   it went to the archive before it was complete
 ├── NothingToExport       no rows for this selection (reports/export)
 ├── NoRanking             no ranking of this day is stored (analysis/charts.py)
 ├── DagsterUnreachable    Dagster's webserver gives no answer (admin/state)

@@ -97,6 +97,14 @@ TROUBLES: Mapping[str, Trouble] = {
         "Run the whole cascade of these days: `soundcharts-pipeline sync SLUG --date DAY`.",
         otherwise=["Run the whole cascade of these days."],
     ),
+    "ArchivedTooSoon": Trouble(
+        "Archived before it was complete",
+        "The day's ranking is in the archive, and not all that belongs to it had been fetched when it went there. What "
+        "is missing cannot be told from the database alone, so nothing was asked for and nothing passed as complete.",
+        "Bring the months back with the command that the message names, then run the day again: "
+        "`soundcharts-pipeline sync SLUG --date DAY`. The next archiving takes them out again.",
+        otherwise=["Bring the months back with the command that the message names, then run it again."],
+    ),
     "StorageFull": Trouble(
         "Disk full",
         "The disk of the database has no room for what was fetched. The transaction was taken back, so the data is "

@@ -85,9 +85,16 @@ class _Planned:
 
     def made_since(self, instance: dg.DagsterInstance, seconds: float | None) -> set[str]:
         """Those that are materialised since then, by this run or by one that came after it."""
-        made = dg.AssetRecordsFilter(self.asset, asset_partitions=self.keys, after_timestamp=seconds or 0.0)
-        records = instance.fetch_materializations(made, limit=RECORDS_OF_A_DAY * len(self.keys)).records
-        return {record.partition_key for record in records if record.partition_key}
+        return made_partitions(instance, self.asset, self.keys, since=seconds or 0.0)
+
+
+def made_partitions(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, keys: Sequence[str], *, since: float = 0.0
+) -> set[str]:
+    """Those of the partitions that are materialised since that moment (seconds of the epoch)."""
+    made = dg.AssetRecordsFilter(asset, asset_partitions=keys, after_timestamp=since)
+    records = instance.fetch_materializations(made, limit=RECORDS_OF_A_DAY * len(keys)).records
+    return {record.partition_key for record in records if record.partition_key}
 
 
 def _planned_as_one(instance: dg.DagsterInstance, run_id: str) -> Iterator[_Planned]:

@@ -14,6 +14,7 @@ from soundcharts_pipeline.models import (
     Artist,
     ArtistRef,
     Chart,
+    ChartDays,
     Genre,
     LocatedDay,
     PublishedRanking,
@@ -40,8 +41,6 @@ ARTIST_FIELDS = [*(f.name for f in fields(Artist) if f.name in s.artists.c), "di
 BROUGHT = {"credit_name", "slug", "image_url", "app_url"}
 COUNTS = ("calls", "billed", "errors", "throttled")
 DAY_COLUMNS = ["chart_slug", "rank_date", "published_at", "checked_at"]
-
-
 Columns = tuple[list[int], list[date], list[int]]
 
 
@@ -70,6 +69,13 @@ def save_published(conn: Connection, slug: str, published: Iterable[PublishedRan
     # By the machine's clock, as where a ranking is saved.
     conn.execute(s.ranking_days.update().where(*absent).values(changed_at=utc_now()))
     merge(conn, s.ranking_days, rows, columns=DAY_COLUMNS)
+
+
+def note_complete(conn: Connection, days: ChartDays, now: datetime) -> None:
+    """All that the chart asks for of these days, as far as they have a ranking, is stored."""
+    d = s.ranking_days.c
+    of_chart = (d.chart_slug == days.slug, d.rank_date.between(days.first, days.last), d.saved_at.is_not(None))
+    conn.execute(s.ranking_days.update().where(*of_chart, d.completed_at.is_(None)).values(completed_at=now))
 
 
 def save_unpublished(conn: Connection, slug: str, days: Iterable[date], now: datetime) -> None:
@@ -105,7 +111,7 @@ def save_ranking(conn: Connection, ranking: Ranking, published: PublishedRanking
     if stored < len(entries):
         raise RowsLost(f"the ranking of {slug} of {day} has {len(entries)} places, {stored} could be stored")
     saved: dict[str, Any] = {"saved_at": now, "saved_version": published.timestamp}
-    saved |= {"changed_at": utc_now()} if known and known.saved_at and changed else {}
+    saved |= {"changed_at": utc_now(), "completed_at": None} if known and known.saved_at and changed else {}
     listed = published.timestamp
     if known and known.published_at and is_later(known.published_at, listed):
         listed = known.published_at  # it came out while this one was fetched

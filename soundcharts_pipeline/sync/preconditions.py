@@ -2,16 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 
+from soundcharts_pipeline.api.pages import WINDOW_DAYS
+from soundcharts_pipeline.config.cascade import AUDIENCE_TRENDS, exclusion
+from soundcharts_pipeline.config.settings import ChartSettings
 from soundcharts_pipeline.errors import PipelineError
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.storage.queries import quality, worklists
+from soundcharts_pipeline.storage.queries.summaries import archived_too_soon
 from soundcharts_pipeline.storage.saves import note_fact
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.context import SyncContext
+from soundcharts_pipeline.wording import month_of, program
 
 SOURCE_FACT = "source"
 
@@ -52,8 +57,32 @@ def check_filled_from(warehouse: Warehouse, source: str) -> None:
         )
 
 
+LONGEST_MONTH = timedelta(days=31)
+
+
 class UpstreamMissing(PipelineError):
     """Days without what the step works on."""
+
+
+class ArchivedTooSoon(UpstreamMissing):
+    """Days in the archive of which not all had been fetched."""
+
+
+def check_archived(ctx: SyncContext, chart: ChartSettings, days: ChartDays) -> None:
+    """Raise ArchivedTooSoon for days whose ranking is in the archive though they were never complete: what they still
+    need is not to be told from here, and they would look complete. Makes no call."""
+    if exclusion(AUDIENCE_TRENDS, chart):
+        return  # nothing of the chart says when a day is complete
+    with ctx.warehouse.read() as conn:
+        found = archived_too_soon(conn, days)
+    if found:
+        # Trends are computed from the series of the days before.
+        first = found[0] - timedelta(days=max(chart.history_days, WINDOW_DAYS))
+        months = f"--from {month_of(first)} --before {month_of(found[-1].replace(day=1) + LONGEST_MONTH)}"
+        raise ArchivedTooSoon(
+            f"{days.slug}: {_named(found)} went to the archive before all of it was fetched. Bring it back with"
+            f" `{program()} restore-archive {months}`, then run it again"
+        )
 
 
 def check_upstream(ctx: SyncContext, slug: str, days: Sequence[date], *, metadata: bool) -> None:
@@ -64,7 +93,11 @@ def check_upstream(ctx: SyncContext, slug: str, days: Sequence[date], *, metadat
         missing = worklists.rankings_missing(conn, span)
         unknown = 0 if missing or not metadata else quality.without_metadata(conn, span, "track")
     if missing:
-        named = f"{missing[0]}" + ("" if len(missing) == 1 else f" and {len(missing) - 1} more days")
-        raise UpstreamMissing(f"{slug}: the ranking of {named} is not stored, so there is nothing to work on")
+        raise UpstreamMissing(f"{slug}: the ranking of {_named(missing)} is not stored, so there is nothing to work on")
     if unknown:
         raise UpstreamMissing(f"{slug}: {unknown} ranked tracks have no metadata yet, so their artists are not known")
+
+
+def _named(days: Sequence[date]) -> str:
+    more = len(days) - 1
+    return f"{days[0]}" + (f" and {more} more {'day' if more == 1 else 'days'}" if more else "")

@@ -94,7 +94,7 @@ def test_a_backup_of_an_older_version_is_brought_up_to_date(warehouse: Warehouse
         widen(conn)
         for table in (b.archived_months, b.storage_sizes, b.alerts, b.endpoint_states, s.audience_trends):
             conn.execute(text(f"DROP TABLE {table.name}"))
-        for column in ("saved_version", "changed_at"):
+        for column in ("saved_version", "changed_at", "completed_at"):
             conn.execute(text(f"ALTER TABLE ranking_days DROP COLUMN {column}"))
         conn.execute(text("ALTER TABLE sync_progress DROP COLUMN calls"))
         conn.execute(text(f"UPDATE {migrations.VERSION_TABLE} SET version_num = '0004'"))

@@ -34,6 +34,7 @@ class TrendsStage(Stage):
     table = schema.audience_trends
     lineage: ClassVar[Lineage] = {"uuid": (RANKINGS, "track_uuid")}
     checks = TREND_CHECKS
+    completes = True
     code_version = "1"  # raised when the same points give other figures
 
     def __init__(self, settings: Settings) -> None:

@@ -23,8 +23,9 @@ Lineage = Mapping[str, tuple[str, str]]
 class Stage(ABC):
     """One asset of the cascade.
 
-    `key` and `deps` are keys of `config/cascade.py`; `lineage` is of columns of `table`. `code_version`: of what is
-    computed from stored rows alone; Dagster then shows what was made by another version as outdated.
+    `key` and `deps` are keys of `config/cascade.py`; `lineage` is of columns of `table`. `completes`: with it,
+    and all that it is made from, a chart-day is complete. `code_version`: of what is computed from stored rows alone;
+    Dagster then shows what was made by another version as outdated.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Stage(ABC):
     deps: Sequence[str] = ()
     table: Table
     lineage: ClassVar[Lineage] = {}
+    completes: ClassVar[bool] = False
     checks: Sequence[Check]
     code_version: str | None = None
 

@@ -29,6 +29,7 @@ from soundcharts_pipeline.orchestration.assets.refresh import begin_of
 from soundcharts_pipeline.orchestration.assets.remarks import as_metadata, in_short
 from soundcharts_pipeline.orchestration.assets.stage import Stage
 from soundcharts_pipeline.orchestration.assets.table_metadata import as_markdown, column_lineage, column_schema
+from soundcharts_pipeline.orchestration.failed_days import made_partitions
 from soundcharts_pipeline.orchestration.failures import LEFT_OUT, NOT_FOUND_MEANS
 from soundcharts_pipeline.orchestration.freshness import policy_of
 from soundcharts_pipeline.orchestration.partitions import keys_of, partition_key, spans_of
@@ -37,8 +38,9 @@ from soundcharts_pipeline.orchestration.run_requests import AUTOMATIC, TRIGGER_T
 from soundcharts_pipeline.orchestration.stops import end_if_canceled
 from soundcharts_pipeline.remedies import Subject
 from soundcharts_pipeline.storage.queries.summaries import archived_days
+from soundcharts_pipeline.storage.saves import note_complete
 from soundcharts_pipeline.sync.context import SyncContext
-from soundcharts_pipeline.sync.preconditions import check_upstream, inside_source
+from soundcharts_pipeline.sync.preconditions import check_archived, check_upstream, inside_source
 from soundcharts_pipeline.sync.report import SyncReport
 from soundcharts_pipeline.troubleshooting import trouble_of
 
@@ -131,8 +133,11 @@ class _Step:
         try:
             with inside_source(ctx, self._source):
                 if self._stage.deps:
+                    check_archived(ctx, chart, span)
                     check_upstream(ctx, span.slug, span.days, metadata=self._stage.group == "artists")
                 report = self._stage.sync(ctx, chart, span.days)
+                if self._stage.completes and self._is_whole(chart, keys_of(span)):
+                    ctx.warehouse.save(lambda conn: note_complete(conn, span, ctx.clock()))
             # Every call of the step, those too that a sync function makes before it works through its worklist.
             report.calls = ctx.client.usage.calls - calls_before
         finally:
@@ -151,6 +156,13 @@ class _Step:
         found = self._metadata(span, chart, span.days, report)
         found[keys_of(span)[-1]] |= as_metadata(remarks, len(span.days))
         return found
+
+    def _is_whole(self, chart: ChartSettings, keys: Sequence[str]) -> bool:
+        """The run, or an earlier one, has made every asset that this one is made from, as far as the chart's settings
+        have them."""
+        wanted = {dg.AssetKey(key.split("/")) for key in self._stage.deps if not exclusion(key, chart)}
+        others = wanted - self._context.job_def.asset_layer.selected_asset_keys
+        return all(set(keys) <= made_partitions(self._context.instance, asset, keys) for asset in others)
 
     def _metadata(
         self, span: ChartDays, chart: ChartSettings, days: Sequence[date], report: SyncReport | None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Table, select
 
@@ -17,6 +18,8 @@ from soundcharts_pipeline.storage import bulk, files, points
 from soundcharts_pipeline.storage.files import FileDamaged
 from soundcharts_pipeline.storage.housekeeping import parquet_files
 from soundcharts_pipeline.storage.housekeeping.manifest import Manifest, Part
+from soundcharts_pipeline.storage.queries import worklists
+from soundcharts_pipeline.storage.saves import note_fact
 from soundcharts_pipeline.storage.tables import audience
 from soundcharts_pipeline.storage.tables import bookkeeping as b
 from soundcharts_pipeline.storage.tables import schema as s
@@ -24,6 +27,8 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.wording import month_of
 
 FOLDER = "archive"
+# By which the archive knows its database.
+NAME_FACT = "database"
 # Rows of a row group, and of a transaction that deletes or restores: half a second of SQLite's only write lock.
 BATCH = 50_000
 
@@ -65,11 +70,15 @@ def archive(
 ) -> ArchiveReport:
     """Take every month before the one of `before` out of the warehouse.
 
-    A row that changes while it is archived stays in the warehouse for the next time.
+    A row that changes while it is archived stays in the warehouse for the next time. Raises FileDamaged, before
+    anything is changed, when the folder is not the one of all that this database has archived, or another one's.
     """
     with files.work_in(folder):
         work = _Archiving(warehouse, Manifest.load(folder), now, on_progress, batch)
         end = before.replace(day=1)
+        with warehouse.write() as conn:
+            work.manifest.belongs_to(_name_of(conn, now))
+            _refuse_unlisted(conn, work.manifest, (), date.min, date.max)
         for part in [part for part in work.manifest.parts if not part.removed and part.first_day < end]:
             work.manifest.check(part)
             work.remove(part)
@@ -98,8 +107,7 @@ class _Archiving:
         """The month's rows in a new file, read back and listed."""
         table, _ = ARCHIVED[name]
         month = month_of(first)
-        number = len(self.manifest.of(name, month)) + 1
-        file = f"{name}/{month}/part-{number:04}.parquet"
+        file = self.manifest.new_file(name, month)
         path = self.manifest.folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = files.temporary_name(path)
@@ -123,8 +131,9 @@ class _Archiving:
         for rows in parquet_files.read(self.manifest.path(part), table):
             for start in range(0, len(rows), self._batch):
                 with self._warehouse.write() as conn:
-                    noted = [(part.table, part.first_day, self._now)]
-                    bulk.insert_missing(conn, b.archived_months, noted, columns=["table_name", "month", "archived_at"])
+                    count = len(self.manifest.of(part.table, part.month))
+                    noted = [(part.table, part.first_day, self._now, count)]
+                    bulk.merge(conn, b.archived_months, noted, columns=["table_name", "month", "archived_at", "files"])
                     current = less_replaced(conn, part, rows[start : start + self._batch])
                     gone += _remove(conn, table, current)
                 self._on_progress(f"{part.file}: {gone:,} of {part.rows:,} rows deleted from the warehouse")
@@ -180,13 +189,21 @@ def restore(
         return report
 
 
+def _name_of(conn: Connection, now: datetime) -> str:
+    """The name that the database was given when it was archived first."""
+    name = worklists.fact(conn, NAME_FACT)
+    if name is None:
+        note_fact(conn, NAME_FACT, name := uuid4().hex, now)
+    return name
+
+
 def _refuse_unlisted(conn: Connection, manifest: Manifest, tables: Collection[str], first: date, before: date) -> None:
     """Raise FileDamaged for a month that was taken out and of which the folder knows nothing."""
     t = b.archived_months.c
-    noted = select(t.table_name, t.month).where(t.month >= first, t.month < before).order_by(t.month, t.table_name)
-    for name, month in conn.execute(noted):
+    noted = select(t.table_name, t.month, t.files).where(t.month >= first, t.month < before)
+    for name, month, count in conn.execute(noted.order_by(t.month, t.table_name)):
         if not tables or name in tables:
-            manifest.listed(name, month_of(month))
+            manifest.listed(name, month_of(month), count)
 
 
 def _restore(warehouse: Warehouse, manifest: Manifest, part: Part, report: RestoreReport) -> None:

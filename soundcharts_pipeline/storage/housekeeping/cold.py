@@ -35,15 +35,15 @@ class Archive:
     def parts(self, conn: Connection, name: str, first: date = date.min, last: date = date.max) -> list[Part]:
         """The files of a table with days from `first` to `last` that are not in the database, oldest month first.
 
-        Raises FileDamaged where the database notes a month of which the folder knows nothing.
+        Raises FileDamaged where the database notes a month that the folder does not have, or not all of it.
         """
         t = b.archived_months.c
-        noted = select(t.month).where(t.table_name == name, t.month.between(first.replace(day=1), last))
-        months = list(conn.scalars(noted.order_by(t.month)))
+        noted = select(t.month, t.files).where(t.table_name == name, t.month.between(first.replace(day=1), last))
+        months = conn.execute(noted.order_by(t.month)).all()
         manifest = Manifest.load(self.folder) if months else Manifest(self.folder)
         found: list[Part] = []
-        for month in months:
-            found += manifest.listed(name, month_of(month))
+        for month, count in months:
+            found += manifest.listed(name, month_of(month), count)
         return found
 
     def rows(

@@ -40,6 +40,7 @@ class Manifest:
 
     folder: Path
     parts: list[Part] = field(default_factory=list)
+    database: str | None = None
 
     @classmethod
     def load(cls, folder: Path) -> "Manifest":
@@ -48,7 +49,8 @@ class Manifest:
         if not path.exists():
             return cls(folder)
         try:
-            return cls(folder, [Part(**entry) for entry in json.loads(path.read_text("utf-8"))["files"]])
+            text = json.loads(path.read_text("utf-8"))
+            return cls(folder, [Part(**entry) for entry in text["files"]], text.get("database"))
         except (ValueError, TypeError, KeyError) as error:
             raise FileDamaged(
                 f"{path} cannot be read ({error}); restore it from a backup of the folder. Nothing was changed"
@@ -60,16 +62,37 @@ class Manifest:
     def of(self, table: str, month: str) -> Sequence[Part]:
         return [part for part in self.parts if (part.table, part.month) == (table, month)]
 
-    def listed(self, table: str, month: str) -> Sequence[Part]:
-        """The parts of a month that the database notes as archived. Raises FileDamaged when there are none."""
+    def listed(self, table: str, month: str, count: int | None = None) -> Sequence[Part]:
+        """The parts of a month that the database notes as archived, in so many files. Raises FileDamaged when there
+        are none, or fewer."""
         found = self.of(table, month)
-        if not found:
+        if len(found) < (count or 1):
+            lacks = "does not list it" if not found else f"lists {len(found)} of its {count} files"
             raise FileDamaged(
-                f"{month} of {table} is archived, and {self.folder / NAME} does not list it; bring the archive's "
+                f"{month} of {table} is archived, and {self.folder / NAME} {lacks}; bring the archive's "
                 "folder to where this runs or set SOUNDCHARTS_DATA_DIR to the folder that has it, or ask for what is "
                 "after that month"
             )
         return found
+
+    def belongs_to(self, database: str) -> None:
+        """From now on, if nobody knows whose it is. Raises FileDamaged when it is the archive of another database:
+        what is in one month's files is read for whoever notes the month."""
+        if self.database not in (None, database):
+            raise FileDamaged(
+                f"{self.folder} is the archive of another database, and nothing was changed; set SOUNDCHARTS_DATA_DIR "
+                "to a folder of this one's own, or move the archive to where its own database looks for it. If it is "
+                f"this one's (an old backup was restored), take the line `database` out of {NAME}"
+            )
+        self.database = database
+
+    def new_file(self, table: str, month: str) -> str:
+        """The name of one more file of the month, which nothing has: also a file that is not listed may be the only
+        copy of its rows."""
+        number = len(self.of(table, month)) + 1
+        while (self.folder / (name := f"{table}/{month}/part-{number:04}.parquet")).exists():
+            number += 1
+        return name
 
     def add(self, part: Part) -> None:
         self.parts.append(part)
@@ -93,5 +116,5 @@ class Manifest:
             )
 
     def _save(self) -> None:
-        text = json.dumps({"files": [asdict(part) for part in self.parts]}, indent=1)
+        text = json.dumps({"database": self.database, "files": [asdict(part) for part in self.parts]}, indent=1)
         files.write_text(self.folder / NAME, text + "\n")

@@ -104,6 +104,13 @@ def archived_days(conn: Connection, days: ChartDays) -> set[date]:
     return {day for day in saved if day.replace(day=1) in months}
 
 
+def archived_too_soon(conn: Connection, days: ChartDays) -> list[date]:
+    """Days whose ranking went to the archive before all that the chart asks for of them was stored, oldest first."""
+    d, archived = s.ranking_days.c, archived_days(conn, days)
+    query = select(d.rank_date).where(d.chart_slug == days.slug, d.rank_date.in_(archived), d.completed_at.is_(None))
+    return sorted(conn.scalars(query)) if archived else []
+
+
 def ranking_preview(conn: Connection, slug: str, day: date) -> Preview:
     """The top of the ranking, with places gained (+) or lost (-)."""
     t, tr = s.chart_rankings, s.tracks

@@ -157,6 +157,7 @@ archived_months = Table(
     key("table_name"),
     key("month", Date),
     Column("archived_at", UtcDateTime, nullable=False),
+    Column("files", Integer, comment="as many as the month had then"),
     comment="One month of one table (month: its first day) whose rows are, all or some, in the archive's files",
 )
 

@@ -49,6 +49,11 @@ ranking_days = Table(
         comment="when a ranking that differs took the place of the stored one, or one was listed for a day that had"
         " none; null: never",
     ),
+    Column(
+        "completed_at",
+        UtcDateTime,
+        comment="when the last step of a run had all that the chart asks for of the day; null: not yet",
+    ),
     comment="One chart on one day: whether a ranking is published, and whether it is here",
 )
 
