@@ -12,8 +12,10 @@ from soundcharts_pipeline.storage.housekeeping.archive import archive, restore
 from soundcharts_pipeline.storage.housekeeping.cold import Archive
 from soundcharts_pipeline.storage.housekeeping.cold_exports import Export
 from soundcharts_pipeline.storage.queries.exports import EXPORTS, Scope
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline_tests.storage.old_rows import NOW, fill_named
+from soundcharts_pipeline_tests.storage.old_rows import NOW, fill_named, trend
+from soundcharts_pipeline_tests.support.rows import merge_whole
 
 APRIL, MARCH, FEBRUARY = date(2024, 4, 1), date(2024, 3, 1), date(2024, 2, 1)
 SCOPES = {
@@ -21,9 +23,24 @@ SCOPES = {
     "chart, some days": Scope(slug="global-28", first=date(2024, 1, 20), last=date(2024, 2, 10)),
     "chart of the trends": Scope(slug="é"),
     "track": Scope(track="track-1"),
-    "artist": Scope(artist="artist-1", first=FEBRUARY),
+    "other track, some days": Scope(track="track-2", first=FEBRUARY, last=date(2024, 3, 20)),
+    "artist": Scope(artist="artist-1"),
+    "other artist, some days": Scope(artist="artist-2", first=FEBRUARY),
+    "track without a name": Scope(track="é"),
+    "artist taken for a track": Scope(track="artist-2"),
 }
 Exported = dict[tuple[str, str], list[tuple[object, ...]]]
+
+
+def fill_all(warehouse: Warehouse) -> None:
+    """Rows of every export, and trends of both tracks and both artists."""
+    fill_named(warehouse)
+    days = [date(2024, month, 3) for month in (1, 2, 3, 4)]
+    kinds = [(kind, f"{kind}-{n}") for kind in ("track", "artist") for n in (1, 2)]
+    rest = len(("chart_slug", "rank_date", "entity", "uuid"))
+    trends = [("global-28", day, *kind, *trend(day, 1)[rest:]) for day in days for kind in kinds]
+    with warehouse.write() as conn:
+        merge_whole(conn, s.audience_trends, trends)
 
 
 def silent(_: str) -> None:
@@ -43,7 +60,7 @@ def exported(warehouse: Warehouse, folder: Path) -> Exported:
 
 
 def test_an_export_has_the_same_rows_whatever_is_archived(warehouse: Warehouse, tmp_path: Path) -> None:
-    fill_named(warehouse)
+    fill_all(warehouse)
     before = exported(warehouse, tmp_path)
     assert all(any(before[what, named] for named in SCOPES) for what in EXPORTS)
 
@@ -56,7 +73,7 @@ def test_an_export_has_the_same_rows_whatever_is_archived(warehouse: Warehouse, 
 
 
 def test_files_of_earlier_versions_are_read_as_they_are(sqlite_warehouse: Warehouse, tmp_path: Path) -> None:
-    fill_named(sqlite_warehouse)
+    fill_all(sqlite_warehouse)
     before = exported(sqlite_warehouse, tmp_path)
     archive(sqlite_warehouse, tmp_path, before=APRIL, now=NOW, on_progress=silent)
     listed = json.loads((tmp_path / "manifest.json").read_text())
@@ -74,7 +91,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("step", [3, 4, 5])
 def test_rows_that_are_in_both_count_once(warehouse: Warehouse, tmp_path: Path, step: int) -> None:
-    fill_named(warehouse)
+    fill_all(warehouse)
     before, lines = exported(warehouse, tmp_path), 0
 
     def on_progress(_: str) -> None:

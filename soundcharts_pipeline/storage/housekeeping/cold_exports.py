@@ -98,7 +98,7 @@ class _Both:
         if scope.slug:
             day = self._columns.index(day_of(self._table).name)
             return merge(self._stored(lambda row: row[day].replace(day=1)), self._files_by_month(), key=_place)
-        owners = {uuid for names in self._source.names for uuid in self._conn.scalars(self._owners(names))}
+        owners = set(self._conn.scalars(self._source.owners(scope)))
         return chain(self._stored(lambda _: 0), [(0, [], list(self._files({self._source.owner: owners})))])
 
     def _stored(self, place: Callable[[Row], Any]) -> Iterator[Group]:
@@ -130,6 +130,8 @@ class _Both:
         return self._archive.rows(self._conn, self._table.name, first=scope.first, last=scope.last, among=among)
 
     def _owners(self, names: Table) -> Select[Any]:
+        if not self._scope.slug:
+            return self._source.owners(self._scope)
         return self._scope.tracks() if names is s.tracks else self._scope.artists()
 
     def _names_by_owner(self) -> dict[str, Row]:

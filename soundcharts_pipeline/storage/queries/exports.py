@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, func, literal, or_, select
 
 from soundcharts_pipeline.storage.tables import audience
 from soundcharts_pipeline.storage.tables import schema as s
@@ -35,6 +35,10 @@ class Scope:
     def days(self, column: ColumnElement[date]) -> ColumnElement[bool]:
         return column.between(self.first, self.last)
 
+    def named(self) -> Select[Any]:
+        """The UUID of the one track or artist, known or not."""
+        return select(literal(self.track or self.artist))
+
     def tracks(self) -> Select[Any]:
         """UUIDs."""
         r, ta = s.chart_rankings, s.track_artists
@@ -58,7 +62,8 @@ class Scope:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One kind of export: its columns by name, and the rows of a scope. `table` is where the rows are stored; `names`
-    are the columns that come from other tables, by whose `uuid` the column `owner` finds them."""
+    are the columns that come from other tables, by whose `uuid` the column `owner` finds them. `owners` are the UUIDs
+    of that column in the rows of a track or an artist."""
 
     table: Table
     columns: Mapping[str, ColumnElement[Any]]
@@ -66,6 +71,7 @@ class Source:
     where: Callable[[Scope], ColumnElement[bool]]
     order: Sequence[ColumnElement[Any]]
     owner: str = "uuid"
+    owners: Callable[[Scope], Select[Any]] = Scope.tracks
     names: Mapping[Table, Mapping[str, ColumnElement[Any]]] = field(default_factory=dict)
 
     def query(self, scope: Scope, columns: Sequence[str]) -> Select[Any]:
@@ -89,6 +95,7 @@ def _with_names(
         where=lambda scope: and_(names.c.uuid.in_(of(scope)), scope.days(points.c.date)),
         order=[names.c.uuid, *(rest[key.name] for key in view.primary_key if key.name in rest)],
         owner=uuid.name,
+        owners=of,
         names={names: {entity: names.c.name}},
     )
 
@@ -130,10 +137,11 @@ def _trends() -> Source:
             names, and_(a.c.entity == "artist", names.c.uuid == a.c.uuid)
         ),
         where=lambda scope: and_(
-            a.c.chart_slug == scope.slug if scope.slug else a.c.uuid == (scope.track or scope.artist),
+            a.c.chart_slug == scope.slug if scope.slug else a.c.uuid.in_(scope.named()),
             scope.days(a.c.rank_date),
         ),
         order=list(a.primary_key),
+        owners=Scope.named,
         names={t: {"name": t.c.name}, names: {"name": names.c.name}},
     )
 
