@@ -4,6 +4,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -81,6 +82,29 @@ def test_ranges_columns_and_formats_are_the_users_choice(user: User, warehouse: 
     sheet = list(load_workbook(tmp_path / "made.xlsx", read_only=True)["Data"].iter_rows(values_only=True))
     assert sheet[0] == ("value", "track", "date")
     assert [[f"{a:.0f}", b] for a, b, _ in sheet[1:]] == [row[:2] for row in rows[1:]]
+
+
+@pytest.mark.parametrize("what", EXPORTS)
+def test_days_and_times_are_days_and_times_in_every_format(user: User, tmp_path: Path, what: str) -> None:
+    for kind in ("xlsx", "csv", "parquet"):
+        done = run(user, "export", SLUG, "--what", what, "--output", tmp_path / f"made.{kind}")
+        assert done.code == 0, done.text
+    table = pq.read_table(tmp_path / "made.parquet")
+    days = {name: str(table.schema.field(name).type) for name in table.column_names if name.endswith("date")}
+    times = {name: str(table.schema.field(name).type) for name in table.column_names if name.endswith("_at")}
+    assert set(days.values()) <= {"date32[day]"}
+    assert set(times.values()) <= {"timestamp[us, tz=UTC]"}
+
+    sheet = load_workbook(tmp_path / "made.xlsx")["Data"]
+    looks = dict.fromkeys(days, "yyyy-mm-dd") | dict.fromkeys(times, "yyyy-mm-dd hh:mm:ss")
+    found = {name.value: {cell.number_format for cell in cells if cell.is_date} for name, *cells in sheet.columns}
+    filled = {name for name in looks if table[name].null_count < table.num_rows}
+    assert {name: found[name] for name in filled} == {name: {looks[name]} for name in filled}
+
+    with (tmp_path / "made.csv").open(encoding="utf-8", newline="") as file:
+        for line in csv.DictReader(file):
+            assert all(not line[name] or str(date.fromisoformat(line[name])) == line[name] for name in days)
+            assert all(not line[name] or datetime.fromisoformat(line[name]).tzinfo == UTC for name in times)
 
 
 def test_a_track_and_an_artist_have_exports_of_their_own(user: User, warehouse: Warehouse, tmp_path: Path) -> None:

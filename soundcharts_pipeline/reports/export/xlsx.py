@@ -36,7 +36,9 @@ MEASURED_ROWS = 50
 # The first whose type a column's is.
 LOOKS: Iterable[tuple[type[TypeEngine[Any]], str]] = (
     (UtcDateTime, "yyyy-mm-dd hh:mm:ss"),
+    (Moment, "yyyy-mm-dd hh:mm:ss"),
     (Date, "yyyy-mm-dd"),
+    (Day, "yyyy-mm-dd"),
     (Integer, "#,##0"),
     (Float, "#,##0.####"),
 )
