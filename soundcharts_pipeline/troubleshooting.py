@@ -107,10 +107,10 @@ TROUBLES: Mapping[str, Trouble] = {
     ),
     "StorageFull": Trouble(
         "Disk full",
-        "The disk of the database has no room for what was fetched. The transaction was taken back, so the data is "
-        "whole.",
-        "Make room there, and run it again; `soundcharts-pipeline doctor` names the database, and a running daemon "
-        "runs the days again by itself.",
+        "The disk of the database, or of Dagster's state, has no room for what is to be written. The transaction was "
+        "taken back, so the data is whole.",
+        "Make room there, and run it again; `soundcharts-pipeline doctor` says which disk is full, and a running "
+        "daemon runs the days again by itself.",
         shared=True,
     ),
     "NotPublished": Trouble(

@@ -29,8 +29,9 @@ from soundcharts_pipeline.config.read_charts import load_settings
 from soundcharts_pipeline.config.settings import BadUse, Settings, SettingsError
 from soundcharts_pipeline.monitoring import notifications
 from soundcharts_pipeline.storage import alerts
+from soundcharts_pipeline.storage.disk import FULL_BYTES, NO_ROOM, free_bytes, free_in_words, is_full
 from soundcharts_pipeline.storage.endpoint_states import EndpointState, refusing_endpoints
-from soundcharts_pipeline.storage.errors import StorageError, StorageUnavailable, place
+from soundcharts_pipeline.storage.errors import StorageError, StorageFull, StorageUnavailable, place
 from soundcharts_pipeline.storage.files import readable_by_others
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.account import open_client, source_of
@@ -40,6 +41,8 @@ from soundcharts_pipeline.sync.preconditions import check_filled_from
 from soundcharts_pipeline.wording import nearest
 
 PREFIX = "SOUNDCHARTS_"
+# A night of many charts and a backup fill that.
+LOW_BYTES = 1_000_000_000
 # What files under deploy/ name, for others than us.
 OF_DEPLOY = {"OWNER_PASSWORD", "APP_PASSWORD", "READER_PASSWORD"}
 
@@ -58,12 +61,13 @@ class Finding:
 
 def examine(environment: Environment) -> Iterator[Finding]:
     """Charts file, folders, database, notifications, credentials, network and quota, in this order: one free call. Then
-    what refused everything lately: a billed call each. Who else reads the files, and tokens that can be guessed, are
-    told of only where there is something to do."""
+    what refused everything lately: a billed call each. A disk that will soon be full, who else reads the files, and
+    tokens that can be guessed are told of only where there is something to do."""
     yield from _misspelt(os.environ)
     yield _finding("charts file", lambda: _charts(environment))
     yield _finding("data directory", lambda: _folder(environment.data_dir, "SOUNDCHARTS_DATA_DIR"))
     yield _finding("Dagster's state", lambda: _folder(environment.dagster_home, "DAGSTER_HOME"))
+    yield from _room(environment)
     yield from _others(environment)
     yield _finding("database", lambda: _database(environment))
     yield _finding("notifications", lambda: _notifications(environment))
@@ -119,17 +123,42 @@ def _folder(folder: Path, variable: str) -> str:
         with TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        raise StorageUnavailable(
-            f"{folder} cannot be written ({error.strerror}); set {variable} to a folder that can"
-        ) from None
+        if error.errno not in NO_ROOM:
+            raise StorageUnavailable(
+                f"{folder} cannot be written ({error.strerror}); set {variable} to a folder that can"
+            ) from None
+    _check_room(folder, variable)
     return str(folder) + ("" if folder.exists() else " (made on first use)")
+
+
+def _check_room(path: Path, variable: str) -> None:
+    if is_full(path):
+        raise StorageFull(
+            f"no space left for {path} ({free_in_words(path)}); free some disk space, or set {variable} to a place on "
+            "another disk"
+        )
+
+
+def _room(environment: Environment) -> Iterator[Finding]:
+    """A note of the first disk that is not full and soon will be."""
+    file = _file_of(environment)
+    for path in (environment.data_dir, environment.dagster_home, *([file] if file else [])):
+        if FULL_BYTES <= free_bytes(path) < LOW_BYTES:
+            text = f"{path} has little room ({free_in_words(path)}); free some disk space before it is full"
+            yield Finding("disk space", True, text, note=True)
+            return
+
+
+def _file_of(environment: Environment) -> Path | None:
+    """The database, where it is a file."""
+    url = make_url(environment.database_url)
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def _others(environment: Environment) -> Iterator[Finding]:
     """Files of older versions were made as the umask of the moment had it, and are left as they are."""
-    url = make_url(environment.database_url)
-    file = [Path(url.database or "")] if url.get_backend_name() == "sqlite" else []
-    for path in (environment.data_dir, environment.dagster_home, *file):
+    file = _file_of(environment)
+    for path in (environment.data_dir, environment.dagster_home, *([file] if file else [])):
         with suppress(OSError):  # what cannot be looked at is told by the lines above
             if found := readable_by_others(path, environment.umask):
                 whom = "go" if environment.umask & 0o040 else "o"
@@ -151,6 +180,8 @@ def _database(environment: Environment) -> str:
         check_filled_from(warehouse, source_of(environment.base_url))
     finally:
         warehouse.close()
+    if file := _file_of(environment):
+        _check_room(file, "SOUNDCHARTS_DATA_DIR")
     return f"{place(warehouse.url)}: tables are up to date"
 
 

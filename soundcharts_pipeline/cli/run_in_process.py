@@ -1,9 +1,11 @@
 """Run chart-days through Dagster from a terminal: in this process, recorded like any other run, with a progress bar."""
 
+import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO, cast
 
 import dagster as dg
 from rich.console import Console
@@ -23,7 +25,13 @@ from soundcharts_pipeline.orchestration.failures import (
 )
 from soundcharts_pipeline.orchestration.jobs import FULL_SYNC, OPERATIONS
 from soundcharts_pipeline.orchestration.partitions import parse_key, range_tags
-from soundcharts_pipeline.orchestration.run_events import StepFailure, asset_of, calls_by_step, step_failure
+from soundcharts_pipeline.orchestration.run_events import (
+    StepFailure,
+    asset_of,
+    calls_by_step,
+    check_recorded,
+    step_failure,
+)
 from soundcharts_pipeline.orchestration.run_requests import CHART_TAG, TRIGGER_TAG, asset_key
 from soundcharts_pipeline.remedies import Subject
 from soundcharts_pipeline.storage.warehouse import Warehouse
@@ -32,6 +40,8 @@ from soundcharts_pipeline.troubleshooting import trouble_of
 
 # Dagster's own log goes to its storage, where the UI shows it; the terminal has the progress bars.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+# How Dagster begins what it writes of an event that it could not note.
+UNNOTED = "Exception while writing logger call to event log"
 # In that of a day, what came of it, and how it is introduced.
 TOLD = {PUBLISHED_AGAIN: "", LEFT_OUT: "left out, "}
 
@@ -87,7 +97,7 @@ def _execute(
     tags: Mapping[str, str],
     config: Mapping[str, Any] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    with open_instance() as instance:
+    with open_instance() as instance, _without_statements():
         try:
             result = definitions.resolve_job_def(job).execute_in_process(
                 run_config={**QUIET, **(config or {})},
@@ -99,12 +109,33 @@ def _execute(
             )
             if any(_is_interruption(event) for event in result.all_events):
                 raise KeyboardInterrupt
+            check_recorded(result.all_events)
         except (KeyboardInterrupt, DagsterExecutionInterruptedError):
             # Also of a run that Dagster has recorded as failed: somebody has ended it, and nothing starts it again.
             if run := instance.get_run_by_id(run_id):
                 instance.report_run_canceled(run, "The run was interrupted in its terminal.")
             raise KeyboardInterrupt from None
     return result
+
+
+class _Quieter:
+    """A stream without what Dagster writes there, statement and all, of an event that it could not note: the same error
+    ends the run."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return len(text) if text.startswith(UNNOTED) else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _without_statements() -> Iterator[None]:
+    with redirect_stderr(cast("TextIO", _Quieter(sys.stderr))):
+        yield
 
 
 def _outcome(result: dg.ExecuteInProcessResult, keys: Sequence[str]) -> Outcome:

@@ -7,20 +7,14 @@ whoever comes through this door does it alone, and finds what others left half m
 import fcntl
 import json
 import os
-import shlex
 import shutil
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
 import dagster as dg
-from alembic.util import CommandError
-from sqlalchemy import Column, Connection, MetaData, String, Table, create_engine, insert, inspect, select, text
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, insert, inspect, select, text
 
 from soundcharts_pipeline.config.environment import PACKAGE_FOLDER, PROJECT_FILES, Environment, project_folder
 from soundcharts_pipeline.orchestration.dagster_connections import close_connections, keep_connections
@@ -31,55 +25,31 @@ from soundcharts_pipeline.orchestration.dagster_internals import (
     ConfigurableClassData,
     DagsterStorage,
     InstanceRef,
-    RunStorageSqlMetadata,
-    ScheduleStorageSqlMetadata,
-    SqlEventLogStorageMetadata,
 )
-from soundcharts_pipeline.storage.errors import StateUnavailable, StorageUnavailable
+from soundcharts_pipeline.orchestration.dagster_state import (
+    OF_DATABASES,
+    PARTS,
+    VERSION,
+    Part,
+    in_short,
+    lost,
+    open_file,
+    unopened,
+    unwritten,
+)
 
-VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 # Any constant will do, as long as every process takes the same one ("dagster" in ASCII).
 ADVISORY_LOCK = 0x64616773746572
-WAIT_SECONDS = 60
 # Dagster notes a range that is planned as one event per asset, not one per asset and day: 0.4 s a day before the first
 # call. Which days failed is then ours to record (failed_days.py).
 PLANNED_AS_ONE = "DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS"
 TO_THE_TERMINAL = ConfigurableClassData("dagster._core.storage.noop_compute_log_manager", "NoOpComputeLogManager", "{}")
-OF_DATABASES = (SQLAlchemyError, sqlite3.Error)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One of the three storages: its SQLite file, its tables, a mark that Dagster makes once they are ready, and what
-    is lost with it."""
-
-    file: str
-    tables: MetaData
-    mark: str
-    holds: str
-
-
-PARTS = (
-    Part("history/runs.db", RunStorageSqlMetadata, "run_partitions", "the list of runs and backfills"),
-    Part(
-        "history/runs/index.db",
-        SqlEventLogStorageMetadata,
-        "asset_key_table",
-        "the record of which days are there: they are requested again, and what is saved costs no call",
-    ),
-    Part(
-        "schedules/schedules.db",
-        ScheduleStorageSqlMetadata,
-        "schedule_jobs_selector_id",
-        "which schedules and sensors were switched on or off by hand, and their ticks",
-    ),
-)
 
 
 def prepare_home(environment: Environment) -> Path:
     """Make Dagster's home usable and point this process and its children to it.
 
-    Raises StorageUnavailable when it cannot be written.
+    Raises StorageUnavailable when it cannot be written, StorageFull when its disk is full.
     """
     home = environment.dagster_home
     config = project_folder(package=PACKAGE_FOLDER, current_folder=Path.cwd()) / "dagster.yaml"
@@ -94,10 +64,7 @@ def prepare_home(environment: Environment) -> Path:
             shutil.copyfile(config, copy)
             copy.replace(ours)
     except OSError as error:
-        raise StorageUnavailable(
-            f"Dagster's folder {home} cannot be written ({error.strerror}); set DAGSTER_HOME or "
-            "SOUNDCHARTS_DATA_DIR to a folder that can"
-        ) from None
+        raise unwritten(home, error) from None
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ.setdefault(PLANNED_AS_ONE, "1")
     # Dagster lets PostgreSQL date its runs, in columns without a zone, and takes them for UTC.
@@ -117,25 +84,21 @@ def make_tables(*, upgrade: bool = False) -> None:
 def open_instance() -> Iterator[dg.DagsterInstance]:
     """The instance in Dagster's home.
 
-    Raises StorageUnavailable when it cannot be opened, StateUnavailable when it fails in the block.
+    Raises StorageUnavailable when it cannot be opened, StorageFull when it cannot because its disk is full,
+    StateUnavailable when it fails in the block.
     """
     home = Path(os.environ["DAGSTER_HOME"])
     try:
         instance = _opened(home)
     except Exception as error:  # whatever its configuration and its storages raise
-        raise StorageUnavailable(
-            f"Dagster's state in {home} cannot be opened ({_in_short(error)}); {_way_out(home, error)}"
-        ) from None
+        raise unopened(home, error) from None
     with instance:
         keep_connections(instance)
         try:
             yield instance
         except OF_DATABASES as error:
             # Our own database has errors of its own (storage.errors), and what a step raises is caught by Dagster.
-            raise StateUnavailable(
-                f"Dagster's state in {home} cannot be read or written any more ({_in_short(error)}); make room on its "
-                "disk, or end what keeps it locked. What was fetched is saved: the same command goes on from there"
-            ) from None
+            raise lost(home, in_short(error)) from None
         finally:
             close_connections(instance)
 
@@ -202,13 +165,6 @@ def _connected(server: ConfigurableClassData) -> Iterator[Connection]:
         yield connection
 
 
-@contextmanager
-def _file(path: Path) -> Iterator[Connection]:
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": WAIT_SECONDS})
-    with engine.begin() as connection:
-        yield connection
-
-
 def _databases(ref: InstanceRef) -> Iterator[tuple[AbstractContextManager[Connection], Sequence[Part]]]:
     """Those that there are, and whose tables each of them holds."""
     data, server = ref.storage_data, _server_of(ref)
@@ -216,7 +172,7 @@ def _databases(ref: InstanceRef) -> Iterator[tuple[AbstractContextManager[Connec
         yield _connected(server), PARTS
     elif data is not None and data.class_name == "DagsterSqliteStorage":
         folder = Path(str(data.config_dict["base_dir"]))
-        yield from ((_file(folder / part.file), [part]) for part in PARTS if (folder / part.file).exists())
+        yield from ((open_file(folder / part.file), [part]) for part in PARTS if (folder / part.file).exists())
 
 
 def _mend(database: AbstractContextManager[Connection], parts: Sequence[Part]) -> bool:
@@ -258,34 +214,3 @@ def _complete(instance: dg.DagsterInstance) -> None:
         instance.event_log_storage.reindex_events()
         if instance.schedule_storage:
             instance.schedule_storage.optimize()
-
-
-def _way_out(home: Path, error: Exception) -> str:
-    """What to do about a state that cannot be opened."""
-    causes = [cause for cause in (error, error.__cause__) if isinstance(cause, (*OF_DATABASES, CommandError))]
-    if not causes:
-        return f"correct {home}/dagster.yaml, or set DAGSTER_HOME to a new folder"
-    for part in PARTS:
-        path = home / part.file
-        if path.exists() and not _is_readable(path):
-            moved = shlex.join(["mv", str(path), f"{path}.broken"])
-            return (
-                f"end what uses it, move the broken file away with `{moved}`, and run the command again. Lost is "
-                f"{part.holds}; what was fetched is in the database and stays"
-            )
-    if isinstance(getattr(causes[0], "orig", causes[0]), sqlite3.Error):
-        return "make room on its disk, or end what keeps it locked"
-    return f"start the server that {home}/dagster.yaml names, or correct its URL there or in DAGSTER_POSTGRES_URL"
-
-
-def _is_readable(path: Path) -> bool:
-    """Whether it is a database of Dagster's, of one version."""
-    try:
-        with _file(path) as database:
-            return len(list(database.scalars(select(VERSION.c.version_num)))) == 1
-    except SQLAlchemyError:
-        return False
-
-
-def _in_short(error: Exception) -> str:
-    return " ".join(str(getattr(error, "orig", None) or error).split())

@@ -1,14 +1,19 @@
 """What the events of a run say: the asset of a step, what it cost, why it failed."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 
 from soundcharts_pipeline.models import RunError
+from soundcharts_pipeline.orchestration.dagster_state import lost
 from soundcharts_pipeline.orchestration.failures import CAUSE, KIND, REMEDY
 
+# The classes of errors that Dagster's storages raise.
+DATABASE_ERRORS = {"DBAPIError", "DatabaseError", "InterfaceError", "InternalError", "OperationalError", "TimeoutError"}
 # In the metadata of a step: what it cost, `calls` or, of a range, `calls_of_30_days`.
 CALLS = "calls"
 
@@ -52,6 +57,16 @@ def step_failure(event: dg.DagsterEvent) -> StepFailure:
         return StepFailure(asset, "", cause.message.strip() if cause else "unknown error")
     kind, cause_told, remedy = (_text_of(user.metadata, name) for name in (KIND, CAUSE, REMEDY))
     return StepFailure(asset, kind, user.description or "", remedy, cause_told)
+
+
+def check_recorded(events: Iterable[dg.DagsterEvent]) -> None:
+    """Raises StateUnavailable for a run that Dagster has ended because it could not note what a step did. What the step
+    itself met is then noted nowhere."""
+    for event in events:
+        error = event.job_failure_data.error if event.is_job_failure else None
+        if error and error.cls_name in DATABASE_ERRORS:
+            first = error.message.partition("\n")[0]
+            raise lost(Path(os.environ["DAGSTER_HOME"]), first.rpartition(") ")[2])
 
 
 def _text_of(metadata: Mapping[str, dg.MetadataValue], name: str) -> str:

@@ -14,7 +14,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from soundcharts_pipeline.storage.errors import SQLITE_BUSY, URL_IS_IN, StorageUnavailable
+from soundcharts_pipeline.storage.disk import NO_ROOM, free_in_words
+from soundcharts_pipeline.storage.errors import SQLITE_BUSY, URL_IS_IN, StorageFull, StorageUnavailable
 
 WRITES = "soundcharts_writes"
 
@@ -122,6 +123,11 @@ def make_parent_folder(url: URL) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        if error.errno in NO_ROOM:
+            raise StorageFull(
+                f"no space left for the folder {folder} of the database ({free_in_words(folder)}); free some disk "
+                "space or move SOUNDCHARTS_DATA_DIR"
+            ) from error
         raise StorageUnavailable(
             f"the folder {folder} for the database cannot be created ({error.strerror});"
             " set SOUNDCHARTS_DATA_DIR to a writable one"

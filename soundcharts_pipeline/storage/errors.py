@@ -15,12 +15,14 @@ Mistakes in our own SQL are not in this tree: they surface as SQLAlchemy raised 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from soundcharts_pipeline.errors import PipelineError
+from soundcharts_pipeline.storage.disk import free_in_words, is_full
 
 
 class StorageError(PipelineError):
@@ -110,8 +112,12 @@ def _from_sqlite(cause: sqlite3.Error, url: URL, *, reading: bool) -> StorageErr
     where = place(url)
     if code in (SQLITE_BUSY, SQLITE_LOCKED):
         return StorageBusy(f"{where} stayed locked by another process; nothing was changed, try again later")
-    if code == SQLITE_FULL:
-        return StorageFull(f"no space left for {where}; free some disk space or move SOUNDCHARTS_DATA_DIR")
+    file = Path(url.database or "")
+    # On a full disk SQLite cannot even make the files that it needs to open a database.
+    if code == SQLITE_FULL or (code in (SQLITE_IOERR, SQLITE_CANTOPEN) and is_full(file)):
+        return StorageFull(
+            f"no space left for {where} ({free_in_words(file)}); free some disk space or move SOUNDCHARTS_DATA_DIR"
+        )
     if code in (SQLITE_CORRUPT, SQLITE_NOTADB):
         return StorageUnavailable(f"{where} is damaged or no SQLite file ({cause}); restore a backup or move it away")
     # Inside read() SQLite refuses writes with the same code: that one is a mistake of ours, not of the user.

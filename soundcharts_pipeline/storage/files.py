@@ -3,7 +3,6 @@
 What a disk refuses is raised as an error of `storage.errors` that says which folder and what to do.
 """
 
-import errno
 import fcntl
 import glob
 import hashlib
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from soundcharts_pipeline.storage.disk import NO_ROOM, free_in_words
 from soundcharts_pipeline.storage.errors import StorageBusy, StorageFull, StorageUnavailable
 from soundcharts_pipeline.storage.processes import host_name, is_alive
 
@@ -44,10 +44,10 @@ def explained_files(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in NO_ROOM:
             raise StorageFull(
-                f"no space left for {folder}; nothing was lost. Free some disk space or move SOUNDCHARTS_DATA_DIR, "
-                "and run it again"
+                f"no space left for {folder} ({free_in_words(folder)}); nothing was lost. Free some disk space or move "
+                "SOUNDCHARTS_DATA_DIR, and run it again"
             ) from error
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise StorageUnavailable(

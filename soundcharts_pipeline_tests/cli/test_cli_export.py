@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -95,7 +96,7 @@ def test_days_and_times_are_days_and_times_in_every_format(user: User, tmp_path:
     assert set(days.values()) <= {"date32[day]"}
     assert set(times.values()) <= {"timestamp[us, tz=UTC]"}
 
-    sheet = load_workbook(tmp_path / "made.xlsx")["Data"]
+    sheet: Any = load_workbook(tmp_path / "made.xlsx")["Data"]
     looks = dict.fromkeys(days, "yyyy-mm-dd") | dict.fromkeys(times, "yyyy-mm-dd hh:mm:ss")
     found = {name.value: {cell.number_format for cell in cells if cell.is_date} for name, *cells in sheet.columns}
     filled = {name for name in looks if table[name].null_count < table.num_rows}
@@ -193,12 +194,16 @@ def test_a_folder_that_cannot_be_written_is_one_message(user: User, tmp_path: Pa
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "csv", "parquet"])
-def test_a_disk_without_room_leaves_no_file_behind(user: User, tmp_path: Path, kind: str) -> None:
+def test_a_disk_without_room_leaves_no_file_behind(user: User, warehouse: Warehouse, tmp_path: Path, kind: str) -> None:
+    # What SQLite needs to read is there, as long as somebody has the database open.
+    warehouse.prepare()
     path = tmp_path / f"made.{kind}"
     # No file of this process may be longer than two kilobytes.
     command = f'ulimit -f 2; exec "{sys.executable}" -m soundcharts_pipeline export {SLUG} --output "{path}"'
-    done = run_program({**user, "PYTHONDONTWRITEBYTECODE": "1"}, "bash", "-c", command)
+    done = run_program({**user, "PYTHONDONTWRITEBYTECODE": "1", "RUST_BACKTRACE": "1"}, "bash", "-c", command)
     assert done.code == 1, done.text
+    assert done.err.startswith("Error: "), "nothing is before it"
+    assert len(done.err.splitlines()) == 1
     assert done.says(f"{path} cannot be written", "nothing was left there; free some space there")
     assert "Exception ignored" not in done.text
     assert list(tmp_path.iterdir()) == []

@@ -19,7 +19,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from soundcharts_pipeline.config.environment import read_environment
-from soundcharts_pipeline.orchestration.dagster_home import PARTS, Part, open_instance, prepare_home
+from soundcharts_pipeline.orchestration import dagster_state
+from soundcharts_pipeline.orchestration.dagster_home import open_instance, prepare_home
+from soundcharts_pipeline.orchestration.dagster_state import PARTS, Part
 from soundcharts_pipeline.storage.errors import StorageUnavailable
 from soundcharts_pipeline_tests.support.dagster_site import PROJECT
 
@@ -167,6 +169,21 @@ def test_of_a_file_that_is_beyond_help_it_is_said_what_to_do_and_what_is_lost(
     assert f"Lost is {part.holds}" in told
     assert "dagster.yaml" not in told, "that is fine"
     assert _opened(home, "") == [0 if file.name == "runs.db" else 1, 0, 0]
+
+
+def test_nobody_is_sent_to_move_away_a_file_that_another_program_keeps_locked(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = shutil.copytree(whole, tmp_path / "a home")
+    monkeypatch.setattr(dagster_state, "WAIT_SECONDS", 0)
+    with closing(sqlite3.connect(home / PARTS[0].file, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StorageUnavailable, match="locked") as refusal:
+            _opened(home, "")
+
+    assert "end what keeps it locked" in str(refusal.value)
+    assert "mv " not in str(refusal.value)
 
 
 def test_of_a_configuration_that_is_none_it_is_said_where_it_stands(tmp_path: Path) -> None:

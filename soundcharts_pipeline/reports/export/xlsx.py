@@ -7,6 +7,7 @@ process that is killed leaves no second file behind.
 import errno
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ DAY_ZERO = datetime(1899, 12, 30, tzinfo=UTC)
 _CODE = re.compile(r"\bcode: (\d+)")
 # In letters; the headings have room for their filter.
 WIDEST, FILTER = 40, 4
+# The number of the process's stream.
+STANDARD_ERROR = 2
 # Of the first batch, to see how wide the columns are.
 MEASURED_ROWS = 50
 # The first whose type a column's is.
@@ -56,7 +59,7 @@ def write_xlsx(
     # One generator feeds all sheets, which are written one after the other.
     names = ["Data", *(f"Data {number}" for number in range(2, -(-count // (sheet_rows - 1)) + 1))]
     looks = {name: _look(kind) for name, kind in columns.items()}
-    with path.open("wb") as file, _temporary_files_in(path.parent), _explained():
+    with path.open("wb") as file, _temporary_files_in(path.parent), _explained(), _without_panic():
         write_worksheets(
             [(name, islice(records, sheet_rows - 1)) for name in names],
             file,
@@ -80,6 +83,24 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
             del os.environ["TMPDIR"]
         else:
             os.environ["TMPDIR"] = before
+
+
+@contextmanager
+def _without_panic() -> Iterator[None]:
+    """Rust writes of a panic, stack and all, to the process's standard error before it is raised; nobody else writes
+    there meanwhile."""
+    if sys.__stderr__ is None:  # the number is then another file's
+        yield
+        return
+    sys.stderr.flush()
+    kept, nowhere = os.dup(STANDARD_ERROR), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, STANDARD_ERROR)
+        yield
+    finally:
+        os.dup2(kept, STANDARD_ERROR)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextmanager
