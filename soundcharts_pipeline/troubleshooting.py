@@ -231,8 +231,15 @@ TROUBLES: Mapping[str, Trouble] = {
         "Database out of reach",
         "The database cannot be opened, or its server does not answer. Nothing is fetched, for there is no place to "
         "keep it.",
-        "Do as the message says: start the server, or mend what it names; `soundcharts-pipeline doctor` tries the "
-        "database.",
+        "Do as the message says, and start the server if it is that which does not answer; `soundcharts-pipeline "
+        "doctor` tries the database.",
+        shared=True,
+    ),
+    "RightsMissing": Trouble(
+        "Rights missing",
+        "The database is there, and its user may not do what was asked. Nothing of it was done.",
+        "Have granted what the message names, or set SOUNDCHARTS_DATABASE_URL to a user that has it "
+        "(docs/production.md, Roles); `soundcharts-pipeline doctor` says what a user lacks to save.",
         shared=True,
     ),
     "StateUnavailable": Trouble(

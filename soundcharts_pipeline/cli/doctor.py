@@ -33,6 +33,7 @@ from soundcharts_pipeline.storage.disk import FULL_BYTES, NO_ROOM, free_bytes, f
 from soundcharts_pipeline.storage.endpoint_states import EndpointState, refusing_endpoints
 from soundcharts_pipeline.storage.errors import StorageError, StorageFull, StorageUnavailable, place
 from soundcharts_pipeline.storage.files import readable_by_others
+from soundcharts_pipeline.storage.rights import check_rights
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.account import open_client, source_of
 from soundcharts_pipeline.sync.context import SyncContext
@@ -178,6 +179,8 @@ def _database(environment: Environment) -> str:
     warehouse = Warehouse(environment.database_url)
     try:
         check_filled_from(warehouse, source_of(environment.base_url))
+        with warehouse.read() as conn:
+            check_rights(conn)
     finally:
         warehouse.close()
     if file := _file_of(environment):

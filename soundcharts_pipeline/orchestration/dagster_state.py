@@ -19,6 +19,7 @@ from soundcharts_pipeline.orchestration.dagster_internals import (
 )
 from soundcharts_pipeline.storage.disk import NO_ROOM, free_in_words, is_full
 from soundcharts_pipeline.storage.errors import (
+    PG_DENIED,
     SQLITE_BUSY,
     SQLITE_LOCKED,
     StateUnavailable,
@@ -125,7 +126,13 @@ def _way_out(home: Path, error: Exception) -> str:
                 f"end what uses it, move the broken file away with `{moved}`, and run the command again. Lost is "
                 f"{part.holds}; what was fetched is in the database and stays"
             )
-    if isinstance(getattr(causes[0], "orig", causes[0]), sqlite3.Error):
+    driver = getattr(causes[0], "orig", causes[0])
+    if getattr(driver, "pgcode", None) == PG_DENIED:
+        return (
+            f"let the owner of the database grant the user that {home}/dagster.yaml names CREATE and USAGE on its "
+            "schema (docs/production.md, Roles), or name another user there or in DAGSTER_POSTGRES_URL"
+        )
+    if isinstance(driver, sqlite3.Error):
         return "make room on its disk, or end what keeps it locked"
     return f"start the server that {home}/dagster.yaml names, or correct its URL there or in DAGSTER_POSTGRES_URL"
 

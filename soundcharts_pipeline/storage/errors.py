@@ -2,6 +2,7 @@
 
 StorageError
 ├── StorageUnavailable   cannot be opened or reached: correct the path, the URL or the permissions
+│   └── RightsMissing    the user of the database may not do it: have it granted, or take another user
 ├── StorageBusy          another process was in the way; nothing was changed, a later attempt may work
 ├── StorageFull          no space left: make room
 ├── StateUnavailable     Dagster's own state failed while a run was at work: make room or end what locks it
@@ -33,6 +34,10 @@ class StorageUnavailable(StorageError):
     """The database cannot be opened or reached. `is_away`: its server gives no answer; it may be back later."""
 
     is_away = False
+
+
+class RightsMissing(StorageUnavailable):
+    """The user of the database lacks a right."""
 
 
 class StorageBusy(StorageError):
@@ -67,13 +72,20 @@ SQLITE_BUSY, SQLITE_LOCKED, SQLITE_READONLY, SQLITE_IOERR = 5, 6, 8, 10
 SQLITE_CORRUPT, SQLITE_FULL, SQLITE_CANTOPEN, SQLITE_NOTADB = 11, 13, 14, 26
 
 # SQLSTATE classes and codes, https://www.postgresql.org/docs/current/errcodes-appendix.html
-PG_LOCKED = "55P03"
+PG_LOCKED, PG_DENIED = "55P03", "42501"
 PG_BUSY = ("40001", "40P01", "53", "57014")
 PG_LOST = ("08", "25P03", "57P01", "57P02", "57P03", "57P05")
 
 
 # Where the URL of the database stands, in a message to whoever set it: a project that embeds ours may name its own.
 URL_IS_IN = "SOUNDCHARTS_DATABASE_URL (or the variable that your project names for it)"
+
+TO_READ = "a user that reads needs SELECT on all tables and views"
+TO_SAVE = (
+    "a user that saves needs SELECT, INSERT, UPDATE and DELETE on all tables, USAGE and SELECT on the sequences, and "
+    "TEMPORARY on the database"
+)
+GRANTED = f"Let their owner grant that (docs/production.md, Roles), or point {URL_IS_IN} to a user that has it"
 
 
 def place(url: URL) -> str:
@@ -86,8 +98,9 @@ def place(url: URL) -> str:
 
 
 @contextmanager
-def explained(url: URL, *, reading: bool = False) -> Iterator[None]:
-    """Raise the driver's errors that a user can do something about as one of ours, and the others as they are."""
+def explained(url: URL, *, reading: bool = False, preparing: bool = False) -> Iterator[None]:
+    """Raise the driver's errors that a user can do something about as one of ours, and the others as they are. What is
+    `preparing` makes tables, and needs other rights than what uses them."""
     try:
         yield
     except PoolTimeoutError as error:
@@ -100,7 +113,7 @@ def explained(url: URL, *, reading: bool = False) -> Iterator[None]:
         if isinstance(cause, sqlite3.Error):
             ours = _from_sqlite(cause, url, reading=reading)
         else:
-            ours = _from_postgresql(error, url, reading=reading)
+            ours = _from_postgresql(error, url, reading=reading, preparing=preparing)
         if ours is None:
             raise
         raise ours from error
@@ -129,7 +142,7 @@ def _from_sqlite(cause: sqlite3.Error, url: URL, *, reading: bool) -> StorageErr
     return None
 
 
-def _from_postgresql(error: Exception, url: URL, *, reading: bool) -> StorageError | None:
+def _from_postgresql(error: Exception, url: URL, *, reading: bool, preparing: bool) -> StorageError | None:
     cause = getattr(error, "orig", None)
     state = str(getattr(cause, "pgcode", None) or "")
     where = place(url)
@@ -140,13 +153,12 @@ def _from_postgresql(error: Exception, url: URL, *, reading: bool) -> StorageErr
         return StorageBusy(f"{where} stayed locked by another process; nothing was changed, try again later")
     if state.startswith(PG_BUSY):
         return StorageBusy(f"{where} was busy ({reason}); nothing was changed, try again later")
-    if state == "42501":
-        return StorageUnavailable(
-            f"{where}: {reason}; bring the tables up to date with `soundcharts-pipeline migrate` as the user that owns"
-            " them, or grant this user CREATE and USAGE on its schema"
-        )
+    if state == PG_DENIED:
+        return RightsMissing(f"{where}: {reason}; {_to_be_granted(reason, reading=reading, preparing=preparing)}")
     if state == "25006" and not reading:
-        return StorageUnavailable(f"{where} accepts no writes ({reason}); point {URL_IS_IN} to the primary")
+        return StorageUnavailable(
+            f"{where} accepts no writes ({reason}); point {URL_IS_IN} to the primary, and to a user that may write"
+        )
     # libpq reports a failed connection or login without a code.
     if state.startswith(PG_LOST) or (not state and isinstance(error, OperationalError | InterfaceError)):
         unreached = StorageUnavailable(
@@ -156,3 +168,13 @@ def _from_postgresql(error: Exception, url: URL, *, reading: bool) -> StorageErr
         unreached.is_away = True
         return unreached
     return None
+
+
+def _to_be_granted(reason: str, *, reading: bool, preparing: bool) -> str:
+    # Whoever may not read the table of the revision is taken for one who has no tables, and tries to make them.
+    if preparing and "for table" not in reason:
+        return (
+            "bring the tables up to date with `soundcharts-pipeline migrate` as the user that owns them, or grant this "
+            "user CREATE and USAGE on its schema"
+        )
+    return f"{TO_READ if reading else TO_SAVE}. {GRANTED}"

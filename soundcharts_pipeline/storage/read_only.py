@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from soundcharts_pipeline.storage import engine, migrations
-from soundcharts_pipeline.storage.errors import SchemaMismatch, explained, place
+from soundcharts_pipeline.storage.errors import PG_DENIED, SchemaMismatch, explained, place
 from soundcharts_pipeline.storage.warehouse import REVISION
 
 
@@ -38,7 +38,9 @@ class ExistingWarehouse:
             try:
                 with connection.begin_nested():
                     found = connection.scalar(REVISION)
-            except DBAPIError:
+            except DBAPIError as error:
+                if getattr(error.orig, "pgcode", None) == PG_DENIED:
+                    raise
                 found = None
         if found is not None and found > migrations.HEAD:
             raise SchemaMismatch(migrations.newer(place(self.url), found))

@@ -105,7 +105,7 @@ class Warehouse:
         """Bring the tables up to date: one query when they already are. Any number of processes may do so at once."""
         if self._prepared:
             return
-        with self._preparing, explained(self.url):
+        with self._preparing, explained(self.url, preparing=True):
             if not self._prepared:
                 engine.make_parent_folder(self.url)
                 if self._revision() != migrations.HEAD:
@@ -116,7 +116,7 @@ class Warehouse:
     def migrate(self) -> None:
         """Bring the tables up to date, and what the database says of them, as their owner. Raises like `prepare`."""
         self.prepare()
-        with explained(self.url):
+        with explained(self.url, preparing=True):
             self._describe()
 
     def beside(self) -> "Warehouse":

@@ -171,6 +171,21 @@ def test_of_a_file_that_is_beyond_help_it_is_said_what_to_do_and_what_is_lost(
     assert _opened(home, "") == [0 if file.name == "runs.db" else 1, 0, 0]
 
 
+def test_a_user_who_may_make_no_tables_is_told_what_to_grant(tmp_path: Path, postgres_url: str) -> None:
+    (tmp_path / "dagster.yaml").write_text(ONCE)
+    engine = create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE ROLE one_without_tables LOGIN"))
+
+    with pytest.raises(StorageUnavailable, match=r"permission denied .*grant the user .* CREATE and USAGE") as refusal:
+        _opened(tmp_path, postgres_url.replace("postgres@", "one_without_tables@"))
+
+    assert "start the server" not in str(refusal.value)
+    with engine.begin() as connection:
+        connection.execute(text("DROP ROLE one_without_tables"))
+    engine.dispose()
+
+
 def test_nobody_is_sent_to_move_away_a_file_that_another_program_keeps_locked(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,12 +11,22 @@ import subprocess
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from sqlalchemy import URL, text
 
 from soundcharts_pipeline.storage import engine, migrations
-from soundcharts_pipeline.storage.errors import StorageFull, StorageUnavailable, explained, place
+from soundcharts_pipeline.storage.errors import (
+    GRANTED,
+    RightsMissing,
+    StorageBusy,
+    StorageError,
+    StorageFull,
+    StorageUnavailable,
+    explained,
+    place,
+)
 from soundcharts_pipeline.storage.files import FileDamaged
 from soundcharts_pipeline.storage.tables import months
 from soundcharts_pipeline.storage.tables import schema as s
@@ -28,6 +38,12 @@ SERVICE = "warehouse"
 MONTH = "[0-9][0-9][0-9][0-9]_[0-9][0-9]"
 # How long a restore waits for transactions that use the tables.
 LOCK_TIMEOUT_SECONDS = 60
+# In the words of the programs, which say no code: what a user may not do, and a month that lies where a new one comes.
+NO_RIGHT = re.compile("permission denied for|may lack SELECT privilege")
+NOT_THE_OWNER = re.compile(r"must be owner of|permission denied for")
+IN_THE_WAY = re.compile(rf'"({"|".join(months.TABLES)})_(\d{{4}})_(\d\d)\w*" already exists')
+# Nor do they of what only looks like a dump.
+NO_STATEMENT = re.compile(r"syntax error|invalid |missing data|extra data|unexpected |unterminated ")
 
 
 class ProgramMissing(StorageUnavailable):
@@ -56,13 +72,8 @@ def load(url: URL, path: Path) -> None:
     psql, pg_restore = find_program("psql", version), find_program("pg_restore", version)
     migrations.check_whole(_columns(pg_restore, path), _revisions(pg_restore, path), str(path))
     function = months.function_of(_schema(url))
-    first = (
-        f"BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s';\n"
-        f"SET LOCAL client_min_messages = warning; DROP TABLE IF EXISTS {', '.join(_tables())} CASCADE;\n"
-        # Where an older version made them they are tables; as views they went with the tables below them.
-        f"DROP TABLE IF EXISTS {', '.join(view.name for view in s.AUDIENCE)};\n"
-    )
     command = [psql, "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]
+    ended_early = False
     with _environment(url) as environ, tempfile.TemporaryFile() as said:
         target = subprocess.Popen([*command, _database()], env=environ, stdin=subprocess.PIPE, stderr=said)  # noqa: S603
         assert target.stdin is not None  # noqa: S101  # for the type checker
@@ -71,13 +82,13 @@ def load(url: URL, path: Path) -> None:
                 [pg_restore, "--no-owner", "--no-privileges", "--file=-", path], stdout=subprocess.PIPE, stderr=said
             ) as source:
                 assert source.stdout is not None  # noqa: S101
-                target.stdin.write(first.encode())
+                target.stdin.write(_clearing().encode())
                 shutil.copyfileobj(source.stdout, target.stdin)
             if source.returncode == 0:
                 target.stdin.write(f"RESET search_path;\n{function};\nCOMMIT;\n".encode())
             target.stdin.close()
         except BrokenPipeError:
-            pass  # psql has ended, and says why
+            ended_early = True  # psql has ended, and says why
         except BaseException:
             # Without a COMMIT the server forgets all of it.
             target.kill()
@@ -86,10 +97,39 @@ def load(url: URL, path: Path) -> None:
             target.wait()
         said.seek(0)
         reason = " ".join(said.read().decode(errors="replace").split())
+    if source.returncode and not ended_early:
+        raise FileDamaged(_no_dump(path, reason))
     if target.returncode or source.returncode:
-        raise StorageUnavailable(
-            f"{path} could not be restored into {place(url)}: {_shortened(reason)}. Nothing was changed"
+        raise _refusal(url, path, reason)
+
+
+def _clearing() -> str:
+    """The statements that come before those of a dump."""
+    return (
+        f"BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s';\n"
+        f"SET LOCAL client_min_messages = warning; DROP TABLE IF EXISTS {', '.join(_tables())} CASCADE;\n"
+        # Where an older version made them they are tables; as views they went with the tables below them.
+        f"DROP TABLE IF EXISTS {', '.join(view.name for view in s.AUDIENCE)};\n"
+    )
+
+
+def _refusal(url: URL, path: Path, reason: str) -> StorageError:
+    """Why the server took nothing of a dump that is whole."""
+    told = f"{path} could not be restored into {place(url)}: {_shortened(reason)}. Nothing was changed"
+    if NOT_THE_OWNER.search(reason):
+        return RightsMissing(
+            f"{told}; restore as the user that owns the tables and has CREATE and USAGE on their schema (docs/"
+            "production.md, Upgrade)"
         )
+    if found := IN_THE_WAY.search(reason):
+        return StorageUnavailable(f"{told}; {months.taken_out(found[1], date(int(found[2]), int(found[3]), 1))}")
+    if NO_STATEMENT.search(reason):
+        return FileDamaged(_no_dump(path, reason))
+    if "lock timeout" in reason:
+        return StorageBusy(f"{told}; end what holds the tables, and repeat the command")
+    if "No space left on device" in reason:
+        return StorageFull(f"{told}; free some disk space on the server")
+    return StorageUnavailable(f"{told}")
 
 
 def server_version(url: URL) -> int:
@@ -162,10 +202,12 @@ def _read(command: Sequence[str], path: Path) -> str:
     """What pg_restore prints of a file; raises FileDamaged when it cannot."""
     done = subprocess.run([*command, path], capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
     if done.returncode:
-        raise FileDamaged(
-            f"{path} is no whole dump ({_shortened(done.stderr)}); take another backup. Nothing was changed"
-        )
+        raise FileDamaged(_no_dump(path, done.stderr))
     return done.stdout
+
+
+def _no_dump(path: Path, said: str) -> str:
+    return f"{path} is no whole dump ({_shortened(said)}); take another backup. Nothing was changed"
 
 
 @contextmanager
@@ -207,7 +249,10 @@ def _run(command: Sequence[str], environ: Mapping[str, str], url: URL) -> None:
             f"no space left for the dump of {place(url)}; free some disk space or move SOUNDCHARTS_DATA_DIR"
         )
     if done.returncode:
-        raise StorageUnavailable(f"{Path(command[0]).name} could not read {place(url)}: {_shortened(done.stderr)}")
+        told = f"{Path(command[0]).name} could not read {place(url)}: {_shortened(done.stderr)}"
+        if NO_RIGHT.search(done.stderr):
+            raise RightsMissing(f"{told}; a backup needs SELECT on all tables, views and sequences. {GRANTED}")
+        raise StorageUnavailable(told)
 
 
 def _shortened(said: str) -> str:

@@ -73,11 +73,15 @@ def make(conn: Connection, table: str, first_day: date) -> None:
     except ProgrammingError as error:
         if getattr(error.orig, "pgcode", None) != IS_THERE:
             raise
-        month, bounds = name_of(table, first_day), f"FROM ('{first_day}') TO ('{after(first_day)}')"
-        raise StorageUnavailable(
-            f"{place(conn.engine.url)}: {month} was taken out of {table}, so nothing can be saved of that month. Put it"
-            f" back with `ALTER TABLE {table} ATTACH PARTITION {month} FOR VALUES {bounds}`, or drop it"
-        ) from error
+        told = f"nothing can be saved of this month: {taken_out(table, first_day)}"
+        raise StorageUnavailable(f"{place(conn.engine.url)}: {told}") from error
+
+
+def taken_out(table: str, first_day: date) -> str:
+    """What to do about a month that was detached and lies where another one would come."""
+    month, bounds = name_of(table, first_day), f"FROM ('{first_day}') TO ('{after(first_day)}')"
+    attached = f"ALTER TABLE {table} ATTACH PARTITION {month} FOR VALUES {bounds}"
+    return f"{month} was taken out of {table}. Put it back with `{attached}`, or drop it"
 
 
 def name_of(table: str, day: date) -> str:
