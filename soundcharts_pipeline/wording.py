@@ -1,4 +1,4 @@
-"""How text is written for people, compared in a search, and cleaned of what no database can hold."""
+"""How text is written for people and read as they type it, compared in a search, cleaned of what no database holds."""
 
 import os
 import re
@@ -28,6 +28,23 @@ def write_nearest(word: str, known: Sequence[str]) -> str:
     """The remedy for a misspelt word: the nearest known one, or all of them."""
     match = nearest(word, known)
     return f"write '{match}'" if match else f"write one of: {', '.join(known)}"
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+
+
+def day_named(text: str) -> date:
+    """The day of `2026-11-20`. Python reads other forms too, such as weeks, and a day that was not meant would be paid
+    for. Raises ValueError."""
+    if not _DAY.fullmatch(text):
+        raise ValueError(f"{text!r} is not written as YYYY-MM-DD")
+    return date.fromisoformat(text)
+
+
+def uuid_named(text: str) -> str:
+    """A UUID as Soundcharts writes it, however it was typed: in small letters. Any other text as it is."""
+    return text.lower() if _UUID.fullmatch(text) else text
 
 
 def month_of(day: date) -> str:

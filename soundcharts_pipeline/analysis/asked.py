@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from soundcharts_pipeline.config.chart_keys import ARTIST_AUDIENCE_PLATFORMS, TRACK_AUDIENCE_PLATFORMS
 from soundcharts_pipeline.config.settings import BadUse
 from soundcharts_pipeline.storage.tables.audience import series
-from soundcharts_pipeline.wording import write_nearest
+from soundcharts_pipeline.wording import day_named, write_nearest
 
 # A text is like 2026-11-20. Times, and days of a frame, are taken as their day.
 Day = date | str
@@ -22,7 +22,7 @@ def day_of(asked: Day | None) -> date | None:
     if asked is None:
         return None
     try:
-        day = asked if isinstance(asked, date) else date.fromisoformat(asked)
+        day = asked if isinstance(asked, date) else day_named(asked)
     except (TypeError, ValueError):
         raise BadUse(f"{asked!r} is no day; write it like 2026-11-20") from None
     return day.date() if isinstance(day, datetime) else day

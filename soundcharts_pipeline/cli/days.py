@@ -4,11 +4,13 @@ from datetime import date
 
 import typer
 
+from soundcharts_pipeline.wording import day_named
+
 
 def as_day(text: str) -> date:
     """Raises BadParameter for what is no day."""
     try:
-        return date.fromisoformat(text)
+        return day_named(text)
     except ValueError:
         raise typer.BadParameter(f"'{text}' is no day; write it like 2026-11-20") from None
 

@@ -17,7 +17,7 @@ from soundcharts_pipeline.cli.days import day_option
 from soundcharts_pipeline.cli.exit import FAILED, complain
 from soundcharts_pipeline.config.environment import Environment, read_environment
 from soundcharts_pipeline.config.yaml_nodes import brief
-from soundcharts_pipeline.wording import nearest, program
+from soundcharts_pipeline.wording import nearest, program, uuid_named
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,6 +69,7 @@ def export(
     source = _source(what)
     chosen = _columns(source, what, columns)
     environment = read_environment(os.environ)
+    track, artist = track and uuid_named(track), artist and uuid_named(artist)
     scope = Scope(slug=slug, track=track, artist=artist, first=first or date.min, last=last or date.max)
     kind = _kind(kind, output, raw=raw, bom=bom)
     path = output or _default_path(environment, scope, what, kind)

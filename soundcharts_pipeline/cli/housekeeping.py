@@ -16,7 +16,7 @@ from soundcharts_pipeline.config.cascade import CHART_CATALOG, DATABASE_BACKUP, 
 from soundcharts_pipeline.config.environment import Environment, read_environment
 from soundcharts_pipeline.config.read_charts import load_settings
 from soundcharts_pipeline.config.settings import BadUse
-from soundcharts_pipeline.wording import month_of
+from soundcharts_pipeline.wording import day_named, month_of
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -45,9 +45,10 @@ def launch(asset: str) -> "Outcome":
     return outcome
 
 
-def _month(text: str) -> date:
+def as_month(text: str) -> date:
+    """Its first day. Raises BadParameter for what is no month."""
     try:
-        return date.fromisoformat(f"{text}-01")
+        return day_named(f"{text}-01")
     except ValueError:
         raise typer.BadParameter(f"'{text}' is no month; write it like 2024-03") from None
 
@@ -149,10 +150,10 @@ def archive() -> None:
 def restore_archive(
     table: Annotated[list[str] | None, typer.Option(help="This table alone; may be given again.")] = None,
     since: Annotated[
-        date | None, typer.Option("--from", parser=_month, metavar="YYYY-MM", help="First month.", show_default="all")
+        date | None, typer.Option("--from", parser=as_month, metavar="YYYY-MM", help="First month.", show_default="all")
     ] = None,
     before: Annotated[
-        date | None, typer.Option(parser=_month, metavar="YYYY-MM", help="Only months before.", show_default="all")
+        date | None, typer.Option(parser=as_month, metavar="YYYY-MM", help="Only months before.", show_default="all")
     ] = None,
 ) -> None:
     """Bring archived rankings and series back into the database, with every column as it was. Makes no call."""

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from soundcharts_pipeline.config.settings import SettingsError
 from soundcharts_pipeline.config.yaml_nodes import brief
+from soundcharts_pipeline.wording import day_named
 
 _MOST = 999_999_999
 # A name (also one of other letters than ASCII), or an address of either kind.
@@ -84,7 +85,7 @@ class VariableReader:
         """A time with its zone."""
         text = self.text(name)
         try:
-            moment = datetime.fromisoformat(text) if text else None
+            moment = datetime.fromisoformat(text) if text and day_named(text[:10]) else None
         except ValueError:
             moment = None
         if text and (moment is None or moment.tzinfo is None):

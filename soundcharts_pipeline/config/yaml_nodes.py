@@ -17,7 +17,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from soundcharts_pipeline.wording import write_nearest
+from soundcharts_pipeline.wording import day_named, write_nearest
 
 _TAGS = "tag:yaml.org,2002:"
 _LONGEST_QUOTE = 80
@@ -187,8 +187,8 @@ def as_whole_number(entry: Entry, *, least: int, most: int, example: int) -> int
 def as_date(entry: Entry) -> date:
     """A calendar day. Raises Mistake."""
     try:
-        if _kind(entry.node) in ("timestamp", "str") and re.fullmatch(r"\d{4}-\d\d-\d\d", entry.node.value):
-            return date.fromisoformat(entry.node.value)
+        if _kind(entry.node) in ("timestamp", "str"):
+            return day_named(entry.node.value)
     except ValueError:
         pass
     problem = f"{entry.key} is {describe(entry.node)}, not a day of the calendar"

@@ -9,6 +9,7 @@ import dagster as dg
 from soundcharts_pipeline.clock import DAYS_AHEAD
 from soundcharts_pipeline.config.settings import Settings
 from soundcharts_pipeline.models import ONE_DAY, ChartDays
+from soundcharts_pipeline.wording import day_named
 
 # Dagster's documented run tags: one partition, or a range of them in one run.
 PARTITION_TAG = "dagster/partition"
@@ -52,7 +53,7 @@ def range_tags(days: ChartDays) -> dict[str, str]:
 
 def parse_key(key: str) -> tuple[str, date]:
     slug, _, day = key.rpartition("|")
-    return slug, date.fromisoformat(day)
+    return slug, day_named(day)
 
 
 def is_chart_day(key: str) -> bool:

@@ -71,6 +71,15 @@ def test_pages_and_pictures_carry_their_headers(visitor: Visitor, filled: Filled
         assert narrow != answer.text
 
 
+def test_a_uuid_in_capitals_is_the_same(visitor: Visitor, filled: Filled) -> None:
+    for uuid in (filled.track, filled.artist):
+        assert uuid != uuid.upper()
+        of_it = [address for address in [*addresses(filled), *pictures(filled)] if uuid in address]
+        assert of_it
+        for address in of_it:
+            assert visitor.get(address.replace(uuid, uuid.upper())).status_code == 200, address
+
+
 def test_a_chart_shows_its_health_and_its_ranking_with_moves_in_words(visitor: Visitor, filled: Filled) -> None:
     page = visitor.get(f"/chart/{SLUG}/").text
 

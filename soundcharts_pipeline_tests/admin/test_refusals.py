@@ -109,6 +109,8 @@ def test_an_unknown_chart_is_404_with_the_nearest_one(client: Client) -> None:
     [
         (b'{"date": "soon"}', '\\"soon\\" is no date'),
         (b'{"date": "20261120"}', "YYYY-MM-DD"),
+        (b'{"date": "2026-W47-7"}', "YYYY-MM-DD"),
+        (b'{"date": "2026-11-2"}', "YYYY-MM-DD"),
         (b'{"date": 20261120}', "YYYY-MM-DD"),
         (b'{"date": "2025-12-31"}', "since 2026-01-01"),
         (b'{"date": "2999-01-01"}', "no ranking is dated after"),

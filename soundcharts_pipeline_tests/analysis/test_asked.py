@@ -65,7 +65,7 @@ def test_a_day_may_be_a_text_or_come_from_a_frame(music: Analysis, ask: Ask) -> 
     assert not wanted.empty
     for day in (str(DAY), pd.Timestamp(DAY), datetime(DAY.year, DAY.month, DAY.day, 9, tzinfo=UTC)):
         pd.testing.assert_frame_equal(ask(music, day), wanted)
-    for mistake in ("22.11.2026", "2026-11-31", "", 20261122):
+    for mistake in ("22.11.2026", "2026-11-31", "20261122", "2026-W47-7", "2026W477", "", 20261122):
         with pytest.raises(BadUse, match="is no day; write it like 2026-11-20"):
             ask(music, mistake)
 

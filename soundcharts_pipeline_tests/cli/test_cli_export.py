@@ -119,10 +119,11 @@ def test_a_track_and_an_artist_have_exports_of_their_own(user: User, warehouse: 
         ("--artist", credit.artist_uuid, "artists", "uuid"),
         ("--artist", credit.artist_uuid, "trends", "uuid"),
     ):
-        path = tmp_path / f"{what}.parquet"
-        done = run(user, "export", option, uuid, "--what", what, "--output", path)
-        assert done.code == 0, done.text
-        assert set(pq.read_table(path)[column].to_pylist()) == {uuid}
+        for typed in (uuid, uuid.upper()):
+            path = tmp_path / f"{what}.parquet"
+            done = run(user, "export", option, typed, "--what", what, "--output", path, "--force")
+            assert done.code == 0, done.text
+            assert set(pq.read_table(path)[column].to_pylist()) == {uuid}
 
 
 def test_a_file_that_is_there_stays_unless_force_is_given(user: User, tmp_path: Path) -> None:

@@ -30,6 +30,9 @@ SECRET = "a-key-that-nobody-may-read"
 # Days that cannot be meant, and words of the message.
 NO_DAYS = {
     "--date 2026-02-30": ["'2026-02-30' is no day", "write it like 2026-11-20"],
+    "--date 2026-W47-1": ["'2026-W47-1' is no day", "write it like 2026-11-20"],
+    "--date 20261120": ["'20261120' is no day", "write it like 2026-11-20"],
+    "--from 2026-11-01 --to 2026W471": ["'2026W471' is no day"],
     "--date 2026-11-01 --from 2026-11-01": ["give --date, or --from and --to, not both"],
     "--from 2026-11-01": ["give both --from and --to"],
     "--from 2026-11-02 --to 2026-11-01": ["--from 2026-11-02 is after --to 2026-11-01"],

@@ -7,13 +7,13 @@ look as if the user had typed the old values.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
 from soundcharts_pipeline.config.chart_keys import KEYS, NAME, ChartKey, text_of
 from soundcharts_pipeline.config.charts_text import SettingValue, Written, written_keys
 from soundcharts_pipeline.config.edit_charts import Draft
 from soundcharts_pipeline.config.settings import ChartSettings, default_of
 from soundcharts_pipeline.config.yaml_nodes import Mistake
+from soundcharts_pipeline.wording import day_named
 
 # Names of form fields: `schedule`, `was.schedule`, `reset.schedule`, and `track_audience_platforms.spotify`.
 WAS, RESET = "was.", "reset."
@@ -106,7 +106,7 @@ def value_of(key: ChartKey, text: str) -> SettingValue:
     if key.kind == "number" and re.fullmatch(r"-?[0-9]{1,9}", text):
         return int(text)
     try:
-        return date.fromisoformat(text) if key.kind == "day" and len(text) == len("2026-01-31") else text
+        return day_named(text) if key.kind == "day" else text
     except ValueError:
         return text
 

@@ -17,6 +17,7 @@ from soundcharts_pipeline.admin.internal_api.openapi import document
 from soundcharts_pipeline.admin.internal_api.trigger import Trigger, task_answer
 from soundcharts_pipeline.admin.refusals import HttpRefusal, json_answer
 from soundcharts_pipeline.admin.state.live import Live
+from soundcharts_pipeline.wording import day_named
 
 TRIGGERS_PER_MINUTE = 30
 _DATE_REMEDY = 'send {"date": "YYYY-MM-DD"}, or no body for the newest published day'
@@ -88,8 +89,6 @@ def _day(body: bytes) -> date | None:
     if text is None:
         return None
     try:
-        if not isinstance(text, str) or len(text) != len("2026-11-20"):
-            raise ValueError
-        return date.fromisoformat(text)
-    except ValueError:
+        return day_named(text)
+    except (TypeError, ValueError):
         raise HttpRefusal(400, f"{json.dumps(text)[:60]} is no date", _DATE_REMEDY) from None

@@ -28,6 +28,7 @@ from soundcharts_pipeline.storage.queries.geography import Located, located
 from soundcharts_pipeline.storage.queries.profiles import ArtistPage, TrackPage
 from soundcharts_pipeline.storage.queries.rankings import ChartRanking, chart_ranking
 from soundcharts_pipeline.storage.queries.series import Entity, StoredSeries, audience_of
+from soundcharts_pipeline.wording import uuid_named
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -104,7 +105,7 @@ class EntityPages:
     async def track(self, request: Request) -> Response:
         """A track: metadata, audience, charts. Raises HttpRefusal (404) for one that is not stored."""
         self._login.require(request)
-        uuid, platforms = request.path_params["uuid"], self._live.settings.track_platforms
+        uuid, platforms = uuid_named(request.path_params["uuid"]), self._live.settings.track_platforms
 
         def query(conn: Connection) -> tuple[TrackPage | None, list[StoredSeries]]:
             return profiles.track_page(conn, uuid), audience_of(conn, "track", uuid, platforms)
@@ -127,7 +128,7 @@ class EntityPages:
     async def artist(self, request: Request) -> Response:
         """An artist: metadata, audience, the tracks on charts. Raises HttpRefusal (404) for one that is not stored."""
         self._login.require(request)
-        uuid, platforms = request.path_params["uuid"], self._live.settings.artist_platforms
+        uuid, platforms = uuid_named(request.path_params["uuid"]), self._live.settings.artist_platforms
 
         def query(conn: Connection) -> tuple[ArtistPage | None, list[StoredSeries], list[Located]]:
             page, audience = profiles.artist_page(conn, uuid), audience_of(conn, "artist", uuid, platforms)

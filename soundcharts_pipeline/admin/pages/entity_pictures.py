@@ -21,6 +21,7 @@ from soundcharts_pipeline.storage.queries import lines, profiles
 from soundcharts_pipeline.storage.queries.geography import located
 from soundcharts_pipeline.storage.queries.rankings import chart_ranking, ranking_days
 from soundcharts_pipeline.storage.queries.series import Entity, platform_audience
+from soundcharts_pipeline.wording import uuid_named
 
 # The style within a picture is its own; a picture needs nothing else.
 PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
@@ -66,7 +67,7 @@ class EntityPictures:
         charts = self._live.settings.charts
 
         def drawing(conn: Connection) -> Drawing | None:
-            page = profiles.track_page(conn, request.path_params["uuid"])
+            page = profiles.track_page(conn, uuid_named(request.path_params["uuid"]))
             runs = page.charts[:MOST_LINES] if page else ()
             return drawings.rank_race(page.track.name if page else "", views.chart_lines(charts, runs))
 
@@ -82,7 +83,7 @@ class EntityPictures:
 
     async def artist_geography(self, request: Request) -> Response:
         """Where an artist's audience is."""
-        uuid = request.path_params["uuid"]
+        uuid = uuid_named(request.path_params["uuid"])
 
         def drawing(conn: Connection) -> Drawing | None:
             found = located(conn, uuid)
@@ -108,7 +109,7 @@ class EntityPictures:
         return await self._picture(request, lambda conn: drawing(conn, chart), NOTHING)
 
     async def _audience(self, request: Request, entity: Entity) -> Response:
-        uuid, platform = request.path_params["uuid"], request.path_params["platform"]
+        uuid, platform = uuid_named(request.path_params["uuid"]), request.path_params["platform"]
 
         def drawing(conn: Connection) -> Drawing | None:
             title = f"{profiles.name_of(conn, entity, uuid) or uuid} on {platform_name(platform)}"
