@@ -235,6 +235,13 @@ TROUBLES: Mapping[str, Trouble] = {
         "doctor` tries the database.",
         shared=True,
     ),
+    "MonthDetached": Trouble(
+        "Month taken out",
+        "A month of points was detached from its table and lies where the program would make it anew. Nothing was "
+        "changed.",
+        "Run the statement that the message gives, as the owner of the tables, or drop that month's table.",
+        shared=True,
+    ),
     "RightsMissing": Trouble(
         "Rights missing",
         "The database is there, and its user may not do what was asked. Nothing of it was done.",

@@ -2,6 +2,7 @@
 
 StorageError
 ├── StorageUnavailable   cannot be opened or reached: correct the path, the URL or the permissions
+│   ├── MonthDetached    a month of points was taken out of its table: put it back or drop it
 │   └── RightsMissing    the user of the database may not do it: have it granted, or take another user
 ├── StorageBusy          another process was in the way; nothing was changed, a later attempt may work
 ├── StorageFull          no space left: make room
@@ -34,6 +35,10 @@ class StorageUnavailable(StorageError):
     """The database cannot be opened or reached. `is_away`: its server gives no answer; it may be back later."""
 
     is_away = False
+
+
+class MonthDetached(StorageUnavailable):
+    """A month of points lies beside its table, where another one would come."""
 
 
 class RightsMissing(StorageUnavailable):

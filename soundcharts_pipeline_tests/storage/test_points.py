@@ -11,7 +11,7 @@ from sqlalchemy import Connection, TextClause, create_engine, inspect, select, t
 from sqlalchemy.exc import DBAPIError
 
 from soundcharts_pipeline.models import AudiencePoint, LocatedDay, Place, Series
-from soundcharts_pipeline.storage.errors import StorageUnavailable
+from soundcharts_pipeline.storage.errors import MonthDetached
 from soundcharts_pipeline.storage.points import place_ids, remove_audience
 from soundcharts_pipeline.storage.saves import SeriesAnswer, save_series
 from soundcharts_pipeline.storage.tables import audience, months
@@ -142,7 +142,7 @@ def test_a_save_into_a_month_that_was_taken_out_says_how_to_put_it_back(on_postg
         conn.execute(text(f"ALTER TABLE {table} DETACH PARTITION {table}_2019_02"))
         conn.execute(text("TRUNCATE points, located_points"))
     remedy = f"ALTER TABLE {table} ATTACH PARTITION {table}_2019_02 FOR VALUES FROM ('2019-02-01') TO ('2019-03-01')"
-    with pytest.raises(StorageUnavailable, match="taken out") as raised, on_postgresql.write() as conn:
+    with pytest.raises(MonthDetached, match="taken out") as raised, on_postgresql.write() as conn:
         save_series(conn, "artist", "spotify", "monthly_listeners", [answer], NOW)
     assert remedy in str(raised.value)
     with on_postgresql.write() as conn:

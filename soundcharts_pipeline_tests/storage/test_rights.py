@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, insert, make_url, select, text
 
 from soundcharts_pipeline.analysis import connect
-from soundcharts_pipeline.storage.errors import RightsMissing, StorageUnavailable
+from soundcharts_pipeline.storage.errors import MonthDetached, RightsMissing
 from soundcharts_pipeline.storage.housekeeping.backup import back_up, restore
 from soundcharts_pipeline.storage.rights import check_rights
 from soundcharts_pipeline.storage.tables import months
@@ -151,7 +151,7 @@ def test_a_restore_that_meets_a_month_that_was_taken_out_names_it(
     with filled.write() as conn:
         _take_out(conn, month)
 
-    with pytest.raises(StorageUnavailable, match=f"{month} was taken out of points") as raised:
+    with pytest.raises(MonthDetached, match=f"{month} was taken out of points") as raised:
         restore(filled.url, path, replace=True)
     with filled.write() as conn:
         conn.execute(text(str(raised.value).split("`")[1]))

@@ -19,6 +19,7 @@ from sqlalchemy import URL, text
 from soundcharts_pipeline.storage import engine, migrations
 from soundcharts_pipeline.storage.errors import (
     GRANTED,
+    MonthDetached,
     RightsMissing,
     StorageBusy,
     StorageError,
@@ -122,7 +123,7 @@ def _refusal(url: URL, path: Path, reason: str) -> StorageError:
             "production.md, Upgrade)"
         )
     if found := IN_THE_WAY.search(reason):
-        return StorageUnavailable(f"{told}; {months.taken_out(found[1], date(int(found[2]), int(found[3]), 1))}")
+        return MonthDetached(f"{told}; {months.taken_out(found[1], date(int(found[2]), int(found[3]), 1))}")
     if NO_STATEMENT.search(reason):
         return FileDamaged(_no_dump(path, reason))
     if "lock timeout" in reason:

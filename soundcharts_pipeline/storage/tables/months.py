@@ -9,7 +9,7 @@ from datetime import date
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
-from soundcharts_pipeline.storage.errors import StorageUnavailable, place
+from soundcharts_pipeline.storage.errors import MonthDetached, place
 from soundcharts_pipeline.wording import month_of
 
 TABLES = ("points", "located_points")
@@ -67,14 +67,14 @@ def made(conn: Connection, table: str) -> set[str]:
 
 
 def make(conn: Connection, table: str, first_day: date) -> None:
-    """The month that begins on this day, unless it is there. Raises StorageUnavailable for one that was detached."""
+    """The month that begins on this day, unless it is there. Raises MonthDetached for one that was detached."""
     try:
         conn.execute(text(f"SELECT {FUNCTION}(:parent, :day)"), {"parent": table, "day": first_day})
     except ProgrammingError as error:
         if getattr(error.orig, "pgcode", None) != IS_THERE:
             raise
         told = f"nothing can be saved of this month: {taken_out(table, first_day)}"
-        raise StorageUnavailable(f"{place(conn.engine.url)}: {told}") from error
+        raise MonthDetached(f"{place(conn.engine.url)}: {told}") from error
 
 
 def taken_out(table: str, first_day: date) -> str:
