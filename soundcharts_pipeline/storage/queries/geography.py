@@ -8,7 +8,7 @@ from datetime import date
 from itertools import groupby
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
 from soundcharts_pipeline.storage.queries.lines import best_placed
 from soundcharts_pipeline.storage.tables import audience
@@ -59,8 +59,8 @@ def located(conn: Connection, artist_uuid: str, *, platform: str | None = None) 
 def located_artists(conn: Connection, slug: str, day: date, platform: str) -> list[Located]:
     """The best placed artists of the chart-day that have places on the platform."""
     best = {one.uuid: one.name for one in best_placed(conn, slug, day, "artist")}
-    t = audience.LOCATED
-    query = select(t.c.artist_uuid).distinct().where(t.c.artist_uuid.in_(best), t.c.platform == platform)
-    have = set(conn.scalars(query))
+    t, p = audience.series, audience.located_points
+    of_artists = (t.c.entity == "artist", t.c.uuid.in_(best), t.c.platform == platform)
+    have = set(conn.scalars(select(t.c.uuid).where(*of_artists, exists().where(p.c.series_id == t.c.id))))
     chosen = [uuid for uuid in best if uuid in have][:PLACED_ARTISTS]
     return [one._replace(artist=best[uuid]) for uuid in chosen for one in located(conn, uuid, platform=platform)]

@@ -11,6 +11,8 @@ from soundcharts_pipeline.storage.tables import audience
 from soundcharts_pipeline.storage.tables import bookkeeping as b
 from soundcharts_pipeline.storage.tables import schema as s
 
+A_YEAR = timedelta(days=366)
+
 
 class Coverage(NamedTuple):
     """Entities of a chart's days, those whose series was answered (or is known to be missing), those with data."""
@@ -86,15 +88,14 @@ def coverage(conn: Connection, days: ChartDays, entity: str, platform: str, metr
     """How much of a series is known for the entities ranked on the chart's days."""
     uuids, asks, tombstone = entities(days, entity).subquery(), b.audience_asks, b.tombstones
     uuid = uuids.c[0]
-    points = _points(entity)
+    series, points = audience.series, audience.points
     asked = exists().where(
         asks.c.entity == entity, asks.c.uuid == uuid, asks.c.platform == platform, asks.c.metric == metric
     )
     scopes = (METADATA, f"{platform}/{metric}")
     tombstones = exists().where(tombstone.c.entity == entity, tombstone.c.uuid == uuid, tombstone.c.scope.in_(scopes))
-    has_data = exists().where(
-        and_(points.c[f"{entity}_uuid"] == uuid, points.c.platform == platform, points.c.metric == metric)
-    )
+    of_series = (series.c.entity == entity, series.c.platform == platform, series.c.metric == metric)
+    has_data = exists().where(series.c.uuid == uuid, *of_series, exists().where(points.c.series_id == series.c.id))
     everyone = select(func.count()).select_from(uuids)
     return Coverage(
         _count(conn, everyone),
@@ -104,19 +105,19 @@ def coverage(conn: Connection, days: ChartDays, entity: str, platform: str, metr
 
 
 def negative_values(conn: Connection, days: ChartDays, entity: str, platform: str) -> int:
-    """Points below zero of the entities ranked on the chart's days."""
-    points = _points(entity)
+    """Points below zero of the entities ranked on the chart's days, in the year before them: what is older was looked
+    at when it came."""
+    points = audience.POINTS[entity]
     owner = points.c[f"{entity}_uuid"]
     return _count(
         conn,
         select(func.count()).where(
-            owner.in_(entities(days, entity)), points.c.platform == platform, points.c.value < 0
+            owner.in_(entities(days, entity)),
+            points.c.platform == platform,
+            points.c.date >= days.first - A_YEAR,
+            points.c.value < 0,
         ),
     )
-
-
-def _points(entity: str) -> Any:
-    return audience.POINTS[entity]
 
 
 def _count(conn: Connection, query: Any) -> int:

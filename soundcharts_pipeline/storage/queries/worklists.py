@@ -203,10 +203,9 @@ def tombstones_of(conn: Connection, uuids: Among, entity: str, scope: str, *, af
 
 def with_points(conn: Connection, entity: str, platform: str, metric: str, uuids: Collection[str]) -> set[str]:
     """Those of the entities that have a point of the series."""
-    t = audience.POINTS[entity]
-    uuid = t.c[f"{entity}_uuid"]
-    query = select(uuid).distinct().where(uuid.in_(uuids), t.c.platform == platform, t.c.metric == metric)
-    return set(conn.scalars(query))
+    t, p = audience.series, audience.points
+    of_series = (t.c.entity == entity, t.c.platform == platform, t.c.metric == metric, t.c.uuid.in_(uuids))
+    return set(conn.scalars(select(t.c.uuid).where(*of_series, exists().where(p.c.series_id == t.c.id))))
 
 
 def identifiers_since(
