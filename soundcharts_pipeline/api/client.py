@@ -18,7 +18,7 @@ from soundcharts_pipeline.api.errors import (
     UnexpectedPayload,
     UnreadableRecord,
 )
-from soundcharts_pipeline.api.pages import WINDOW_DAYS, all_pages, each_page, items_of, total_of
+from soundcharts_pipeline.api.pages import REFUSALS, WINDOW_DAYS, all_pages, each_page, items_of, total_of
 from soundcharts_pipeline.api.remarks import KEPT, LAST_COUNTS, LEFT_OUT, About, Remarks
 from soundcharts_pipeline.api.transport import Transport
 from soundcharts_pipeline.api.usage import UsageMeter
@@ -152,13 +152,17 @@ class SoundchartsClient:
         try:
             # Pages that contradict each other are asked again, too, as two halves.
             pages = all_pages(lambda page: self._get(endpoint, parts, {**span, **page}), endpoint, tries=1)
-        except IncompleteAnswer:
+        except IncompleteAnswer as incomplete:
             # Long windows of the geographic endpoints were seen cut off silently; shorter ones are whole.
             if days <= SHORTEST_SPLIT_DAYS:
                 raise
             middle = window.start + timedelta(days=days // 2)
-            early = self._series(endpoint, parts, Window(window.start, middle - timedelta(days=1)), parse)
-            late = self._series(endpoint, parts, Window(middle, window.end), parse)
+            halves = Window(window.start, middle - timedelta(days=1)), Window(middle, window.end)
+            try:
+                early, late = (self._series(endpoint, parts, half, parse) for half in halves)
+            except REFUSALS as error:
+                # Rows of the whole were given: a refusal of its half is no verdict on the series.
+                raise IncompleteAnswer(f"{incomplete}; a half was refused: {error}", endpoint=endpoint) from error
             return Series(early.points + late.points, early.located + late.located)
         about = self.remarks.about(endpoint, parts["uuid"])
         other = parsing.related_uuid(pages[0].get("related"))

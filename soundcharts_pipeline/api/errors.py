@@ -15,7 +15,7 @@ SoundchartsError
 ├── BadRequest                400: the question itself is wrong
 │   └── WrongPlatform         the endpoint does not know this platform: charts.yaml is wrong, not the entity
 ├── EndpointRefuses           the same refusal to everything that a run asked: no entity's fault
-├── IncompleteAnswer          fewer distinct rows than the API announced
+├── IncompleteAnswer          fewer distinct rows than the API announced, or pages that contradict each other
 └── UnexpectedPayload         a required field is missing or has another shape
     └── UnreadableRecord      of one record alone: the others of its answer are fine
 """
@@ -95,7 +95,8 @@ class EndpointRefuses(SoundchartsError):
 
 
 class IncompleteAnswer(SoundchartsError):
-    """The API gave fewer distinct rows than it announced; nothing of it is used."""
+    """The API gave fewer distinct rows than it announced; nothing of it is used. `status` is that of a later page which
+    was refused."""
 
 
 class UnexpectedPayload(SoundchartsError):

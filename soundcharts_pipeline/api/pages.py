@@ -1,5 +1,6 @@
 """Offset pages and date windows. Knows the page envelope; fewer rows than announced is an error.
 
+So is a later page that is refused: the first one was given, so the refusal says nothing of the entity.
 Only `page.total` and our own offset are trusted: `next` was seen null, '' and 'None' while rows were left.
 """
 
@@ -7,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from soundcharts_pipeline.api.errors import IncompleteAnswer, UnexpectedPayload
+from soundcharts_pipeline.api.errors import BadRequest, IncompleteAnswer, NotFound, NotInPlan, UnexpectedPayload
 
 # The documented maximum (developers.soundcharts.com, getting started); a larger one is refused, not clamped.
 PAGE_LIMIT = 100
@@ -15,6 +16,8 @@ PAGE_LIMIT = 100
 WINDOW_DAYS = 90
 
 GetPage = Callable[[Mapping[str, int]], dict[str, Any]]
+# An answer without anything: there is no such thing, or not for us, or the question is wrong.
+REFUSALS = (NotFound, NotInPlan, BadRequest)
 # What a row is known by, hashable; None where that cannot be read, and the whole row counts.
 Key = Callable[[Any], Any]
 
@@ -45,15 +48,16 @@ def each_page(get_page: GetPage, endpoint: str, key: Key = _no_key) -> Iterator[
     """Pages in order, up to the announced total; a caller that has what it wants stops early and pays no more. Where
     there are more rows than that, the total is wrong, and pages are read until one brings nothing new.
 
-    Raises IncompleteAnswer when the pages are exhausted, or one brings nothing new, with fewer distinct rows than
-    the first page announced: while they are read, rows may be added in front, which moves the others. A row that stands
-    twice on one page counts twice (a series may hold two points a day); a row of an earlier page does not count again
-    (that is how overlapping pages were seen to hide missing rows), nor does one of the same `key` with other values.
+    Raises IncompleteAnswer when a later page is refused, and when the pages are exhausted, or one brings nothing new,
+    with fewer distinct rows than the first page announced: while they are read, rows may be added in front, which
+    moves the others. A row that stands twice on one page counts twice (a series may hold two points a day); a row of
+    an earlier page does not count again (that is how overlapping pages were seen to hide missing rows), nor does one
+    of the same `key` with other values.
     """
     offset, seen, distinct = 0, set[Any](), 0
     announced: int | None = None
     while True:
-        body = get_page({"offset": offset, "limit": PAGE_LIMIT})
+        body = _page(get_page, endpoint, offset, announced)
         items, total = items_of(body, endpoint), total_of(body, endpoint)
         announced = total if announced is None else announced
         # An answer of one page, the usual case, has no earlier rows to compare with.
@@ -75,6 +79,20 @@ def each_page(get_page: GetPage, endpoint: str, key: Key = _no_key) -> Iterator[
         )
 
 
+def _page(get_page: GetPage, endpoint: str, offset: int, announced: int | None) -> dict[str, Any]:
+    try:
+        return get_page({"offset": offset, "limit": PAGE_LIMIT})
+    except REFUSALS as error:
+        if announced is None:
+            raise
+        raise IncompleteAnswer(
+            f"{endpoint}: the pages of one answer contradict each other: {announced} rows are announced, and those "
+            f"from {offset} on refused ({error}); nothing of it was saved, run again",
+            endpoint=endpoint,
+            status=error.status,
+        ) from error
+
+
 def all_pages(
     get_page: GetPage,
     endpoint: str,
@@ -85,9 +103,9 @@ def all_pages(
 ) -> list[dict[str, Any]]:
     """Every page, or an error: never a part.
 
-    Pages that contradict each other, in their total or in the `identity` of what they tell of, are asked again as a
-    whole, `tries` times in all; then IncompleteAnswer is raised. So are those that lack rows and repeat others with
-    other values: the list moved while it was read.
+    Pages that contradict each other, in their total, in the `identity` of what they tell of or by the refusal of a
+    later one, are asked again as a whole, `tries` times in all; then IncompleteAnswer is raised. So are those that
+    lack rows and repeat others with other values: the list moved while it was read.
     """
     for attempt in range(tries):
         pages, incomplete = _tried(get_page, endpoint, key)
@@ -96,7 +114,8 @@ def all_pages(
         if len(totals) == 1 and all(other == told[0] for other in told):
             if incomplete is None:
                 return pages
-            if attempt + 1 == tries or not _repeat_changed_rows(pages, key, endpoint):
+            is_refusal = incomplete.status is not None
+            if attempt + 1 == tries or not (is_refusal or _repeat_changed_rows(pages, key, endpoint)):
                 raise incomplete
     what = (
         f"they announce {' and '.join(map(str, totals))} rows" if len(totals) > 1 else "they tell of different things"
