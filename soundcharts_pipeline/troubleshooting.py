@@ -171,6 +171,14 @@ TROUBLES: Mapping[str, Trouble] = {
         "Run `soundcharts-pipeline sync SLUG --date DAY` once more; if it stays so, report the day to Soundcharts.",
         otherwise=["Run it once more; if it stays so, report the day to Soundcharts."],
     ),
+    "NotListed": Trouble(
+        "Days not listed",
+        "The list of the chart's rankings did not come whole: it was refused, from its begin or from a later page on, "
+        "or a day on it cannot be read. What it named is saved, and of the other days nothing is known or noted.",
+        "Run `soundcharts-pipeline sync SLUG --date DAY` once more; if it stays so, begin with a later day, or report "
+        "it to Soundcharts.",
+        otherwise=["Run it once more; if it stays so, begin with a later day, or report it to Soundcharts."],
+    ),
     "BadRequest": Trouble(
         "Question refused",
         "Soundcharts does not understand the question. A platform code, a day or a path of `endpoints` in charts.yaml "

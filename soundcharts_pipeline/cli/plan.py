@@ -21,6 +21,7 @@ from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.metadata import sync_track_metadata
 from soundcharts_pipeline.sync.planning.plan import Allowance, Plan, allowance_of, days_that_fit, plan_cascade
 from soundcharts_pipeline.sync.planning.sentences import HEADINGS, rows_of, sentences_of, told
+from soundcharts_pipeline.sync.ranking_list import NotListed
 from soundcharts_pipeline.sync.rankings import NotPublished, sync_rankings
 from soundcharts_pipeline.sync.report import SyncIncomplete
 from soundcharts_pipeline.wording import program
@@ -75,7 +76,7 @@ def _store(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], *, meta
     try:
         sync_rankings(ctx, chart, days)
     except SyncIncomplete as error:
-        if not isinstance(error.cause, NotPublished):
+        if not isinstance(error.cause, NotPublished | NotListed):
             raise
         console.print(escape(str(error)), soft_wrap=True)
     if TRACK_METADATA in keys:

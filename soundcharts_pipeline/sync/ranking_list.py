@@ -6,7 +6,7 @@ from datetime import date
 
 from sqlalchemy import Connection
 
-from soundcharts_pipeline.api.errors import NotFound, NotInPlan, SoundchartsError
+from soundcharts_pipeline.api.errors import IncompleteAnswer, NotFound, NotInPlan, SoundchartsError
 from soundcharts_pipeline.clock import last_ranking_day
 from soundcharts_pipeline.models import PublishedRanking, is_later
 from soundcharts_pipeline.storage.queries import worklists
@@ -24,52 +24,36 @@ class RankingRefused(SoundchartsError):
     """A published ranking, or the list of them of a known chart, that the API does not give."""
 
 
+class NotListed(SoundchartsError):
+    """Days of which the list of rankings does not say whether they have one, for it did not come whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListedRankings:
-    """What the list of rankings said: days with a ranking, wanted days that certainly have none, the newest."""
+    """What the list of rankings said: days with a ranking, wanted days that certainly have none, the newest. `gap` is
+    why a day that is neither may have a ranking all the same; empty where the list told enough."""
 
     days: dict[date, PublishedRanking]
     absent: frozenset[date]
     newest: date | None
+    gap: str = ""
+
+    def is_unknown(self, day: date) -> bool:
+        """Whether the day may have a ranking that the list did not get to. One after the newest is not out yet."""
+        return bool(self.gap) and day not in self.days and (self.newest is None or day < self.newest)
 
 
 def list_published(ctx: SyncContext, slug: str, *, wanted: Sequence[date]) -> ListedRankings:
     """Ask the list of rankings until every wanted day is found or certainly absent, and save what it said.
 
     One call as a rule: the list is newest first. It is left early only while it has proven to be in that order.
+    Of a list whose later pages are refused the days before them are kept.
     Raises UnknownChart with the nearest slugs, RankingRefused for a chart that is known, and as the client does.
     """
-    found: dict[date, PublishedRanking] = {}
-    previous: date | None = None
-    latest = last_ranking_day(ctx.clock())
-    descending, certain = True, True
-    try:
-        for page in ctx.client.published_rankings(slug):
-            for ranking in page:
-                if ranking is None:
-                    certain = False
-                    continue
-                descending &= previous is None or ranking.day <= previous
-                previous = ranking.day
-                if ranking.day > latest:
-                    ctx.watcher.progress(f"the ranking of {ranking.day} is left out: none is dated after {latest} yet")
-                    continue
-                # Of several rankings of one day the latest counts.
-                if ranking.day not in found or is_later(ranking.timestamp, found[ranking.day].timestamp):
-                    found[ranking.day] = ranking
-            passed = descending and previous is not None and bool(wanted) and previous < min(wanted)
-            if passed or (descending and all(day in found for day in wanted)):
-                break
-        else:
-            certain &= not _lacks_most(ctx, slug, found)
-    except NotInPlan:
-        # A plan without the list of rankings still has the newest one.
-        _, newest = ctx.client.newest_ranking(slug)
-        found, certain = {newest.day: newest}, False
-    except NotFound as error:
-        raise _no_list(ctx, slug, error) from error
-    newest_day = max(found, default=None)
-    absent = frozenset(d for d in wanted if certain and d not in found and newest_day is not None and d < newest_day)
+    found, gap = _read(ctx, slug, wanted)
+    newest = max(found, default=None)
+    certain = newest is not None and not gap
+    absent = frozenset(d for d in wanted if certain and d not in found and newest is not None and d < newest)
     now = ctx.clock()
 
     def work(conn: Connection) -> None:
@@ -78,7 +62,45 @@ def list_published(ctx: SyncContext, slug: str, *, wanted: Sequence[date]) -> Li
         ctx.keep_books(conn, 0, len(wanted))
 
     ctx.save(work)
-    return ListedRankings(found, absent, newest_day)
+    return ListedRankings(found, absent, newest, gap)
+
+
+def _read(ctx: SyncContext, slug: str, wanted: Sequence[date]) -> tuple[dict[date, PublishedRanking], str]:
+    """The days of the list, as far as it has to be read, and its gap."""
+    found: dict[date, PublishedRanking] = {}
+    previous: date | None = None
+    descending, gap = True, ""
+    try:
+        for page in ctx.client.published_rankings(slug):
+            for ranking in page:
+                if ranking is None:
+                    gap = "one of the days on the list of rankings cannot be read"
+                    continue
+                descending &= previous is None or ranking.day <= previous
+                previous = ranking.day
+                _take(ctx, ranking, found)
+            passed = previous is not None and bool(wanted) and previous < min(wanted)
+            if descending and (passed or all(day in found for day in wanted)):
+                return found, gap
+    except NotInPlan as error:
+        # A plan without the list of rankings still has the newest one.
+        _, newest = ctx.client.newest_ranking(slug)
+        return {newest.day: newest}, f"the list of rankings is refused, all but the newest one ({error})"
+    except NotFound as error:
+        raise _no_list(ctx, slug, error) from error
+    except IncompleteAnswer as error:
+        if error.status is None:
+            raise
+        return found, f"the list of rankings is refused before its end ({error.__cause__})"
+    return found, "the list of rankings lacks most of the days it had before" if _lacks_most(ctx, slug, found) else gap
+
+
+def _take(ctx: SyncContext, ranking: PublishedRanking, found: dict[date, PublishedRanking]) -> None:
+    if ranking.day > (latest := last_ranking_day(ctx.clock())):
+        ctx.watcher.progress(f"the ranking of {ranking.day} is left out: none is dated after {latest} yet")
+    # Of several rankings of one day the latest counts.
+    elif ranking.day not in found or is_later(ranking.timestamp, found[ranking.day].timestamp):
+        found[ranking.day] = ranking
 
 
 def _lacks_most(ctx: SyncContext, slug: str, found: Collection[date]) -> bool:

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from soundcharts_pipeline.api.errors import NotFound, NotInPlan, QuotaExhausted, TransientError
+from soundcharts_pipeline.api.errors import NotFound, NotInPlan, QuotaExhausted, SoundchartsError, TransientError
 from soundcharts_pipeline.clock import last_ranking_day
 from soundcharts_pipeline.config.settings import BadUse, ChartSettings
 from soundcharts_pipeline.models import ChartDays, PublishedRanking, Ranking
@@ -14,7 +14,7 @@ from soundcharts_pipeline.storage.queries.worklists import RankingDay
 from soundcharts_pipeline.storage.saves import save_ranking
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.fanout import fan_out
-from soundcharts_pipeline.sync.ranking_list import RankingRefused, list_published
+from soundcharts_pipeline.sync.ranking_list import ListedRankings, NotListed, RankingRefused, list_published
 from soundcharts_pipeline.sync.report import SyncIncomplete, SyncReport, still_to_do
 from soundcharts_pipeline.sync.shared_worklist import claimed
 from soundcharts_pipeline.sync.versions import PUBLISHED_AGAIN, StoredVersion
@@ -31,21 +31,21 @@ def sync_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) 
     Costs one call per 100 places of a ranking that is not saved yet, or of which a later version is listed
     (`refresh_rankings`), and one or more for the list of rankings when it is not known whether a day is published. A
     day without a ranking that is older than the newest one is noted as such. Raises SyncIncomplete by NotPublished when
-    a day is newer than that, after saving the others, UnknownChart with the nearest slugs,
-    and RankingRefused when a known chart's list of rankings is not found.
+    a day is newer than that and by NotListed when the list does not say, after saving the others, UnknownChart with
+    the nearest slugs, and RankingRefused when a known chart's list of rankings is not found.
     """
     calls_before = ctx.client.usage.calls
     todo = due_rankings(ctx, chart, days)
     if any(listed_ranking(ctx, known) is None for known in _known(ctx, chart, todo).values()):
         # Runs that overlap ask the list of rankings once.
         with claimed(ctx.warehouse, f"published/{chart.slug}"):
-            published, unpublished, newest = _published(ctx, chart, due_rankings(ctx, chart, days))
+            published, unpublished, listed = _published(ctx, chart, due_rankings(ctx, chart, days))
     else:
-        published, unpublished, newest = _published(ctx, chart, todo)
+        published, unpublished, listed = _published(ctx, chart, todo)
     report = fan_out(ctx, published, _Rankings(ctx, chart, unpublished))
     report.calls = ctx.client.usage.calls - calls_before
-    if unpublished:
-        _refuse_unpublished(chart.slug, unpublished, newest, report)
+    if listed is not None and unpublished:
+        _refuse_unpublished(chart.slug, unpublished, listed, report)
     return report
 
 
@@ -60,8 +60,8 @@ def _known(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> dict
 
 def _published(
     ctx: SyncContext, chart: ChartSettings, todo: Sequence[date]
-) -> tuple[list[PublishedRanking], list[date], date | None]:
-    """The rankings to fetch for these days, the days that have none yet, and the newest published one if asked."""
+) -> tuple[list[PublishedRanking], list[date], ListedRankings | None]:
+    """The rankings to fetch for these days, the days of which none is listed, and the list if it was asked."""
     known = _known(ctx, chart, todo)
     published = {day: k for day in todo if (k := listed_ranking(ctx, known[day])) is not None}
     unknown = [day for day in todo if day not in published]
@@ -83,7 +83,7 @@ def _published(
                 published[day] = PublishedRanking(day, before.published_at)
         elif day not in listed.absent:
             unpublished.append(day)
-    return [published[day] for day in sorted(published)], unpublished, listed.newest
+    return [published[day] for day in sorted(published)], unpublished, listed
 
 
 def due_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> list[date]:
@@ -149,7 +149,7 @@ def listed_ranking(ctx: SyncContext, day: RankingDay | None) -> PublishedRanking
 
 
 class _Rankings(Worklist[PublishedRanking, Ranking]):
-    """Published rankings that are to be fetched; of the days `unpublished` there is none yet."""
+    """Published rankings that are to be fetched; of the days `unpublished` none is listed."""
 
     noun = "rankings"
 
@@ -194,12 +194,22 @@ class _Rankings(Worklist[PublishedRanking, Ranking]):
         return self._unpublished
 
 
-def _refuse_unpublished(slug: str, days: Sequence[date], newest: date | None, report: SyncReport) -> None:
-    span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    latest = f"the newest published day is {newest}" if newest else "it has no ranking at all yet"
-    cause = NotPublished(f"{slug} has no ranking for {span} yet: {latest}. Run that day, or this one once it is out")
+def _refuse_unpublished(slug: str, days: Sequence[date], listed: ListedRankings, report: SyncReport) -> None:
+    latest = f"the newest published day is {listed.newest}" if listed.newest else "it has no ranking at all yet"
+    cause: SoundchartsError = NotPublished(
+        f"{slug} has no ranking for {_span(days)} yet: {latest}. Run that day, or this one once it is out"
+    )
+    if unknown := [day for day in days if listed.is_unknown(day)]:
+        cause = NotListed(
+            f"it is not known whether {slug} has a ranking for {_span(unknown)}: {listed.gap}; "
+            f"{latest if listed.newest else 'none is listed'}. Nothing is noted of these days, run them again"
+        )
     report.remaining += len(days)
     raise SyncIncomplete(str(cause), cause=cause, report=report)
+
+
+def _span(days: Sequence[date]) -> str:
+    return f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
 
 
 def newest_day(ctx: SyncContext, chart: ChartSettings) -> date:

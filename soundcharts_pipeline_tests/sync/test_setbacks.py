@@ -17,7 +17,7 @@ from soundcharts_pipeline.sync.audience import sync_track_audience
 from soundcharts_pipeline.sync.metadata import sync_track_metadata
 from soundcharts_pipeline.sync.preconditions import SourceMismatch, inside_source
 from soundcharts_pipeline.sync.radio_plays import TOTALS_FACT
-from soundcharts_pipeline.sync.ranking_list import RankingRefused, UnknownChart
+from soundcharts_pipeline.sync.ranking_list import NotListed, RankingRefused, UnknownChart
 from soundcharts_pipeline.sync.rankings import NotPublished, sync_rankings
 from soundcharts_pipeline.sync.report import SyncIncomplete
 from soundcharts_pipeline_tests.support.altered import altered
@@ -245,6 +245,47 @@ def test_a_list_that_lost_most_of_its_days_says_nothing_of_others(
             body |= {"items": body["items"][:1], "page": body["page"] | {"total": 1, "next": None}}
         return status, body
 
-    with altered(simulator.url, cut) as url, pytest.raises(SyncIncomplete, match=f"newest published day is {newest}"):
+    said = f"not known whether {SLUG} has a ranking for {unknown}: .*the newest published day is {newest}"
+    with altered(simulator.url, cut) as url, pytest.raises(SyncIncomplete, match=said) as raised:
         sync_rankings(new_context(simulator, sqlite_warehouse, url=url), small_chart(), [unknown])
+    assert isinstance(raised.value.cause, NotListed)
     assert sync_rankings(new_context(simulator, sqlite_warehouse), small_chart(), [unknown]).rows == 50
+
+
+@pytest.mark.parametrize(("status", "listed"), [(403, 0), (403, 2), (404, 2), (410, 2), (400, 2)])
+def test_days_before_a_refusal_of_the_list_are_kept_and_the_others_are_not_called_unpublished(
+    simulator: Simulator, sqlite_warehouse: Warehouse, status: int, listed: int
+) -> None:
+    """A list that is refused as a whole still leaves the newest ranking."""
+    days = last_days(simulator, SLUG, 5)
+
+    def refuse(path: str, true_status: int, body: Any) -> tuple[int, Any]:
+        if not path.partition("?")[0].endswith("/available-rankings"):
+            return true_status, body
+        if listed and "offset=0" in path:
+            return 200, {**body, "items": body["items"][:listed]}
+        return status, {"errors": [{"key": "access", "code": status, "message": "Refused."}]}
+
+    kept = days[-(listed or 1) :]
+    said = f"not known whether {SLUG} has a ranking for {days[0]} to {kept[0] - timedelta(days=1)}: .*{status} Refused"
+    with altered(simulator.url, refuse) as url, pytest.raises(SyncIncomplete, match=said) as raised:
+        sync_rankings(new_context(simulator, sqlite_warehouse, url=url), small_chart(), days)
+    assert isinstance(raised.value.cause, NotListed)
+    assert {day for _, day in stored(sqlite_warehouse)["ranked"]} == set(kept)
+    sync_rankings(new_context(simulator, sqlite_warehouse), small_chart(), days)
+    assert {day for _, day in stored(sqlite_warehouse)["ranked"]} == set(days), "of the others nothing was noted"
+
+
+def test_a_day_after_the_newest_one_of_a_refused_list_is_not_out_yet(
+    simulator: Simulator, sqlite_warehouse: Warehouse
+) -> None:
+    newest = last_days(simulator, SLUG, 1)[0]
+
+    def refuse(path: str, status: int, body: Any) -> tuple[int, Any]:
+        hidden = path.partition("?")[0].endswith("/available-rankings")
+        return (403, {"errors": [{"code": 403, "message": "Refused."}]}) if hidden else (status, body)
+
+    days = [newest, newest + timedelta(days=1)]
+    with altered(simulator.url, refuse) as url, pytest.raises(SyncIncomplete, match=f"is {newest}") as raised:
+        sync_rankings(new_context(simulator, sqlite_warehouse, url=url), small_chart(), days)
+    assert isinstance(raised.value.cause, NotPublished)
