@@ -76,6 +76,12 @@ TROUBLES: Mapping[str, Trouble] = {
         "Change what the message names; `soundcharts-pipeline doctor` reads the file and the variables. Dagster takes "
         "a new file over by itself, and variables when it is started again.",
     ),
+    "BadUse": Trouble(
+        "Impossible request",
+        "What was asked for cannot be done as it is written: a range ends before it begins, for instance, or no chart "
+        "and day are named. Nothing was done, and no call was made.",
+        "Write it as the message says, and start that again.",
+    ),
     QUEUED: Trouble(
         "Queue full",
         "The run waits until others have ended: the instance works on `max_concurrent_runs` at a time, and on one of "

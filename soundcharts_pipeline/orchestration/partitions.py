@@ -100,12 +100,15 @@ def _any_between(days: Sequence[date], after: date, before: date) -> bool:
 
 def spans_of_tags(tags: Mapping[str, str], slugs: Collection[str]) -> list[ChartDays]:
     """What a run works on, read from Dagster's own tags, so that runs from the UI, the CLI and backfills count; none
-    for a run of something else. A range that begins and ends with different charts is Dagster's rectangle: these two
-    and those of `slugs` that stand between them in the order of the partitions, on each of the days."""
+    for a run of something else, and for a range that ends before it begins: it is no chart's run. A range that begins
+    and ends with different charts is Dagster's rectangle: these two and those of `slugs` that stand between them in
+    the order of the partitions, on each of the days."""
     start = tags.get(RANGE_START_TAG) or tags.get(PARTITION_TAG, "")
     end = tags.get(RANGE_END_TAG) or start
     if not (is_chart_day(start) and is_chart_day(end)):
         return []
     (slug, first), (last_slug, last) = parse_key(start), parse_key(end)
+    if last_slug < slug or last < first:
+        return []
     between = {one for one in slugs if slug < one < last_slug}
     return [ChartDays(one, first, last) for one in sorted({slug, last_slug, *between})]

@@ -28,6 +28,9 @@ ONE_DAY = timedelta(days=1)
 FIRST = date(2025, 12, 20)
 SLUGS = ["global-28", "top-100-global", "a_b.c"]
 
+# Start and end of a range: of one chart, and of two, by their days and by their slugs.
+REVERSED = [("b|2026-11-09", "b|2026-11-06"), ("b|2026-11-09", "d|2026-11-06"), ("d|2026-11-06", "b|2026-11-09")]
+
 some_days = st.integers(0, 80).map(lambda n: FIRST + timedelta(days=n))
 slugs = st.sampled_from(SLUGS)
 chart_spans = st.builds(
@@ -97,6 +100,11 @@ def test_a_range_between_two_charts_is_every_chart_between_them() -> None:
     # In whichever order the file has them, and though it does not have them all any more.
     for slugs in (["a", "b", "c", "d", "e"], ["e", "c", "d", "a", "b"], ["a", "c", "d"], ["c"]):
         assert spans_of_tags(tags, slugs) == [ChartDays(slug, FIRST, last) for slug in "bcd"]
+
+
+@pytest.mark.parametrize(("start", "end"), REVERSED)
+def test_a_range_that_ends_before_it_begins_is_no_span(start: str, end: str) -> None:
+    assert spans_of_tags({RANGE_START_TAG: start, RANGE_END_TAG: end}, ["b", "c", "d"]) == []
 
 
 @given(chart_spans, chart_spans)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import dagster as dg
 
-from soundcharts_pipeline.config.settings import Settings, SettingsError
+from soundcharts_pipeline.config.settings import BadUse, Settings, SettingsError
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.orchestration.dagster_internals import BACKFILL_ID_TAG
 from soundcharts_pipeline.orchestration.dead_runs import HOST_TAG, PID_TAG
@@ -15,7 +15,10 @@ from soundcharts_pipeline.orchestration.partitions import (
     RANGE_END_TAG,
     RANGE_START_TAG,
     first_day,
+    is_chart_day,
     keys_of,
+    parse_key,
+    partition_key,
     range_tags,
     spans_of,
     spans_of_tags,
@@ -24,6 +27,10 @@ from soundcharts_pipeline.orchestration.run_requests import CHART_TAG, CUT_INTO,
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.shared_worklist import claimed
 
+_HOW_TO_NAME = (
+    f"choose partitions in the launchpad, or set the tag {PARTITION_TAG} to SLUG|YYYY-MM-DD, or both {RANGE_START_TAG} "
+    f"and {RANGE_END_TAG}"
+)
 # Tags of the run itself, and not of what it is to do.
 _ITS_OWN = {RANGE_START_TAG, RANGE_END_TAG, PARTITION_TAG, HOST_TAG, PID_TAG}
 
@@ -33,6 +40,7 @@ def is_handed_over(context: dg.AssetExecutionContext, settings: Settings, wareho
     nothing to do here. A run that no daemon looks after (`dg launch`) works on its charts itself."""
     run = context.run
     _require(run.tags, settings)
+    _require_days(context)
     if CHART_TAG in run.tags or run.remote_job_origin is None:
         return False
     own = spans_of(context.partition_keys)
@@ -62,6 +70,24 @@ def _require(tags: Mapping[str, str], settings: Settings) -> None:
         else:
             continue
         raise failure_of(SettingsError(f"{gone}. It was changed after this run was asked for; no call was made"))
+
+
+def _require_days(context: dg.AssetExecutionContext) -> None:
+    """Fail by name when there is nothing to do: a step without partitions would be recorded as done, of nothing."""
+    tags = context.run.tags
+    start, end = tags.get(RANGE_START_TAG, ""), tags.get(RANGE_END_TAG, "")
+    if not (context.has_partition_key or context.has_partition_key_range):
+        raise failure_of(BadUse(f"this run names no chart and day: {_HOW_TO_NAME}. No call was made"))
+    if is_chart_day(start) and is_chart_day(end) and not context.partition_keys:
+        (slug, first), (last_slug, last) = parse_key(start), parse_key(end)
+        right = [partition_key(one(slug, last_slug), one(first, last)) for one in (min, max)]
+        raise failure_of(
+            BadUse(
+                f"the range {start}...{end} holds no partition, for it ends before it begins: a range goes from the "
+                f"first slug, in alphabetical order, and the earliest day to the last ones, as {'...'.join(right)}. "
+                "No call was made"
+            )
+        )
 
 
 def no_results(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
