@@ -10,13 +10,15 @@ from rich.markup import escape
 from soundcharts_pipeline.api.errors import AuthenticationError, BudgetSpent, NetworkError, QuotaExhausted
 from soundcharts_pipeline.cli.chart_choice import choose_chart
 from soundcharts_pipeline.cli.console import counted
+from soundcharts_pipeline.clock import last_ranking_day
 from soundcharts_pipeline.config.environment import Environment
-from soundcharts_pipeline.config.settings import Settings
+from soundcharts_pipeline.config.settings import ChartSettings, Settings
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.account import open_context
 from soundcharts_pipeline.sync.context import SyncContext
-from soundcharts_pipeline.sync.rankings import NotPublished, late_days, newest_day
+from soundcharts_pipeline.sync.ranking_list import list_published
+from soundcharts_pipeline.sync.rankings import NotPublished, late_days, newest_day, unlisted_days
 
 if TYPE_CHECKING:
     from soundcharts_pipeline.cli.run_in_process import Outcome
@@ -28,21 +30,24 @@ HOPELESS = {error.__name__ for error in (AuthenticationError, BudgetSpent, Netwo
 def backfill_chart(slug: str, first: date, last: date | None, *, everything: bool, console: Console) -> "list[Outcome]":
     """One run after the other, oldest days first, for the days that are not materialised yet (`everything`: for
     all), until a run fails for a reason that holds for the next one too. Without `last` up to the newest published
-    day (one call). Returns the outcome of each run. Raises NotPublished when there is nothing to do because nothing
-    is out yet."""
+    day. The list of rankings is read once, whatever the number of runs. Returns the outcome of each run. Raises
+    NotPublished when there is nothing to do because nothing is out yet."""
     environment, settings, chart = choose_chart(slug, first, last or first)
     with open_context(settings) as ctx:
-        last = last or newest_day(ctx, chart)
+        whole = ChartDays(slug, first, last or max(first, last_ranking_day(ctx.clock())))
+        left = _left(environment, settings, whole, everything=everything)
+        last = _list_days(ctx, settings, chart, sorted(left), last)
         if last < first:
             raise NotPublished(f"the newest ranking of {slug} is of {last}; begin with that day, or try again later")
         asked = ctx.client.usage.calls
-        spans = _spans(environment, settings, ctx, ChartDays(slug, first, last), everything=everything)
-        days = (last - first).days + 1
-        missing = sum(len(span.days) for span in spans)
+        days = ChartDays(slug, first, last).days
+        late = late_days(ctx, chart)
+        missing = [day for day in days if day in left or day in late]
+        spans = _spans(settings, slug, missing)
         console.print(
             f"[bold]{escape(chart.name)}[/bold], {first} to {last}: "
-            f"{counted(missing, 'day')} in {counted(len(spans), 'run')}"
-            + (f", {counted(days - missing, 'day')} already complete" if missing < days else ""),
+            f"{counted(len(missing), 'day')} in {counted(len(spans), 'run')}"
+            + (f", {counted(len(days) - len(missing), 'day')} already complete" if len(missing) < len(days) else ""),
             soft_wrap=True,
         )
         outcomes = list(_run(ctx.warehouse, settings, spans, console))
@@ -52,26 +57,41 @@ def backfill_chart(slug: str, first: date, last: date | None, *, everything: boo
     return outcomes
 
 
-def _spans(
-    environment: Environment, settings: Settings, ctx: SyncContext, whole: ChartDays, *, everything: bool
-) -> list[ChartDays]:
-    """What is to be run of the range."""
+def _list_days(
+    ctx: SyncContext, settings: Settings, chart: ChartSettings, left: Sequence[date], last: date | None
+) -> date:
+    """The last day of the range. The list of rankings is read here, for all runs: each would read it anew for the days
+    that it does not know, and a weekly chart has as many runs as weeks. Of a single run that is its own affair."""
+    unlisted = unlisted_days(ctx, chart, left)
+    if last is None:
+        return newest_day(ctx, chart, wanted=unlisted)
+    readers = [span for span in _spans(settings, chart.slug, left) if not set(unlisted).isdisjoint(span.days)]
+    if len(readers) > 1:
+        list_published(ctx, chart.slug, wanted=unlisted)
+        ctx.client.rest()
+    return last
+
+
+def _left(environment: Environment, settings: Settings, whole: ChartDays, *, everything: bool) -> set[date]:
+    """Days of the range on which not every asset of the chart is materialised; with `everything` all."""
     from soundcharts_pipeline.config.cascade import allowed_keys
     from soundcharts_pipeline.orchestration.dagster_home import open_instance, prepare_home
-    from soundcharts_pipeline.orchestration.partitions import spans_over
     from soundcharts_pipeline.orchestration.run_requests import materialized_days
 
     prepare_home(environment)
-    missing = set(whole.days)
-    if not everything:
-        slug, chart = whole.slug, settings.chart(whole.slug)
-        with open_instance() as instance:
-            complete = [
-                materialized_days(instance, key, {slug: whole.days})[slug] for key in allowed_keys(settings, chart)
-            ]
-        late = late_days(ctx, chart)
-        missing = {day for day in missing if day in late or any(day not in days for days in complete)}
-    return [part for span in spans_over(whole.slug, missing) for part in span.split(settings.max_partitions_per_run)]
+    if everything:
+        return set(whole.days)
+    slug, keys = whole.slug, allowed_keys(settings, settings.chart(whole.slug))
+    with open_instance() as instance:
+        complete = [materialized_days(instance, key, {slug: whole.days})[slug] for key in keys]
+    return {day for day in whole.days if any(day not in days for days in complete)}
+
+
+def _spans(settings: Settings, slug: str, days: Sequence[date]) -> list[ChartDays]:
+    """The days as runs."""
+    from soundcharts_pipeline.orchestration.partitions import spans_over
+
+    return [part for span in spans_over(slug, days) for part in span.split(settings.max_partitions_per_run)]
 
 
 def _run(

@@ -79,7 +79,7 @@ def _read(ctx: SyncContext, slug: str, wanted: Sequence[date]) -> tuple[dict[dat
                 descending &= previous is None or ranking.day <= previous
                 previous = ranking.day
                 _take(ctx, ranking, found)
-            passed = previous is not None and bool(wanted) and previous < min(wanted)
+            passed = previous is not None and bool(wanted) and previous <= min(wanted)
             if descending and (passed or all(day in found for day in wanted)):
                 return found, gap
     except NotInPlan as error:

@@ -36,7 +36,7 @@ def sync_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) 
     """
     calls_before = ctx.client.usage.calls
     todo = due_rankings(ctx, chart, days)
-    if any(listed_ranking(ctx, known) is None for known in _known(ctx, chart, todo).values()):
+    if unlisted_days(ctx, chart, todo):
         # Runs that overlap ask the list of rankings once.
         with claimed(ctx.warehouse, f"published/{chart.slug}"):
             published, unpublished, listed = _published(ctx, chart, due_rankings(ctx, chart, days))
@@ -89,6 +89,12 @@ def _published(
 def due_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> list[date]:
     """Days whose ranking is neither saved in its newest known version nor confirmed, not long ago, to be missing."""
     return [day for day, known in _known(ctx, chart, days).items() if not _is_settled(ctx, chart, known)]
+
+
+def unlisted_days(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> list[date]:
+    """Those of the days (oldest first) for which a sync would read the list of rankings. Makes no call."""
+    known = _known(ctx, chart, due_rankings(ctx, chart, days))
+    return [day for day in known if listed_ranking(ctx, known[day]) is None]
 
 
 def republished_days(ctx: SyncContext, chart: ChartSettings) -> list[date]:
@@ -212,12 +218,13 @@ def _span(days: Sequence[date]) -> str:
     return f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
 
 
-def newest_day(ctx: SyncContext, chart: ChartSettings) -> date:
-    """The newest published day. One call.
+def newest_day(ctx: SyncContext, chart: ChartSettings, *, wanted: Sequence[date] = ()) -> date:
+    """The newest published day. One call; with `wanted` the list of rankings is read as far as these days, so that what
+    follows need not.
 
     Raises NotPublished when there is none, BadUse when the chart begins after it.
     """
-    newest = list_published(ctx, chart.slug, wanted=[]).newest
+    newest = list_published(ctx, chart.slug, wanted=wanted).newest
     ctx.client.rest()  # what follows is the work of others: the process of a run, or its resource
     if newest is None:
         raise NotPublished(f"{chart.slug} has no ranking at all yet; try again later")

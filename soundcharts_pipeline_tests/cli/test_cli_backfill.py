@@ -20,6 +20,7 @@ from soundcharts_pipeline_tests.support.command_line import CHARTS, end, run, st
 from soundcharts_pipeline_tests.support.helpers import SLUG
 from soundcharts_pipeline_tests.support.today import TODAY
 
+WEEKLY = "tiktok-weekly-songs"
 AIRPLAY = CHARTS.replace("[spotify]", "[airplay]").replace("[instagram]", "[]")
 
 
@@ -129,6 +130,29 @@ def test_a_range_that_begins_after_the_newest_ranking_says_which_day_that_is(
     done = run(with_charts(environ, tmp_path), "backfill", SLUG, "--from", f"{newest + timedelta(days=1)}")
     assert done.code == 1
     assert done.says(f"the newest ranking of {SLUG} is of {newest}")
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["--to", "newest"])
+@pytest.mark.parametrize("known", [False, True], ids=["fresh", "gaps"])
+def test_the_list_of_rankings_is_read_once_for_all_gaps_of_a_weekly_chart(
+    simulator: Simulator, environ: dict[str, str], tmp_path: Path, known: bool, named: bool
+) -> None:
+    environ = with_charts(environ, tmp_path, CHARTS.replace(SLUG, WEEKLY))
+    weeks = [ranking.day for ranking in simulator.world.published_days(WEEKLY)][:5]
+    newest, first = weeks[0], weeks[-1]
+    for week in [weeks[1], weeks[3]] if known else []:
+        assert run(environ, "sync", WEEKLY, "--date", f"{week}").code == 0
+    if known:
+        # As after a month of syncs: what lies between the weeks was never asked for.
+        assert simulator.counters.calls["available_rankings"] == 1
+    simulator.reset()
+
+    end_of_range = ("--to", f"{newest}") if named else ()
+    done = run(environ, "backfill", WEEKLY, "--from", f"{first}", *end_of_range)
+    assert done.code == 0, done
+    assert done.says("in 3 runs" if known else "in 1 run")
+    assert simulator.counters.calls["available_rankings"] == 1
+    assert _materialized(environ, "chart_rankings") == {first + timedelta(days=n) for n in range(29)}
 
 
 def _days(simulator: Simulator, count: int) -> tuple[date, date]:
