@@ -70,7 +70,8 @@ def worklist(warehouse: Warehouse) -> float:
         span = ChartDays(CHART, LAST, LAST)
         with warehouse.read() as conn:
             for entity, metric in (("track", "streams"), ("artist", "followers")):
-                list((worklists.ranked_tracks if entity == "track" else worklists.ranked_artists)(conn, span, gone_after=NOW))
+                find = worklists.ranked_tracks if entity == "track" else worklists.ranked_artists
+                list(find(conn, span, gone_after=NOW))
                 among = worklists.entities(span, entity)
                 worklists.asks_of(conn, entity, "spotify", metric, among)
                 worklists.tombstones_of(conn, among, entity, f"spotify/{metric}", after=NOW)
