@@ -1,7 +1,7 @@
 """A range of days of a chart from a terminal: what is missing of it, in runs as long as the charts file allows."""
 
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -18,7 +18,7 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.account import open_context
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.ranking_list import list_published
-from soundcharts_pipeline.sync.rankings import NotPublished, late_days, newest_day, unlisted_days
+from soundcharts_pipeline.sync.rankings import NotPublished, changed_days, late_days, newest_day, unlisted_days
 
 if TYPE_CHECKING:
     from soundcharts_pipeline.cli.run_in_process import Outcome
@@ -35,7 +35,7 @@ def backfill_chart(slug: str, first: date, last: date | None, *, everything: boo
     environment, settings, chart = choose_chart(slug, first, last or first)
     with open_context(settings) as ctx:
         whole = ChartDays(slug, first, last or max(first, last_ranking_day(ctx.clock())))
-        left = _left(environment, settings, whole, everything=everything)
+        left = _left(environment, settings, whole, changed_days(ctx, whole), everything=everything)
         last = _list_days(ctx, settings, chart, sorted(left), last)
         if last < first:
             raise NotPublished(f"the newest ranking of {slug} is of {last}; begin with that day, or try again later")
@@ -72,18 +72,30 @@ def _list_days(
     return last
 
 
-def _left(environment: Environment, settings: Settings, whole: ChartDays, *, everything: bool) -> set[date]:
-    """Days of the range on which not every asset of the chart is materialised; with `everything` all."""
+def _left(
+    environment: Environment,
+    settings: Settings,
+    whole: ChartDays,
+    changed: Mapping[date, datetime],
+    *,
+    everything: bool,
+) -> set[date]:
+    """Days of the range on which not every asset of the chart is materialised, or not since the ranking `changed`; with
+    `everything` all."""
     from soundcharts_pipeline.config.cascade import allowed_keys
     from soundcharts_pipeline.orchestration.dagster_home import open_instance, prepare_home
-    from soundcharts_pipeline.orchestration.run_requests import materialized_days
+    from soundcharts_pipeline.orchestration.run_requests import materialized_days, not_materialized_since
 
     prepare_home(environment)
     if everything:
         return set(whole.days)
     slug, keys = whole.slug, allowed_keys(settings, settings.chart(whole.slug))
     with open_instance() as instance:
-        complete = [materialized_days(instance, key, {slug: whole.days})[slug] for key in keys]
+        complete = [
+            materialized_days(instance, key, {slug: whole.days})[slug]
+            - not_materialized_since(instance, key, slug, changed)
+            for key in keys
+        ]
     return {day for day in whole.days if any(day not in days for days in complete)}
 
 

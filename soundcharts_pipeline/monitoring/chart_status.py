@@ -147,7 +147,9 @@ def _is_early(run: RunState) -> bool:
 def _day_state(chart: ChartFacts, covering: Sequence[RunState], day: date, wanted: bool) -> DayState:
     if any(not run.is_over for run in covering):
         return "running"
-    done = {step for run in covering for step in run.ended_steps_of(day)}
+    changed = chart.changed.get(day)
+    since = [run for run in covering if changed is None or run.ended_at is None or run.ended_at >= changed]
+    done = {step for run in since for step in run.ended_steps_of(day)}
     if day in chart.published and day not in chart.saved:
         done = set()  # the day was not listed yet when a run was done with it
     if covering and chart.keys <= done:

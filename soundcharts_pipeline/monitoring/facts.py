@@ -281,6 +281,7 @@ def chart_facts(
         next_run=next_run,
         published={day: found_at for day, found_at in state.published.items() if day in followed},
         saved=state.saved,
+        changed=state.changed,
         newest_saved_at=state.saved_at,
         left_out=tuple(key for key in keys if key in left_out),
     )

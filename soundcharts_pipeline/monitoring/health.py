@@ -96,7 +96,8 @@ class Task:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartFacts:
     """What is known of a chart beside its runs. `published` are the published days that charts.yaml follows, with the
-    moment at which each was found to be, `saved` days whose ranking is in the warehouse, `keys` the assets that make a
+    moment at which each was found to be, `saved` days whose ranking is in the warehouse, `changed` those of which
+    it took the place of another one, and when, `keys` the assets that make a
     day complete, `left_out` those of them that Soundcharts refuses to this plan."""
 
     slug: str
@@ -110,6 +111,7 @@ class ChartFacts:
     next_run: datetime | None = None
     published: Mapping[date, datetime] = field(default_factory=dict)
     saved: frozenset[date] = frozenset()
+    changed: Mapping[date, datetime] = field(default_factory=dict)
     newest_saved_at: datetime | None = None
     left_out: tuple[str, ...] = ()
 

@@ -111,6 +111,13 @@ def late_days(ctx: SyncContext, chart: ChartSettings) -> set[date]:
         return worklists.listed_late(conn, chart.slug)
 
 
+def changed_days(ctx: SyncContext, days: ChartDays) -> dict[date, datetime]:
+    """Stored days whose ranking took the place of another one, and when (by the machine's clock). Makes no call."""
+    with ctx.warehouse.read() as conn:
+        known = worklists.ranking_days(conn, days)
+    return {day: of.changed_at for day, of in known.items() if of.saved_at and of.changed_at}
+
+
 def span_to_heal(chart: ChartSettings, now: datetime) -> ChartDays:
     """The days of the chart on which what was lost, or published again, is fetched without being asked for."""
     first = max(chart.first_date, now.date() - timedelta(days=chart.heal_days))

@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from soundcharts_pipeline.clock import utc_now
 from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.orchestration.run_requests import asset_key
 from soundcharts_pipeline.simulator import Simulator
@@ -76,6 +77,29 @@ def test_a_day_that_is_listed_after_its_run_is_held_against_the_chart_and_fetche
     assert degraded.says("1 published day is not complete", f"{first}")
     assert run(environ, "backfill", SLUG, *span).says("1 day in 1 run, 2 days already complete")
     assert run(environ, "status", SLUG).code == 0
+
+
+def test_a_day_whose_ranking_alone_was_fetched_anew_is_held_against_the_chart_and_run(
+    simulator: Simulator, environ: dict[str, str], tmp_path: Path
+) -> None:
+    environ = with_charts(environ, tmp_path, CHARTS)
+    first, last = _days(simulator, 3)
+    span = ("--from", f"{first}", "--to", f"{last}")
+    assert run(environ, "backfill", SLUG, *span).code == 0
+    assert run(environ, "status", SLUG).code == 0
+
+    d = s.ranking_days
+    with closing(Warehouse(read_environment(environ).database_url)) as warehouse, warehouse.write() as conn:
+        # What a run of the rankings alone leaves behind that found another version.
+        of_day = (d.c.chart_slug == SLUG, d.c.rank_date == last)
+        conn.execute(d.update().where(*of_day).values(changed_at=utc_now(), completed_at=None))
+
+    degraded = run(environ, "status", SLUG)
+    assert degraded.code == 1
+    assert degraded.says("1 published day is not complete", f"{last}")
+    assert run(environ, "backfill", SLUG, *span).says("1 day in 1 run, 2 days already complete")
+    assert run(environ, "status", SLUG).code == 0
+    assert run(environ, "backfill", SLUG, *span).says("3 days already complete")
 
 
 def test_a_range_that_is_ended_halfway_keeps_its_complete_days_and_the_rest_is_all_that_is_run_next(

@@ -15,12 +15,14 @@ from soundcharts_pipeline.storage.tables import schema as s
 @dataclass(frozen=True, slots=True)
 class ChartState:
     """One chart. `published` and `saved` are days since the asked one, the former with the moment when each was last
-    found so; `saved_at` is when its newest ranking was saved."""
+    found so; `changed` are those whose ranking took the place of another one, and when; `saved_at` is when its newest
+    ranking was saved."""
 
     platform: str | None = None
     frequency: str | None = None
     published: Mapping[date, datetime] = field(default_factory=dict)
     saved: frozenset[date] = frozenset()
+    changed: Mapping[date, datetime] = field(default_factory=dict)
     saved_at: datetime | None = None
 
 
@@ -56,10 +58,10 @@ def wait_for_tables(conn: Connection) -> None:
 def chart_states(conn: Connection, since: date) -> dict[str, ChartState]:
     """By slug, every chart that was ever seen; one row read per chart and day since then."""
     d = s.ranking_days
-    published: dict[str, dict[date, tuple[datetime, datetime | None]]] = {}
-    query = select(d.c.chart_slug, d.c.rank_date, d.c.checked_at, d.c.saved_at)
+    published: dict[str, dict[date, tuple[datetime, datetime | None, datetime | None]]] = {}
+    query = select(d.c.chart_slug, d.c.rank_date, d.c.checked_at, d.c.saved_at, d.c.changed_at)
     for slug, day, *times in conn.execute(query.where(d.c.published_at.is_not(None), d.c.rank_date >= since)):
-        published.setdefault(slug, {})[day] = (times[0], times[1])
+        published.setdefault(slug, {})[day] = (times[0], times[1], times[2])
     last_saved = select(d.c.chart_slug, func.max(d.c.saved_at)).group_by(d.c.chart_slug)
     ever: dict[str, datetime | None] = {row[0]: row[1] for row in conn.execute(last_saved)}
     charts = {row.slug: (row.platform, row.frequency) for row in conn.execute(select(s.charts))}
@@ -72,15 +74,16 @@ def chart_states(conn: Connection, since: date) -> dict[str, ChartState]:
 def _state(
     platform: str | None,
     frequency: str | None,
-    days: dict[date, tuple[datetime, datetime | None]],
+    days: dict[date, tuple[datetime, datetime | None, datetime | None]],
     last_saved_at: datetime | None,
 ) -> ChartState:
-    saved = {day: saved_at for day, (_, saved_at) in days.items() if saved_at}
+    saved = {day: saved_at for day, (_, saved_at, _) in days.items() if saved_at}
     return ChartState(
         platform=platform,
         frequency=frequency,
-        published={day: checked_at for day, (checked_at, _) in days.items()},
+        published={day: checked_at for day, (checked_at, _, _) in days.items()},
         saved=frozenset(saved),
+        changed={day: changed_at for day, (_, _, changed_at) in days.items() if changed_at and day in saved},
         saved_at=saved[max(saved)] if saved else last_saved_at,
     )
 
