@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import dagster as dg
 import requests
 
 import soundcharts_pipeline
+from soundcharts_pipeline.api.pages import WINDOW_DAYS
 from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.config.read_charts import load_settings
 from soundcharts_pipeline.config.settings import ChartSettings, Settings
@@ -173,14 +174,18 @@ def _tail(site: Site) -> str:
 
 
 def check_truth(site: Site, days: Mapping[str, list[date]]) -> None:
-    """The warehouse holds what it must after these days of these charts."""
-    wanted: Rows = {}
+    """The warehouse holds what it must after these days of these charts, and of series at most what the same calls
+    bring along: the days since the last one that was settled."""
+    wanted, longest = Rows(), Rows()
     for slug, of_chart in days.items():
-        for table, rows in expected(site.simulator.world, site.chart(slug), of_chart).items():
-            wanted.setdefault(table, set()).update(rows)
+        chart = site.chart(slug)
+        for rows, settings in ((wanted, chart), (longest, replace(chart, history_days=WINDOW_DAYS))):
+            for table, of_table in expected(site.simulator.world, settings, of_chart).items():
+                rows.setdefault(table, set()).update(of_table)
     with closing(Warehouse(read_environment(site.environ).database_url)) as warehouse:
         held = stored(warehouse)
     # Tracks and artists that two of the charts share have the days of both.
     for table in ("chart_rankings", "tracks", "artists", "ranked", "track_audience", "artist_audience"):
-        missing, more = wanted[table] - held[table], held[table] - wanted[table]
+        most = longest if table.endswith("_audience") else wanted
+        missing, more = wanted[table] - held[table], held[table] - most[table]
         assert (missing, more) == (set(), set()), f"{table}: {len(missing)} rows are missing, {len(more)} too many"
