@@ -54,15 +54,23 @@ def test_a_range_is_run_in_the_parts_that_the_charts_file_allows_and_then_is_com
     assert nothing.says("0 days in 0 runs, 3 days already complete", "complete, with 0 calls")
 
 
-def test_a_day_that_is_listed_after_its_run_is_held_against_the_chart_and_fetched(
+def _backfilled(
     simulator: Simulator, environ: dict[str, str], tmp_path: Path
-) -> None:
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """A project whose chart is healthy, with three complete days, and these as options."""
     environ = with_charts(environ, tmp_path, CHARTS)
     first, last = _days(simulator, 3)
     span = ("--from", f"{first}", "--to", f"{last}")
     assert run(environ, "backfill", SLUG, *span).code == 0
     assert run(environ, "status", SLUG).code == 0
+    return environ, span
 
+
+def test_a_day_that_is_listed_after_its_run_is_held_against_the_chart_and_fetched(
+    simulator: Simulator, environ: dict[str, str], tmp_path: Path
+) -> None:
+    environ, span = _backfilled(simulator, environ, tmp_path)
+    first, _ = _days(simulator, 3)
     listed = [ranking for ranking in simulator.world.published_days(SLUG) if ranking.day == first]
     with closing(Warehouse(read_environment(environ).database_url)) as warehouse, warehouse.write() as conn:
         # What a run leaves behind on a day that the list of rankings leaves out, and the list after that.
@@ -82,12 +90,8 @@ def test_a_day_that_is_listed_after_its_run_is_held_against_the_chart_and_fetche
 def test_a_day_whose_ranking_alone_was_fetched_anew_is_held_against_the_chart_and_run(
     simulator: Simulator, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    environ = with_charts(environ, tmp_path, CHARTS)
-    first, last = _days(simulator, 3)
-    span = ("--from", f"{first}", "--to", f"{last}")
-    assert run(environ, "backfill", SLUG, *span).code == 0
-    assert run(environ, "status", SLUG).code == 0
-
+    environ, span = _backfilled(simulator, environ, tmp_path)
+    _, last = _days(simulator, 3)
     d = s.ranking_days
     with closing(Warehouse(read_environment(environ).database_url)) as warehouse, warehouse.write() as conn:
         # What a run of the rankings alone leaves behind that found another version.
