@@ -14,6 +14,7 @@ from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.storage.queries import quality, worklists
 from soundcharts_pipeline.storage.queries.summaries import archived_too_soon
 from soundcharts_pipeline.storage.saves import note_fact
+from soundcharts_pipeline.storage.tables import months
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.wording import month_of, program
@@ -57,9 +58,6 @@ def check_filled_from(warehouse: Warehouse, source: str) -> None:
         )
 
 
-LONGEST_MONTH = timedelta(days=31)
-
-
 class UpstreamMissing(PipelineError):
     """Days without what the step works on."""
 
@@ -78,10 +76,10 @@ def check_archived(ctx: SyncContext, chart: ChartSettings, days: ChartDays) -> N
     if found:
         # Trends are computed from the series of the days before.
         first = found[0] - timedelta(days=max(chart.history_days, WINDOW_DAYS))
-        months = f"--from {month_of(first)} --before {month_of(found[-1].replace(day=1) + LONGEST_MONTH)}"
+        asked = f"--from {month_of(first)} --before {month_of(months.after(found[-1].replace(day=1)))}"
         raise ArchivedTooSoon(
             f"{days.slug}: {_named(found)} went to the archive before all of it was fetched. Bring it back with"
-            f" `{program()} restore-archive {months}`, then run it again"
+            f" `{program()} restore-archive {asked}`, then run it again"
         )
 
 
