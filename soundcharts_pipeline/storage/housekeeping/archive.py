@@ -20,7 +20,7 @@ from soundcharts_pipeline.storage.housekeeping import parquet_files
 from soundcharts_pipeline.storage.housekeeping.manifest import Manifest, Part
 from soundcharts_pipeline.storage.queries import worklists
 from soundcharts_pipeline.storage.saves import note_fact
-from soundcharts_pipeline.storage.tables import audience
+from soundcharts_pipeline.storage.tables import audience, months
 from soundcharts_pipeline.storage.tables import bookkeeping as b
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
@@ -144,7 +144,7 @@ class _Archiving:
         """A month of a table, in the order of its key, a batch at a time."""
         table, source = ARCHIVED[name]
         day, columns = day_of(source), [source.c[column.name] for column in table.columns]
-        query = select(*columns).where(day >= first, day < _next_month(first))
+        query = select(*columns).where(day >= first, day < months.after(first))
         query = query.order_by(*(source.c[key.name] for key in table.primary_key))
         with self._warehouse.read() as conn:
             result = conn.execution_options(yield_per=self._batch).execute(query)
@@ -240,13 +240,9 @@ def less_replaced(conn: Connection, part: Part, rows: parquet_files.Rows) -> par
     if part.table != s.chart_rankings.name:
         return rows
     d = s.ranking_days.c
-    month = d.rank_date.between(part.first_day, _next_month(part.first_day) - timedelta(days=1))
+    month = d.rank_date.between(part.first_day, months.after(part.first_day) - timedelta(days=1))
     newer = select(d.chart_slug, d.rank_date).where(month, d.saved_at > datetime.fromisoformat(part.archived_at))
     replaced = {(row[0], row[1]) for row in conn.execute(newer)}
     names = [column.name for column in s.chart_rankings.columns]
     slug, day = names.index("chart_slug"), names.index("rank_date")
     return [row for row in rows if (row[slug], row[day]) not in replaced] if replaced else rows
-
-
-def _next_month(first: date) -> date:
-    return date(first.year + first.month // 12, first.month % 12 + 1, 1)
