@@ -2,7 +2,6 @@
 
 import itertools
 import re
-from collections.abc import Sequence
 
 from soundcharts_pipeline.config.settings import ChartSettings, Settings
 
@@ -85,8 +84,12 @@ def allowed_keys(settings: Settings, chart: ChartSettings) -> list[str]:
 
 def scheduled_keys(settings: Settings, chart: ChartSettings) -> list[str]:
     """What the chart's schedule runs: all that is allowed, or the ranking and its tracks' metadata alone."""
-    keys: Sequence[str] = allowed_keys(settings, chart)
-    return [key for key in keys if chart.auto_trigger_cascade or key in (RANKINGS, TRACK_METADATA)]
+    return [key for key in all_keys(settings) if is_scheduled(key, chart)]
+
+
+def is_scheduled(key: str, chart: ChartSettings) -> bool:
+    """Whether the chart's schedule runs this asset."""
+    return (chart.auto_trigger_cascade or key in (RANKINGS, TRACK_METADATA)) and exclusion(key, chart) is None
 
 
 # How the names of the charts' schedules begin, and of no others.

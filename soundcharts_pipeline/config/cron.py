@@ -82,14 +82,21 @@ def longest_gap(cron: str, timezone: str = "UTC") -> timedelta:
     end_of_day = _FROM + timedelta(days=1)
     of_a_day = list(takewhile(lambda tick: tick < end_of_day, _ticks(f"{minute} {hour} * * *", "UTC")))
     first, last = of_a_day[0], of_a_day[-1]
-    firsts = _ticks(" ".join([str(first.minute), str(first.hour), *days]), timezone)
+    minutes = timedelta(minutes=first.minute - last.minute)
+    between_days = _longest_between_days(" ".join(days), first.hour, last.hour, timezone) + minutes
+    return max([between_days] + [after - before for before, after in pairwise(of_a_day)])
+
+
+@lru_cache(maxsize=1024)
+def _longest_between_days(days: str, first_hour: int, last_hour: int, timezone: str) -> timedelta:
+    """From the last hour of a day with ticks to the first one of the next. Hundreds of charts have minutes of their
+    own, and a clock changes on the hour."""
+    firsts = _ticks(f"0 {first_hour} {days}", timezone)
     starts = list(islice(takewhile(lambda tick: tick < _UNTIL, firsts), _MOST_DAYS))
-    between = [
-        # Times of one zone are subtracted by the clock on the wall.
-        after.astimezone(UTC) - before.replace(hour=last.hour, minute=last.minute).astimezone(UTC)
-        for before, after in pairwise(starts)
-    ]
-    return max(between + [after - before for before, after in pairwise(of_a_day)])
+    # Times of one zone are subtracted by the clock on the wall.
+    return max(
+        after.astimezone(UTC) - before.replace(hour=last_hour).astimezone(UTC) for before, after in pairwise(starts)
+    )
 
 
 def _ticks(cron: str, timezone: str) -> Iterator[datetime]:

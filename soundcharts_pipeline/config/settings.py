@@ -7,6 +7,7 @@ file with its line and its remedy. Reads no environment and knows no Dagster.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from soundcharts_pipeline.config import yaml_nodes
@@ -70,7 +71,7 @@ def default_of(key: str) -> Any:
     return next(one.default for one in fields(ChartSettings) if one.name == key)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """Every chart of the file by slug, in the order of the file, and endpoint paths that replace the built-in ones.
     `version` names the content of the file.
@@ -98,12 +99,13 @@ class Settings:
             )
         return self.charts[slug]
 
-    @property
+    # Every asset asks for them, of every chart.
+    @cached_property
     def track_platforms(self) -> tuple[str, ...]:
         """Every track audience platform that any chart asks for, in the order first mentioned."""
         return _first_seen(chart.track_audience_platforms for chart in self.charts.values())
 
-    @property
+    @cached_property
     def artist_platforms(self) -> tuple[str, ...]:
         """Every artist audience platform that any chart asks for, in the order first mentioned."""
         return _first_seen(chart.artist_audience_platforms for chart in self.charts.values())

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
-from soundcharts_pipeline.config.cascade import RANKINGS, scheduled_keys
+from soundcharts_pipeline.config.cascade import RANKINGS, is_scheduled
 from soundcharts_pipeline.config.cron import FAIL_AFTER_GAPS, WARN_AFTER_GAPS, longest_gap
 from soundcharts_pipeline.config.settings import ChartSettings, Settings
 from soundcharts_pipeline.storage.queries import plan_inputs as forecasts
@@ -47,7 +47,7 @@ def policy_of(key: str, settings: Settings) -> dg.FreshnessPolicy | None:
     periods = [
         period_of(chart, WEEKLY)
         for chart in settings.charts.values()
-        if chart.active and key in scheduled_keys(settings, chart)
+        if chart.active and is_scheduled(key, chart)
     ]
     return _policy(max(periods)) if periods else None
 
