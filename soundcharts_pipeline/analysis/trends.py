@@ -11,31 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Boolean, Connection, Date, Integer, Select, String, and_, cast, func, literal, select
+from sqlalchemy import Boolean, Connection, Date, Integer, and_, select
 
 from soundcharts_pipeline.analysis import growth
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.storage.bulk import replace_slice
+from soundcharts_pipeline.storage.queries.series_lists import SERIES_AT_ONCE, Listed, list_series
 from soundcharts_pipeline.storage.queries.worklists import entities
-from soundcharts_pipeline.storage.tables import audience
 from soundcharts_pipeline.storage.tables import schema as s
-from soundcharts_pipeline.storage.tables.columns import Day
 
 if TYPE_CHECKING:
     from soundcharts_pipeline.storage.housekeeping.cold import Archive
 
 # What the table looks back on.
 RANGE_DAYS = 90
-# Series in memory at once.
-BATCH = 4_000
 TABLE = s.audience_trends
 NAMES = [column.name for column in TABLE.columns]
 FIGURES = [column for column in TABLE.columns if not column.primary_key]
 KINDS = {("track", "spins"): growth.COUNT, ("artist", "views"): growth.COUNT}
 KIND_OF_ENTITY = {"track": growth.TOTAL, "artist": growth.LEVEL}
 
-# uuid, platform, metric, number of points, their days, their values
-Listed = tuple[str, str, str, int, str, str]
 # uuid, platform, metric
 Key = tuple[str, str, str]
 # A list for each column, by its name; all are of one length, and None is what is not known.
@@ -110,45 +105,22 @@ def _figures(values: NDArray[Any], kind: object, first: date) -> list[Any]:
 def _listed(
     conn: Connection, archive: "Archive | None", entity: str, first: date, last: date, uuids: Sequence[str] | None
 ) -> Iterator[Listed]:
-    """As `_lists`, with the points of the archive where it has any of these days."""
+    """As `list_series`, with the points of the archive where it has any of these days."""
     if archive is None:
-        yield from _lists(conn, entity, first, last, uuids)
+        yield from list_series(conn, entity, first, last, uuids)
         return
     # It loads pyarrow, which trends of the database alone do without.
     from soundcharts_pipeline.analysis.archived import Series
 
     series_ = Series(conn, archive, f"{entity}_audience", uuids=uuids)
     if not series_.reach(first, last):
-        yield from _lists(conn, entity, first, last, uuids)
+        yield from list_series(conn, entity, first, last, uuids)
         return
     width = series_.width
     for key, of in groupby(series_.rows(first, last), key=lambda row: row[:width]):
         points = [row[width : width + 2] for row in of]
         days = ",".join(str((day - first).days) for day, _ in points)
-        yield key[0], key[1], key[2], len(points), days, ",".join(str(value) for _, value in points)
-
-
-def _lists(conn: Connection, entity: str, first: date, last: date, uuids: Sequence[str] | None) -> Iterator[Listed]:
-    """Every series (of each identifier) in the order of its key: its key, how many points, their days counted from
-    `first`, their values."""
-    of, p = audience.series.c, audience.points.c
-    key = [of.uuid, of.platform, of.metric]
-    query: Select[Any] = (
-        select(
-            *key,
-            func.count(),
-            func.aggregate_strings(cast(p.day - literal(first, Day), String), ","),
-            func.aggregate_strings(cast(p.value, String), ","),
-        )
-        .join_from(audience.series, audience.points, p.series_id == of.id)
-        .where(of.entity == entity, p.day.between(first, last))
-    )
-    query = query if uuids is None else query.where(of.uuid.in_(uuids))
-    # In the order of the index of series, so that nothing has to be sorted.
-    order = [of.uuid, of.entity, of.platform, of.metric, of.identifier]
-    query = query.group_by(*order).order_by(*order)
-    rows: Any = conn.execute(query, execution_options={"yield_per": BATCH})
-    yield from rows
+        yield Listed(key[0], key[1], key[2], "", len(points), days, ",".join(str(value) for _, value in points))
 
 
 def _batches(
@@ -158,8 +130,8 @@ def _batches(
     keys: list[Key] = []
     rows: list[Listed] = []
     groups: list[int] = []
-    for key, of_key in groupby(lists, key=lambda row: (row[0], row[1], row[2])):
-        if len(rows) >= BATCH:
+    for key, of_key in groupby(lists, key=lambda row: row[:3]):
+        if len(rows) >= SERIES_AT_ONCE:
             yield keys, np.array(groups), _matrix(rows, first, last)
             keys, rows, groups = [], [], []
         before = len(rows)
@@ -174,9 +146,9 @@ def _matrix(rows: Sequence[Listed], first: date, last: date) -> growth.Floats:
     width = (last - first).days + 1
     if not rows:
         return np.full((1, 0, width), np.nan)
-    columns = np.fromstring(",".join(row[4] for row in rows), dtype=np.int64, sep=",")
-    places = np.repeat(np.arange(len(rows)), [row[3] for row in rows])
-    parts = growth.in_parts(np.fromstring(",".join(row[5] for row in rows), dtype=np.int64, sep=","))
+    columns = np.fromstring(",".join(row.days for row in rows), dtype=np.int64, sep=",")
+    places = np.repeat(np.arange(len(rows)), [row.points for row in rows])
+    parts = growth.in_parts(np.fromstring(",".join(row.values for row in rows), dtype=np.int64, sep=","))
     values = np.full((len(parts), len(rows), width), np.nan)
     values[:, places, columns] = parts
     return values

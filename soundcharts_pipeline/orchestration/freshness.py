@@ -45,9 +45,7 @@ def policy_of(key: str, settings: Settings) -> dg.FreshnessPolicy | None:
     """How long an asset of many charts may go without a materialisation: by the slowest of the charts whose schedule
     runs it, any of which may be published weekly. None when no schedule does."""
     periods = [
-        period_of(chart, WEEKLY)
-        for chart in settings.charts.values()
-        if chart.active and is_scheduled(key, chart)
+        period_of(chart, WEEKLY) for chart in settings.charts.values() if chart.active and is_scheduled(key, chart)
     ]
     return _policy(max(periods)) if periods else None
 

@@ -93,6 +93,8 @@ max_partitions_per_run: 90
     assert settings.endpoints == {"ranking": "/api/v3/ranking/{slug}"}
     assert settings.max_partitions_per_run == 90
     assert settings.track_platforms == ("tiktok", "spotify", "youtube", "shazam", "airplay")
+    # Every asset asks for them of every chart: they are looked for once.
+    assert settings.track_platforms is settings.track_platforms
     assert settings.artist_platforms == ("spotify", "youtube", "instagram", "tiktok")
 
 

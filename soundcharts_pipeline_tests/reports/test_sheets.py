@@ -4,6 +4,7 @@ import resource
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -14,7 +15,7 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
 
-from soundcharts_pipeline.reports.workbook.cells import LONGEST_LINK, LONGEST_TEXT, MOST_LINKS
+from soundcharts_pipeline.reports.workbook.cells import LONGEST_LINK, LONGEST_TEXT, MOST_LINKS, MOST_NUMBER
 from soundcharts_pipeline.reports.workbook.read_back import read_back
 from soundcharts_pipeline.reports.workbook.sheets import MOST_HEIGHT, Column, Kind, Link, Sheet, add_sheet, new_workbook
 from soundcharts_pipeline.reports.workbook.workbook import write_workbook
@@ -112,6 +113,30 @@ def test_missing_days_have_no_cell_and_other_missing_values_keep_the_look_of_the
     assert (zero.number_format, released.number_format) == ("#,##0", "yyyy-mm-dd")
     with ZipFile(tmp_path / "made.xlsx") as archive:
         assert b'r="B2"' not in archive.read("xl/worksheets/sheet1.xml")
+
+
+def test_every_number_of_a_matrix_stands_under_its_day_also_beside_one_that_is_text(tmp_path: Path) -> None:
+    some = [0, -1, 7, MOST_NUMBER, -MOST_NUMBER, MOST_NUMBER + 1, 2**63 - 1, None]
+    rows = [("first", *some[turn:], *some[:turn], "last") for turn in range(len(some))]
+    days = [Column(date(2026, 11, 1) + timedelta(days=later), Kind.WHOLE) for later in range(len(some))]
+    with new_workbook(tmp_path / "made.xlsx") as workbook:
+        # Beyond column Z.
+        more = [Column(f"Before {number}") for number in range(20)]
+        sheet = Sheet(
+            name="Data",
+            columns=[Column("Name"), *more, *days, Column("UUID")],
+            rows=[(row[0], *[None] * len(more), *row[1:]) for row in rows],
+        )
+        add_sheet(workbook, sheet, about="")
+    found: Any = load_workbook(tmp_path / "made.xlsx")["Data"]
+    shown = [
+        tuple(value if value is None or isinstance(value, str | int) else int(value) for value in row)
+        for row in found.iter_rows(min_row=2, values_only=True)
+    ]
+    as_text = {MOST_NUMBER + 1, 2**63 - 1}
+    expected = [tuple(str(value) if value in as_text else value for value in row) for row in sheet.rows]
+    assert shown == expected
+    assert read_back(tmp_path / "made.xlsx").rows == {"Data": len(rows)}
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

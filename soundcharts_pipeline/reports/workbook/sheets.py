@@ -11,15 +11,16 @@ from datetime import date
 from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from rich.cells import cell_len
 from xlsxwriter import Workbook
 from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
+from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
-from soundcharts_pipeline.reports.workbook.cells import MOST_LINKS, as_cell, as_written, plain_text, web_link
+from soundcharts_pipeline.reports.workbook.cells import MOST_LINKS, as_cell, as_written, exact, plain_text, web_link
 
 HEADER_ROWS = 1
 NARROWEST, WIDEST = 6, 44
@@ -94,8 +95,30 @@ class Sheet:
     rules: Sequence[Rule] = ()
 
 
+class _Numbers(NamedTuple):
+    """Cells of a row that look alike, side by side: the names of their columns and what each holds."""
+
+    columns: Sequence[str]
+    numbers: Sequence[int | None]
+    look: Format
+
+
 class _TextSheet(Worksheet):
     """A worksheet of XlsxWriter whose strings are all text, whatever they look like."""
+
+    def add_numbers(self, row: int, column: int, numbers: _Numbers) -> None:
+        """Put them into a row, of which a cell before them and one behind them is written by XlsxWriter."""
+        self.table[row][column] = numbers
+
+    def _write_cell(self, row: int, col: int, cell: Any) -> None:
+        # A matrix of days is nearly all cells of a workbook, and XlsxWriter takes ten times as long for each.
+        if not isinstance(cell, _Numbers):
+            super()._write_cell(row, col, cell)
+            return
+        look: int = cell.look._get_xf_index()  # type: ignore[no-untyped-call]
+        held = zip(cell.columns, cell.numbers, strict=True)
+        cells = [f'<c r="{name}{row + 1}" s="{look}"><v>{n}</v></c>' for name, n in held if n is not None]
+        self.fh.write("".join(cells))  # type: ignore[attr-defined]
 
     @staticmethod
     def _escape_control_characters(data: str) -> str:
@@ -120,10 +143,10 @@ def new_workbook(path: Path) -> Iterator[Workbook]:
             raise error.args[0] from None
 
 
-def new_sheet(workbook: Workbook, name: str, *, about: str, pages_high: int = 0) -> Worksheet:
+def new_sheet(workbook: Workbook, name: str, *, about: str, pages_high: int = 0) -> _TextSheet:
     """A sheet that takes rows in their order. It is printed in landscape, as wide as the page (0 pages high: as many as
     it takes), with a line above, which says what it is about, and one below."""
-    ws = workbook.add_worksheet(name, _TextSheet)
+    ws = cast(_TextSheet, workbook.add_worksheet(name, _TextSheet))
     ws.set_landscape()
     ws.set_paper(A4)
     ws.fit_to_pages(1, pages_high)
@@ -173,23 +196,39 @@ def write_cell(ws: Worksheet, row: int, column: int, value: object, look: Format
         ws.write_string(row, column, held, look)
 
 
-def _write_rows(workbook: Workbook, ws: Worksheet, sheet: Sheet) -> None:
+def _write_rows(workbook: Workbook, ws: _TextSheet, sheet: Sheet) -> None:
     linked = workbook.add_format(LINKED | UNDERLINE | _aligned(Kind.TEXT) | {"num_format": Kind.TEXT.value})
-    looks = [
-        workbook.add_format({"num_format": column.kind.value, **_aligned(column.kind), **(UNDERLINE if lined else {})})
-        for column in sheet.columns
-        for lined in [not column.is_day]
-    ]
-    columns = [*zip(range(len(looks)), looks, (column.is_day for column in sheet.columns), strict=True)]
+    # One for all columns that look alike: XlsxWriter compares every cell of a second one with the first.
+    looks = {
+        (kind, is_day): workbook.add_format(
+            {"num_format": kind.value, **_aligned(kind), **({} if is_day else UNDERLINE)}
+        )
+        for kind, is_day in {(column.kind, column.is_day) for column in sheet.columns}
+    }
+    columns = [(place, looks[one.kind, one.is_day]) for place, one in enumerate(sheet.columns)]
+    days = [place for place, column in enumerate(sheet.columns) if column.is_day]
+    first, end = (days[0], days[-1] + 1) if days else (0, 0)
+    names = [xl_col_to_name(place) for place in range(first, end)]
     prose = [(number, column.widest) for number, column in enumerate(sheet.columns) if column.kind is Kind.PROSE]
     for number, row in enumerate(sheet.rows, start=HEADER_ROWS):
         if prose:
             # Not every program makes the room that wrapped text needs.
             lines = max(_lines(str(row[column]), width) for column, width in prose)
             ws.set_row(number, min(LINE_HEIGHT * lines, MOST_HEIGHT))
-        for value, (column, look, is_day) in zip(row, columns, strict=True):
-            if value is not None or not is_day:
-                write_cell(ws, number, column, value, look, linked)
+        for value, (column, look) in zip([*row[:first], *row[end:]], [*columns[:first], *columns[end:]], strict=True):
+            write_cell(ws, number, column, value, look, linked)
+        if days:
+            _write_days(ws, number, first, _Numbers(names, row[first:end], columns[first][1]))
+
+
+def _write_days(ws: _TextSheet, row: int, first: int, days: _Numbers) -> None:
+    """Cells of a matrix; a day without a value has none."""
+    if all(number is None or exact(number) == number for number in days.numbers):
+        ws.add_numbers(row, first, days)
+        return
+    for column, number in enumerate(days.numbers, start=first):
+        if number is not None:
+            write_cell(ws, row, column, number, days.look)
 
 
 def _aligned(kind: Kind) -> dict[str, Any]:

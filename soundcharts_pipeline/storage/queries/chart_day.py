@@ -14,14 +14,11 @@ from sqlalchemy import Connection, Row, and_, func, select
 
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.storage.queries.rankings import BY_PLACE, Move, Spot, moves_of
+from soundcharts_pipeline.storage.queries.series_lists import list_series
 from soundcharts_pipeline.storage.queries.worklists import entities
-from soundcharts_pipeline.storage.tables import audience
 from soundcharts_pipeline.storage.tables import bookkeeping as b
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.wording import month_of
-
-# A chart-day has some hundred thousand points; so many are in memory twice.
-ROWS_AT_ONCE = 10_000
 
 
 class StoredSeries(NamedTuple):
@@ -174,20 +171,12 @@ def _ranked_days(conn: Connection, window: ChartDays) -> list[date]:
     return list(conn.scalars(query.where(r.c.track_uuid.in_(entities(today, "track"))).order_by(r.c.rank_date)))
 
 
-def _series(conn: Connection, day: ChartDays, entity: str, since: date) -> Iterator[StoredSeries]:
-    points = audience.POINTS[entity]
-    owner = points.c[f"{entity}_uuid"]
-    kinds = [owner, points.c.platform, points.c.metric, *([points.c.identifier] if entity == "track" else [])]
-    query = (
-        select(*kinds, points.c.date, points.c.value)
-        .where(owner.in_(entities(day, entity)), points.c.date.between(since, day.last))
-        .order_by(*kinds, points.c.date)
-    )
-    streamed = conn.execution_options(yield_per=ROWS_AT_ONCE).execute(query)
-    for of, rows in groupby(streamed, key=lambda row: tuple(row[: len(kinds)])):
-        uuid, platform, metric, *identifier = of
-        values = {row.date: row.value for row in rows}
-        yield StoredSeries(entity, uuid, platform, metric, identifier[0] if identifier else "", values)
+def _series(conn: Connection, day: ChartDays, entity: str, first: date) -> Iterator[StoredSeries]:
+    names = [first + timedelta(days=later) for later in range((day.last - first).days + 1)]
+    for one in list_series(conn, entity, first, day.last, entities(day, entity)):
+        days, values = map(int, one.days.split(",")), map(int, one.values.split(","))
+        by_day = {names[place]: value for place, value in sorted(zip(days, values, strict=True))}
+        yield StoredSeries(entity, one.uuid, one.platform, one.metric, one.identifier, by_day)
 
 
 def _trends(conn: Connection, slug: str, day: date) -> Sequence[Row[Any]]:
