@@ -158,35 +158,30 @@ def artist_preview(conn: Connection, slug: str, day: date) -> Preview:
 def audience_preview(conn: Connection, slug: str, day: date, entity: str, platform: str) -> Preview:
     """The latest value up to the day of the best ranked entities."""
     ranked = _entity_days(ChartDays(slug, day, day), entity).subquery()
-    points = audience.POINTS[entity]
-    names = s.tracks if entity == "track" else s.artists
-    owner = points.c[f"{entity}_uuid"]
     top = select(ranked).order_by(ranked.c.position, ranked.c.uuid).limit(PREVIEW_ROWS).subquery()
+    names = s.tracks if entity == "track" else s.artists
+    of, points, all_points = audience.series, audience.points, audience.points.alias()
+    # Of each series by itself, so that its years are not read.
     newest = (
-        select(top.c.uuid, points.c.metric, func.max(points.c.date).label("date"))
-        .select_from(top.join(points, owner == top.c.uuid))
-        .where(points.c.platform == platform, points.c.date <= day)
-        .group_by(top.c.uuid, points.c.metric)
-        .subquery()
-    )
-    latest = and_(
-        owner == newest.c.uuid,
-        points.c.metric == newest.c.metric,
-        points.c.date == newest.c.date,
-        points.c.platform == platform,
+        select(func.max(all_points.c.day))
+        .where(all_points.c.series_id == of.c.id, all_points.c.day <= day)
+        .scalar_subquery()
     )
     query = (
-        select(top.c.position, names.c.name, top.c.uuid, points.c.metric, points.c.date, points.c.value)
+        select(top.c.position, names.c.name, top.c.uuid, of.c.metric, points.c.day, points.c.value)
         .select_from(
-            top.join(newest, newest.c.uuid == top.c.uuid).join(points, latest).join(names, names.c.uuid == top.c.uuid)
+            top.join(names, names.c.uuid == top.c.uuid)
+            .join(of, and_(of.c.uuid == top.c.uuid, of.c.entity == entity, of.c.platform == platform))
+            .join(points, and_(points.c.series_id == of.c.id, points.c.day == newest))
         )
-        .order_by(top.c.position, names.c.name, top.c.uuid, points.c.metric)
+        .order_by(top.c.position, names.c.name, top.c.uuid, of.c.metric)
     )
-    # Added up here: a sum of identifiers may be more than a number of the database.
-    found: dict[tuple[Any, ...], int] = defaultdict(int)
-    for *of, value in conn.execute(query):
-        found[tuple(of)] += value
-    rows = [(position, name, metric, on, value) for (position, name, _, metric, on), value in found.items()]
+    rows = []
+    for (position, name, _, metric), found in groupby(conn.execute(query), key=lambda row: tuple(row[:4])):
+        values = [(row.day, row.value) for row in found]
+        latest = max(on for on, _ in values)
+        # Added up here: a sum of identifiers may be more than a number of the database.
+        rows.append((position, name, metric, latest, sum(value for on, value in values if on == latest)))
     return Preview(["position", entity, "metric", "latest day", "value"], rows[:PREVIEW_ROWS])
 
 
