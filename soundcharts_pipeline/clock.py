@@ -16,6 +16,8 @@ A_MOMENT = timedelta(microseconds=1)
 # A chart may be dated by the end of the week that it is published in, and its day may have begun east of Greenwich
 # alone: no ranking is dated further ahead than a week.
 DAYS_AHEAD = 7
+# A point appears 2 to 15 days after its day.
+PUBLISHING_DELAY_DAYS = 15
 
 
 def utc_now() -> datetime:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # What the table looks back on.
 RANGE_DAYS = 90
+DAYS_BACK = timedelta(days=growth.window_days(RANGE_DAYS) - 1)
 TABLE = s.audience_trends
 NAMES = [column.name for column in TABLE.columns]
 FIGURES = [column for column in TABLE.columns if not column.primary_key]
@@ -53,7 +54,9 @@ def chart_trends(
         among = entities(ChartDays(slug, day, day), entity)
         known = select(table.c.uuid, table.c.name).where(table.c.uuid.in_(among))
         names = {row[0]: row[1] for row in conn.execute(known)}
-        for part in _trends(conn, entity, day, list(conn.scalars(among)), days, archive):
+        uuids = list(conn.scalars(among))
+        # A day that is in the archive itself has none here, and needs no file for it.
+        for part in _trends(conn, entity, day, uuids, days, archive if uuids else None):
             part["chart_slug"] = [slug] * len(part["uuid"])
             part["name"] = [names.get(uuid) for uuid in part["uuid"]]
             for name, values in found.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from soundcharts_pipeline.clock import Clock, utc_now
+from soundcharts_pipeline.clock import PUBLISHING_DELAY_DAYS, Clock, utc_now
 from soundcharts_pipeline.config import yaml_nodes
 from soundcharts_pipeline.config.chart_keys import KEYS, NAME, days, readers
 from soundcharts_pipeline.config.settings import ChartSettings, Housekeeping, Settings, SettingsError
@@ -24,9 +24,6 @@ _LONGEST_SLUG = 150
 _MOST_BYTES = 10_000_000
 
 _ADD_CHART = "write '  - slug: global-28' under 'charts:'"
-
-# Points may appear so long after their day.
-_PUBLISHING_DELAY_DAYS = 15
 
 
 class NoCharts(Mistake):
@@ -99,7 +96,7 @@ def _read(text: str, keys: Mapping[str, Reader]) -> tuple[Settings, list[Mistake
 
 def _days_back(charts: Iterable[ChartSettings]) -> int:
     """How far back runs of today's chart-days, or of those that are healed today, may still ask and read."""
-    reach = (max(c.history_days, c.follow_days) + c.heal_days + _PUBLISHING_DELAY_DAYS for c in charts)
+    reach = (max(c.history_days, c.follow_days) + c.heal_days + PUBLISHING_DELAY_DAYS for c in charts)
     return max(reach, default=0)
 
 

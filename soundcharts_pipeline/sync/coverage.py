@@ -11,8 +11,6 @@ from datetime import date, datetime, timedelta
 
 from soundcharts_pipeline.models import ONE_DAY, AnsweredWindow, Window
 
-# A point appears 2 to 15 days after its day.
-PUBLISHING_DELAY_DAYS = 15
 # Radio plays are counted as they air; the count of a day that ended is given one more day to come in.
 SPINS_DELAY_DAYS = 2
 

@@ -8,12 +8,13 @@ from datetime import date, timedelta
 from sqlalchemy import Connection
 
 from soundcharts_pipeline.api.errors import NotFound
+from soundcharts_pipeline.clock import PUBLISHING_DELAY_DAYS
 from soundcharts_pipeline.models import AnsweredWindow, Series
 from soundcharts_pipeline.storage.queries import worklists
 from soundcharts_pipeline.storage.queries.worklists import CLOSED, GONE, SILENT
 from soundcharts_pipeline.storage.saves import SeriesAnswer, add_tombstones, remove_tombstones, save_series
 from soundcharts_pipeline.sync.context import SyncContext
-from soundcharts_pipeline.sync.coverage import PUBLISHING_DELAY_DAYS, answered
+from soundcharts_pipeline.sync.coverage import answered
 from soundcharts_pipeline.sync.evidence import Unproven
 from soundcharts_pipeline.sync.series_worklist import Question, SeriesKey
 from soundcharts_pipeline.sync.worklist import Answer

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from sqlalchemy import Connection
 
 from soundcharts_pipeline.api.pages import WINDOW_DAYS
-from soundcharts_pipeline.clock import DAYS_AHEAD
+from soundcharts_pipeline.clock import DAYS_AHEAD, PUBLISHING_DELAY_DAYS
 from soundcharts_pipeline.config.settings import ChartSettings
 from soundcharts_pipeline.models import ONE_DAY, AnsweredWindow, ChartDays, Window
 from soundcharts_pipeline.storage.controls import answered_series
@@ -17,7 +17,6 @@ from soundcharts_pipeline.storage.queries import worklists
 from soundcharts_pipeline.storage.queries.worklists import SILENT
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.coverage import (
-    PUBLISHING_DELAY_DAYS,
     SPINS_DELAY_DAYS,
     due_windows,
     reaching_back,

@@ -1,5 +1,8 @@
 """What pictures show: whole days only, and names that tell lines apart."""
 
+import pytest
+
+from soundcharts_pipeline.clock import PUBLISHING_DELAY_DAYS
 from soundcharts_pipeline.storage.queries.lines import (
     RACE_RANKINGS,
     SeriesHistory,
@@ -71,14 +74,17 @@ def test_totals_are_shown_as_what_days_brought_and_only_where_that_is_known(ware
         assert audience_lines(conn, CHART, DAY, "track", platform="shazam").series == []
 
 
-def test_an_identifier_is_not_waited_for_before_it_came_and_after_it_went(warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("is_late", [True, False])
+def test_an_identifier_is_waited_for_as_long_as_its_values_may_be_late(warehouse: Warehouse, is_late: bool) -> None:
+    went = PUBLISHING_DELAY_DAYS + (0 if is_late else 1)
     save_names(warehouse, "a")
     save_ranking(warehouse, DAY, "a")
-    save_track_points(warehouse, "a", {4: 10, 3: 11, 2: 13})
-    save_track_points(warehouse, "a", {2: 900, 1: 905, 0: 911}, identifier="other")
+    save_track_points(warehouse, "a", {went + 2: 10, went + 1: 11, went: 13})
+    save_track_points(warehouse, "a", {went: 900, went - 1: 905, 1: 910, 0: 916}, identifier="other")
     with warehouse.read() as conn:
         (series,) = audience_lines(conn, CHART, DAY, "track").series
-    assert series.points == {"a": [(ago(3), 1), (ago(2), 2), (ago(1), 5), (DAY, 6)]}
+    known = [(ago(went + 1), 1), (ago(went), 2)]
+    assert series.points == {"a": known if is_late else [*known, (ago(went - 1), 5), (DAY, 6)]}
 
 
 def test_what_the_first_day_brought_is_known_from_the_day_before_it(sqlite_warehouse: Warehouse) -> None:

@@ -13,7 +13,7 @@ from soundcharts_pipeline.admin.pages.day_strip import strip_text
 from soundcharts_pipeline.admin.pages.overview import calls_a_day, exhausted_on
 from soundcharts_pipeline.admin.pages.rendering import relative
 from soundcharts_pipeline.analysis.trends import chart_trends
-from soundcharts_pipeline.clock import DAYS_AHEAD
+from soundcharts_pipeline.clock import DAYS_AHEAD, PUBLISHING_DELAY_DAYS
 from soundcharts_pipeline.config.cascade import allowed_keys
 from soundcharts_pipeline.config.settings import ChartSettings, Settings
 from soundcharts_pipeline.models import ChartDays
@@ -27,7 +27,7 @@ from soundcharts_pipeline.storage.housekeeping.backup import back_up
 from soundcharts_pipeline.storage.queries.chart_states import chart_states
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline.sync.coverage import PUBLISHING_DELAY_DAYS, answered, due_windows, targets_of
+from soundcharts_pipeline.sync.coverage import answered, due_windows, targets_of
 from soundcharts_pipeline.sync.planning.plan import plan_cascade
 from soundcharts_pipeline.sync.rankings import find_published
 from soundcharts_pipeline_tests.monitoring.test_health import CHART

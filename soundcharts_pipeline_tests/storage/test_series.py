@@ -56,8 +56,8 @@ def test_identifiers_stay_apart_and_the_latest_value_is_their_sum(warehouse: War
     assert [line.identifier for line in series.lines] == ["one", "left", "two"]
     assert series.lines[2] == Line("two", ((day(1), 40), (day(0), 50)))
     assert series.latest == (day(0), 1050)
-    # of both identifiers in a day; in a week of the one that is as old, not of the one that came or went since
-    assert (series.change(1), series.change(7), series.change(28)) == (11, 7, None)
+    # of both identifiers in a day; a week ago one of them had no value, and what it gained since is not known
+    assert (series.change(1), series.change(7), series.change(28)) == (11, None, None)
     assert (series.coverage, series.asked) == ("complete", Asked(day(9), day(0), NOW))
 
 
@@ -76,17 +76,22 @@ def test_a_change_says_no_other_span_than_its_heading(warehouse: Warehouse) -> N
         assert [series.change(days) for days in (2, 6, 8)] == [100, None, 500]
 
 
-@given(st.dictionaries(st.integers(0, 95), st.integers(0, 2**40), min_size=1).map(lambda values: values | {0: 2**41}))
-def test_pages_and_pictures_compare_the_same_days_as_trends(values: dict[int, int]) -> None:
+@given(
+    st.lists(st.dictionaries(st.integers(0, 95), st.integers(0, 40), min_size=40), min_size=1, max_size=3),
+    st.sampled_from([growth.LEVEL, growth.TOTAL]),
+)
+def test_pages_and_pictures_tell_the_same_changes_as_trends(identifiers: list[dict[int, int]], kind: int) -> None:
     width = growth.window_days(90)
-    matrix = np.full((1, width), np.nan)
-    for ago, value in values.items():
-        matrix[0, width - 1 - ago] = value
-    _, columns = growth.develop(matrix, np.zeros(1, np.int64), np.array([growth.LEVEL]), range_days=90)
-    points = [(day(ago), values[ago]) for ago in sorted(values, reverse=True)]
+    matrix = np.full((len(identifiers), width), np.nan)
+    for row, values in enumerate(identifiers):
+        for ago, value in values.items():
+            matrix[row, width - 1 - ago] = value
+    groups, kinds = np.zeros(len(identifiers), np.int64), np.full(len(identifiers), kind)
+    _, columns = growth.develop(matrix, groups, kinds, range_days=90)
+    lines = [[(day(ago), values[ago]) for ago in sorted(values, reverse=True)] for values in identifiers]
     for days in TREND_DAYS:
-        trend = float(columns[f"difference_{days}"][0])
-        assert change_over(points, days) == (None if np.isnan(trend) else trend)
+        trend = [None if np.isnan(of) else of for of in columns[f"difference_{days}"].astype(float)]
+        assert [change_over(lines, days, total=kind == growth.TOTAL)] == trend
 
 
 def test_coverage_tells_complete_from_gaps_silence_and_what_was_not_asked(warehouse: Warehouse) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from soundcharts_pipeline.clock import PUBLISHING_DELAY_DAYS
 from soundcharts_pipeline.models import ONE_DAY, AnsweredWindow, Window
-from soundcharts_pipeline.sync.coverage import PUBLISHING_DELAY_DAYS, answered, due_windows, targets_of
+from soundcharts_pipeline.sync.coverage import answered, due_windows, targets_of
 
 FIRST = date(2026, 3, 1)
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from soundcharts_pipeline.api.pages import WINDOW_DAYS
+from soundcharts_pipeline.clock import PUBLISHING_DELAY_DAYS
 from soundcharts_pipeline.models import ONE_DAY, AnsweredWindow
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.queries.worklists import GONE, METADATA
 from soundcharts_pipeline.storage.saves import add_tombstones
 from soundcharts_pipeline.storage.tables import bookkeeping as b
 from soundcharts_pipeline.storage.warehouse import Warehouse
-from soundcharts_pipeline.sync.coverage import PUBLISHING_DELAY_DAYS, answered, due_windows, reaching_back, targets_of
+from soundcharts_pipeline.sync.coverage import answered, due_windows, reaching_back, targets_of
 from soundcharts_pipeline_tests.support.altered import altered
 from soundcharts_pipeline_tests.support.helpers import last_days, new_context, run_cascade, small_chart
 from soundcharts_pipeline_tests.support.today import TODAY, noon

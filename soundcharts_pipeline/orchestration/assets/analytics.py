@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy import Connection
 
@@ -18,6 +18,9 @@ from soundcharts_pipeline.storage.tables import schema
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.report import SyncReport
 
+if TYPE_CHECKING:
+    from soundcharts_pipeline.storage.housekeeping.cold import Archive
+
 
 class TrendsStage(Stage):
     """`audience_trends`."""
@@ -29,7 +32,8 @@ class TrendsStage(Stage):
         "One row is one track or artist, platform and metric of a chart-day: the newest value, average and peak "
         "of 90 days, change and growth over 1, 7, 28 and 90 days, daily figures, streak, velocity and whether "
         "the last day is unusual. A partition holds those of the tracks of its ranking and of their artists.\n\n"
-        "Computed from the stored series. **Makes no call.** The formulas are in docs/analysis.md."
+        "Computed from the stored series, archived months included. **Makes no call.** The formulas are in "
+        "docs/analysis.md."
     )
     table = schema.audience_trends
     lineage: ClassVar[Lineage] = {"uuid": (RANKINGS, "track_uuid")}
@@ -46,14 +50,15 @@ class TrendsStage(Stage):
 
     def sync(self, ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> SyncReport:
         # numpy takes a tenth of a second to import, which nobody should wait for who only loads the definitions.
-        from soundcharts_pipeline.analysis.trends import chart_trends, save_trends
+        from soundcharts_pipeline.analysis.trends import DAYS_BACK, chart_trends, save_trends
 
         report = SyncReport(quota_remaining=ctx.client.usage.quota_remaining)
         with ctx.warehouse.write() as conn:
             ctx.keep_books(conn, 0, len(days))
         for done, day in enumerate(days, start=1):
             with ctx.warehouse.read() as conn:
-                found = chart_trends(conn, chart.slug, day)
+                archive = _archive(conn, ctx, day - DAYS_BACK, day)
+                found = chart_trends(conn, chart.slug, day, archive=archive)
             with ctx.warehouse.write() as conn:
                 report.rows += save_trends(conn, chart.slug, day, found)
                 ctx.keep_books(conn, done, len(days))
@@ -68,3 +73,13 @@ class TrendsStage(Stage):
 
     def pictures(self, conn: Connection, slug: str, day: date) -> Pictures:
         return trend_pictures(conn, slug, day)
+
+
+def _archive(conn: Connection, ctx: SyncContext, first: date, last: date) -> "Archive | None":
+    """The archive, if it holds months of these days: without them what is stored would be overwritten by less. It
+    loads pyarrow, for which others need not wait."""
+    if ctx.archive is None or not summaries.archived_months(conn, first, last):
+        return None
+    from soundcharts_pipeline.storage.housekeeping.cold import Archive
+
+    return Archive(ctx.archive)

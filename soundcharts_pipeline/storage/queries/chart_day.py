@@ -10,13 +10,13 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.storage.queries.rankings import BY_PLACE, Move, Spot, moves_of
 from soundcharts_pipeline.storage.queries.series_lists import list_series
+from soundcharts_pipeline.storage.queries.summaries import archived_months
 from soundcharts_pipeline.storage.queries.worklists import entities
-from soundcharts_pipeline.storage.tables import bookkeeping as b
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.wording import month_of
 
@@ -76,7 +76,7 @@ def read_chart_day(conn: Connection, slug: str, day: date, *, history_days: int)
         ranked_days=_ranked_days(conn, window),
         series=[*_series(conn, of_day, "track", days[0]), *_series(conn, of_day, "artist", days[0])],
         trends=_trends(conn, slug, day),
-        archived=_archived(conn, days[0], day),
+        archived=[month_of(month) for month in archived_months(conn, days[0], day)],
     )
 
 
@@ -183,9 +183,3 @@ def _trends(conn: Connection, slug: str, day: date) -> Sequence[Row[Any]]:
     t = s.audience_trends
     query = select(t).where(t.c.chart_slug == slug, t.c.rank_date == day)
     return conn.execute(query.order_by(t.c.platform, t.c.entity.desc(), t.c.metric, t.c.uuid)).all()
-
-
-def _archived(conn: Connection, first: date, last: date) -> list[str]:
-    a = b.archived_months
-    query = select(a.c.month).distinct().where(and_(a.c.month >= first.replace(day=1), a.c.month <= last))
-    return [month_of(month) for month in conn.scalars(query.order_by(a.c.month))]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from soundcharts_pipeline.clock import PUBLISHING_DELAY_DAYS
 from soundcharts_pipeline.storage.queries.rankings import ranking_days
 from soundcharts_pipeline.storage.tables import audience
 from soundcharts_pipeline.storage.tables import schema as s
@@ -101,8 +102,8 @@ def audience_lines(
         found[on, metric][uuid].append([(row.date, row.value) for row in rows])
     series = []
     for (on, metric), of_entity in found.items():
-        is_total = entity == "track" and metric != "spins"
-        lines = {uuid: _gains(parts) if is_total else parts[0] for uuid, parts in of_entity.items()}
+        total = is_total(entity, metric)
+        lines = {uuid: _gains(parts) if total else parts[0] for uuid, parts in of_entity.items()}
         # The day before the first one is there for what the first one brought.
         kept = {uuid: [point for point in line if point[0] > begin] for uuid, line in lines.items()}
         if any(kept.values()):
@@ -125,23 +126,34 @@ def best_placed(conn: Connection, slug: str, day: date, entity: str) -> list[Sho
     return [Shown(row[0], row[1], name) for row, name in zip(found, unique, strict=True)]
 
 
+def is_total(entity: str, metric: str) -> bool:
+    """Whether values count everything so far, each identifier by itself."""
+    return entity == "track" and metric != "spins"
+
+
 def week_change(points: Points) -> int | None:
     """The newest value less the one a week before; None where that day, and the two before it, have none."""
-    return change_over(points, 7)
+    return change_over([points], 7, total=False)
 
 
-def change_over(points: Sequence[tuple[date, int]], days: int) -> int | None:
-    """The newest value of a line less the one so many days before, or on another of its `base_days`; None where
-    none of them has a value. Every page, picture and preview takes it from here, and trends keep the same rule."""
-    (newest, value), values = points[-1], dict(points)
-    bases = (values.get(newest - timedelta(days=back)) for back in s.base_days(days))
-    return next((value - base for base in bases if base is not None), None)
+def change_over(identifiers: Sequence[Sequence[tuple[date, int]]], days: int, *, total: bool) -> int | None:
+    """The newest value less the one so many days before, or on another of its `base_days`, of all identifiers together
+    that have the newest one; None where one of them lacks each of these days, or where a total fell since. Every page,
+    picture and preview takes it from here, and trends keep the same rule."""
+    newest = max(line[-1][0] for line in identifiers)
+    lines = [line for line in identifiers if line[-1][0] == newest]
+    falls = [on for line in lines for (_, before), (on, value) in pairwise(line) if total and value < before]
+    values = [dict(line) for line in lines]
+    for base in (newest - timedelta(days=back) for back in s.base_days(days)):
+        if base >= max(falls, default=base) and all(base in line for line in values):
+            return sum(line[newest] - line[base] for line in values)
+    return None
 
 
 def _gains(identifiers: Sequence[Points]) -> Points:
     """What single days brought over all identifiers. A day on which the gain of one is not known is left out: one
-    after a missing day, or on which the total fell. Up to its first day and after its last one an identifier is not
-    waited for."""
+    after a missing day, or on which the total fell. Up to its first day an identifier is not waited for, nor after its
+    last one once that is longer ago than values may be late."""
     gains = [
         {
             on: value - last
@@ -150,10 +162,12 @@ def _gains(identifiers: Sequence[Points]) -> Points:
         }
         for line in identifiers
     ]
-    days = sorted(set().union(*gains))
+    newest = max(line[-1][0] for line in identifiers)
+    late = newest - timedelta(days=PUBLISHING_DELAY_DAYS)
+    spans = [(line[0][0], newest if line[-1][0] >= late else line[-1][0]) for line in identifiers]
     found = []
-    for day in days:
-        awaited = [of for of, line in zip(gains, identifiers, strict=True) if line[0][0] < day <= line[-1][0]]
+    for day in sorted(set().union(*gains)):
+        awaited = [of for of, (first, last) in zip(gains, spans, strict=True) if first < day <= last]
         if all(day in of for of in awaited):
             found.append((day, sum(of[day] for of in awaited)))
     return found

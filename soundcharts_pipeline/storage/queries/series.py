@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import ColumnElement, Connection, FromClause, func, literal, select
 
 from soundcharts_pipeline.models import TRACK_METRICS, AnsweredWindow, artist_metrics
-from soundcharts_pipeline.storage.queries.lines import change_over
+from soundcharts_pipeline.storage.queries.lines import change_over, is_total
 from soundcharts_pipeline.storage.queries.worklists import CLOSED
 from soundcharts_pipeline.storage.tables import audience
 from soundcharts_pipeline.storage.tables import bookkeeping as b
@@ -45,6 +45,7 @@ class StoredSeries:
     the newest value that were asked for and have none.
     """
 
+    entity: Entity
     platform: str
     metric: str
     coverage: Coverage
@@ -61,13 +62,9 @@ class StoredSeries:
         return day, sum(line.points[-1][1] for line in self.lines if line.points[-1][0] == day)
 
     def change(self, days: int) -> int | None:
-        """What the latest value gained in so many days (`change_over`): the sum over the identifiers that have a value
-        at both ends. None: there is no such identifier."""
-        if self.latest is None:
-            return None
-        gained = [change_over(line.points, days) for line in self.lines if line.points[-1][0] == self.latest[0]]
-        known = [change for change in gained if change is not None]
-        return sum(known) if known else None
+        """What the latest value gained in so many days (`change_over`)."""
+        identifiers = [line.points for line in self.lines]
+        return change_over(identifiers, days, total=is_total(self.entity, self.metric)) if identifiers else None
 
 
 def audience_of(conn: Connection, entity: Entity, uuid: str, platforms: Sequence[str]) -> list[StoredSeries]:
@@ -110,6 +107,7 @@ def _series(
         without = _days_without(asked, lines)
         found.append(
             StoredSeries(
+                entity=entity,
                 platform=key[0],
                 metric=key[1],
                 coverage=_coverage(lines, without, reasons.get("/".join(key)), bool(asked)),

@@ -92,6 +92,13 @@ def trend_rows(conn: Connection, days: ChartDays) -> dict[date, int]:
     return _by_day(conn, query.group_by(t.c.rank_date))
 
 
+def archived_months(conn: Connection, first: date, last: date) -> list[date]:
+    """The first days of the months, from that of `first` to that of `last`, that are in the archive."""
+    a = b.archived_months
+    query = select(a.c.month).distinct().where(a.c.month.between(first.replace(day=1), last))
+    return list(conn.scalars(query.order_by(a.c.month)))
+
+
 def archived_days(conn: Connection, days: ChartDays) -> set[date]:
     """Days whose ranking was saved here and is in the archive now."""
     d, r, a = s.ranking_days, s.chart_rankings, b.archived_months

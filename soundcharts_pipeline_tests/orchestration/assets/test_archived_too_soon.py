@@ -1,19 +1,21 @@
-"""Days that went to the archive before all of them was fetched."""
+"""Days that went to the archive before all of them was fetched, and days that look back on the archive."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from soundcharts_pipeline.config.cascade import RANKINGS, TRACK_METADATA, track_audience_key
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.simulator import Simulator
-from soundcharts_pipeline.storage.housekeeping.archive import archive, restore
+from soundcharts_pipeline.storage.housekeeping.archive import FOLDER, archive, restore
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline_tests.orchestration.assets.recorded import failures_of
 from soundcharts_pipeline_tests.orchestration.assets.test_operations import last_month
 from soundcharts_pipeline_tests.storage.old_rows import held
 from soundcharts_pipeline_tests.support.helpers import asked_keys
-from soundcharts_pipeline_tests.support.project import Project, open_project
+from soundcharts_pipeline_tests.support.project import Project, chart, open_project
 
 
 @pytest.fixture
@@ -72,3 +74,27 @@ def test_a_day_whose_parts_came_in_two_runs_is_complete(project: Project, tmp_pa
     assert project.run(span, [key for key in keys if key not in first]).success
     assert _archive(project, tmp_path)
     assert project.run(span).success
+
+
+def test_trends_of_a_day_that_is_run_again_look_back_on_archived_months(
+    simulator: Simulator, environ: dict[str, str], database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = {**environ, "SOUNDCHARTS_DATABASE_URL": database_url}
+    trends = select(s.audience_trends)
+    with open_project(simulator, here, monkeypatch, chart(history_days=40)) as project:
+        assert project.run(project.span(1)).success
+        with project.warehouse.read() as conn:
+            before = set(conn.execute(trends))
+        folder = Path(environ["SOUNDCHARTS_DATA_DIR"]) / FOLDER
+        assert _archive(project, folder)
+
+        assert project.run(project.span(1)).success
+        with project.warehouse.read() as conn:
+            assert set(conn.execute(trends)) == before
+        assert any(row.difference_28 is not None for row in before)
+
+        folder.rename(folder.with_name("elsewhere"))
+        (failure,) = failures_of(project.run(project.span(1))).values()
+        assert str(folder) in failure
+        with project.warehouse.read() as conn:
+            assert set(conn.execute(trends)) == before
