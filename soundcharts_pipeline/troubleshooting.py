@@ -98,8 +98,8 @@ TROUBLES: Mapping[str, Trouble] = {
     ),
     "UpstreamMissing": Trouble(
         "Missing dependency data",
-        "The asset was launched for days whose ranking, or whose tracks' metadata, is not in the database. It would "
-        "have found nothing to ask for and looked complete.",
+        "The asset was launched for days whose ranking, or whose tracks' metadata or credits, is not in the database. "
+        "It would have found too little to ask for and looked complete.",
         "Run the whole cascade of these days: `soundcharts-pipeline sync SLUG --date DAY`.",
         otherwise=["Run the whole cascade of these days."],
     ),
@@ -371,8 +371,8 @@ TROUBLES: Mapping[str, Trouble] = {
         "Backfill given up",
         "A backfill goes on only while charts.yaml has all of its charts and days: one was taken out, or the earliest "
         "`first_date` is later now. Dagster ended all of it; what its runs had saved stays.",
-        "Launch the days that are left again, in Dagster's UI or with `soundcharts-pipeline sync SLUG`; the healing "
-        "sensor requests the newest of them by itself.",
+        "Launch the days that are left again, in Dagster's UI or with `soundcharts-pipeline sync SLUG --date DAY`; the "
+        "healing sensor requests the newest of them by itself.",
         otherwise=[
             "Launch the days that are left again, in Dagster's UI; the healing sensor requests the newest of them "
             "by itself."

@@ -168,7 +168,7 @@ def test_what_is_below_a_failed_step_is_named_with_it(project: Project, monkeypa
     [
         ([], "track_metadata", "is not stored, so there is nothing to work on"),
         ([], "track_audience/spotify", "is not stored, so there is nothing to work on"),
-        (["chart_rankings"], "artist_metadata", "ranked tracks have no metadata yet"),
+        (["chart_rankings"], "artist_metadata", "it is not known who is credited"),
     ],
 )
 def test_a_step_without_what_it_works_on_fails_rather_than_look_complete(

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Collection, Sequence
 
 from soundcharts_pipeline.config.settings import ChartSettings, Settings
 
@@ -80,6 +81,18 @@ def exclusion(key: str, chart: ChartSettings) -> str | None:
 def allowed_keys(settings: Settings, chart: ChartSettings) -> list[str]:
     """What a run of the whole cascade of a chart consists of."""
     return [key for key in all_keys(settings) if exclusion(key, chart) is None]
+
+
+def with_others(missing: Collection[str], wanted: Sequence[str]) -> list[str]:
+    """Those of the wanted assets to run where some are missing: with artists the metadata of tracks, which names them
+    and may have been asked for without; with what is fetched all that is computed from it. That costs no call that is
+    not needed."""
+    keys = {*missing}
+    if any(key == ARTIST_METADATA or key.startswith(f"{ARTIST_AUDIENCE}/") for key in keys):
+        keys.add(TRACK_METADATA)
+    if keys - ANALYTICS:
+        keys |= ANALYTICS
+    return [key for key in wanted if key in keys]
 
 
 def scheduled_keys(settings: Settings, chart: ChartSettings) -> list[str]:

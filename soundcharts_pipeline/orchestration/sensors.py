@@ -8,7 +8,14 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 
 from soundcharts_pipeline.clock import Clock, utc_now
-from soundcharts_pipeline.config.cascade import RANKINGS, TRACK_METADATA, all_keys, allowed_keys, scheduled_keys
+from soundcharts_pipeline.config.cascade import (
+    RANKINGS,
+    TRACK_METADATA,
+    all_keys,
+    allowed_keys,
+    scheduled_keys,
+    with_others,
+)
 from soundcharts_pipeline.config.settings import ChartSettings, Settings
 from soundcharts_pipeline.errors import PipelineError
 from soundcharts_pipeline.models import ChartDays
@@ -214,9 +221,10 @@ class _Lost:
         return set().union(*self.missing.values())
 
     def spans(self, stopped: Set[date]) -> list[tuple[ChartDays, list[str]]]:
-        """Spans with something missing, without the stopped days, and the assets that are missing."""
+        """Spans with something missing, without the stopped days, and the assets to run for it."""
         spans = spans_over(self.chart.slug, self.days - stopped, self.published)
-        return [(span, [key for key, days in self.missing.items() if days & set(span.days)]) for span in spans]
+        missing = [[key for key, days in self.missing.items() if days & set(span.days)] for span in spans]
+        return [(span, with_others(keys, list(self.missing))) for span, keys in zip(spans, missing, strict=True)]
 
 
 def _all_lost(

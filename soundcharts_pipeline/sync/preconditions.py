@@ -89,11 +89,14 @@ def check_upstream(ctx: SyncContext, slug: str, days: Sequence[date], *, metadat
     span = ChartDays(slug, days[0], days[-1])
     with ctx.warehouse.read() as conn:
         missing = worklists.rankings_missing(conn, span)
-        unknown = 0 if missing or not metadata else quality.without_metadata(conn, span, "track")
+        unknown = 0 if missing or not metadata else quality.without_artists(conn, span)
     if missing:
         raise UpstreamMissing(f"{slug}: the ranking of {_named(missing)} is not stored, so there is nothing to work on")
     if unknown:
-        raise UpstreamMissing(f"{slug}: {unknown} ranked tracks have no metadata yet, so their artists are not known")
+        raise UpstreamMissing(
+            f"{slug}: of {unknown} ranked tracks it is not known who is credited: their metadata was not asked for "
+            "yet, or without artists"
+        )
 
 
 def _named(days: Sequence[date]) -> str:

@@ -5,12 +5,16 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from dagster._core.events import DagsterEventType
+from sqlalchemy import select
 
+from soundcharts_pipeline.config.cascade import scheduled_keys
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.monitoring.chart_status import chart_health
 from soundcharts_pipeline.monitoring.facts import chart_facts, read_runs
 from soundcharts_pipeline.simulator import Fault, Simulator
 from soundcharts_pipeline.storage.queries.chart_states import ChartState, chart_states
+from soundcharts_pipeline.storage.tables import schema as s
+from soundcharts_pipeline_tests.orchestration.assets.recorded import failures_of
 from soundcharts_pipeline_tests.orchestration.sensed import HEALING_SENSOR, METADATA, OTHER, SLUG, small, spans
 from soundcharts_pipeline_tests.support.helpers import asked_keys
 from soundcharts_pipeline_tests.support.project import Project, asset_names, open_project
@@ -34,7 +38,11 @@ def test_only_what_is_missing_is_requested_as_ranges_and_without_a_call(project:
         ChartDays(SLUG, span.days[0], span.days[1]),
         ChartDays(SLUG, span.days[4], span.days[4]),
     ]
-    assert [asset_names(request) for request in tick.requests] == [["track_audience/airplay"], ["artist_metadata"]]
+    # With what is computed from it, and the metadata that names artists: what that has already costs no call.
+    assert [asset_names(request) for request in tick.requests] == [
+        ["track_audience/airplay", "audience_trends"],
+        ["track_metadata", "artist_metadata", "audience_trends"],
+    ]
     assert {request.job_name for request in tick.requests} == {"full_sync"}
     assert {request.tags["soundcharts/trigger"] for request in tick.requests} == {HEALING_SENSOR}
 
@@ -51,11 +59,52 @@ def test_a_healed_span_is_complete(project: Project) -> None:
     project.publish(span)
     assert project.run(span, METADATA).success
     tick = project.evaluate(HEALING_SENSOR)
-    missing = ["track_audience/airplay", "artist_metadata", "audience_trends"]
+    missing = ["track_metadata", "track_audience/airplay", "artist_metadata", "audience_trends"]
     assert [asset_names(request) for request in tick.requests] == [missing]
     assert project.perform(tick.requests[0]).success
     assert stored(project.warehouse) == expected(project.simulator.world, project.settings.chart(SLUG), span.days)
     assert project.evaluate(HEALING_SENSOR).requests == []
+
+
+ARTISTS_LATER: list[dict[str, object]] = [{"auto_extract_artists": False}, {"fetch_track_metadata": False}]
+
+
+@pytest.mark.parametrize("before", ARTISTS_LATER)
+def test_artists_are_not_asked_for_before_it_is_known_who_is_credited(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, before: dict[str, object]
+) -> None:
+    wanted: dict[str, object] = {"artist_audience_platforms": ("spotify",)}
+    now, then = small(SLUG, **wanted), small(SLUG, **{**wanted, **before})
+    with open_project(simulator, environ, monkeypatch, then) as project:
+        span = project.span(1)
+        assert project.run(span, scheduled_keys(project.settings, then)).success
+        with open_project(simulator, environ, monkeypatch, now, instance=project.instance) as later:
+            for key in ("artist_metadata", "artist_audience/spotify"):
+                (failure,) = failures_of(later.run(span, [key])).values()
+                assert "it is not known who is credited" in failure
+
+
+@pytest.mark.parametrize("before", [*ARTISTS_LATER, {"artist_audience_platforms": ("spotify",)}])
+def test_what_settings_add_later_is_whole_with_its_trends(
+    simulator: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, before: dict[str, object]
+) -> None:
+    wanted: dict[str, object] = {"artist_audience_platforms": ("spotify", "instagram")}
+    now, then = small(SLUG, **wanted), small(SLUG, **{**wanted, **before})
+    with open_project(simulator, environ, monkeypatch, then) as project:
+        span = project.span(2)
+        project.publish(span)
+        assert project.run(span, scheduled_keys(project.settings, then)).success
+        with open_project(simulator, environ, monkeypatch, now, instance=project.instance) as later:
+            (request,) = later.evaluate(HEALING_SENSOR).requests
+            assert later.perform(request).success
+            assert stored(later.warehouse) == expected(simulator.world, now, span.days)
+            with later.warehouse.read() as conn:
+                healed = set(conn.execute(select(s.audience_trends)))
+            assert later.run(span).success
+            with later.warehouse.read() as conn:
+                assert set(conn.execute(select(s.audience_trends))) == healed
+            assert {row.platform for row in healed if row.entity == "artist"} == {"spotify", "instagram"}
+            assert later.evaluate(HEALING_SENSOR).requests == []
 
 
 def test_a_day_that_no_run_ever_had_is_requested_with_all_that_the_chart_allows(

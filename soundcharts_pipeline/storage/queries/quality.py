@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Exists, Table, and_, exists, func, or_, select
 
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.storage.queries.worklists import METADATA, UNPROVEN, entities, ranked
@@ -72,16 +72,23 @@ def unknown_artist_genres(conn: Connection, days: ChartDays) -> int:
 def without_metadata(conn: Connection, days: ChartDays, entity: str, *, proven: bool = False) -> int:
     """Entities of the chart's days that have neither metadata nor a tombstone that says why; `proven`: nor one that
     stays, unlike that of a record that could not be read."""
-    t, tombstone = (s.tracks if entity == "track" else s.artists), b.tombstones
-    tombstones = exists().where(
-        tombstone.c.entity == entity, tombstone.c.uuid == t.c.uuid, tombstone.c.scope == METADATA
-    )
-    if proven:
-        tombstones = tombstones.where(tombstone.c.reason != UNPROVEN)
-    query = select(func.count()).where(
-        t.c.uuid.in_(entities(days, entity)), t.c.metadata_fetched_at.is_(None), ~tombstones
-    )
-    return _count(conn, query)
+    t, explained = (s.tracks if entity == "track" else s.artists), b.tombstones.c.reason != UNPROVEN
+    query = select(func.count()).where(t.c.uuid.in_(entities(days, entity)), t.c.metadata_fetched_at.is_(None))
+    return _count(conn, query.where(~_explained(t, entity, *([explained] if proven else []))))
+
+
+def _explained(table: Table, entity: str, *how: ColumnElement[bool]) -> Exists:
+    """Whether a tombstone says why the entity has no metadata."""
+    t = b.tombstones.c
+    return exists().where(t.entity == entity, t.uuid == table.c.uuid, t.scope == METADATA, *how)
+
+
+def without_artists(conn: Connection, days: ChartDays) -> int:
+    """Tracks of the chart's days of which it is not known who is credited, nor why: their metadata was not asked for
+    yet, or while `auto_extract_artists` was false."""
+    t = s.tracks
+    query = select(func.count()).where(t.c.uuid.in_(entities(days, "track")), t.c.artists_extracted.is_(False))
+    return _count(conn, query.where(~_explained(t, "track")))
 
 
 def coverage(conn: Connection, days: ChartDays, entity: str, platform: str, metric: str) -> Coverage:
