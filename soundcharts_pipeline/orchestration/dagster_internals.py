@@ -4,6 +4,7 @@
 first when somebody needs it, for Dagster takes a second to load; the second before the daemon begins.
 """
 
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import AssetMaterializationPlannedData, RunFailureReason
@@ -44,6 +45,7 @@ TABLE_QUESTIONS = (
 
 __all__ = [
     "BACKFILL_ID_TAG",
+    "DATA_VERSION_TAG",
     "IN_PROGRESS_RUN_STATUSES",
     "LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION",
     "POSTGRES_STORAGES",

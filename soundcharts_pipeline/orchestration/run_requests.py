@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from soundcharts_pipeline.models import ChartDays
-from soundcharts_pipeline.orchestration.dagster_internals import BulkActionStatus, PartitionBackfill
+from soundcharts_pipeline.orchestration.dagster_internals import DATA_VERSION_TAG, BulkActionStatus, PartitionBackfill
+from soundcharts_pipeline.orchestration.failures import LEFT_OUT
 from soundcharts_pipeline.orchestration.partitions import (
     is_chart_day,
     parse_key,
@@ -73,16 +74,18 @@ def request_run(
 def materialized_days(
     instance: dg.DagsterInstance, key: str, wanted: Mapping[str, Collection[date]]
 ) -> Mapping[str, set[date]]:
-    """Those of the wanted days on which the asset is materialised, by chart. Each is looked up, so that the cost does
-    not grow with all that is there."""
+    """Those of the wanted days on which the asset is materialised, and was not left out by the settings of then, by
+    chart. Each is looked up, so that the cost does not grow with all that is there."""
     asked = [partition_key(slug, day) for slug, days in wanted.items() for day in days]
     found: defaultdict[str, set[date]] = defaultdict(set)
+    of = (asset_key(key), dg.DagsterEventType.ASSET_MATERIALIZATION)
     for start in range(0, len(asked), ASKED_AT_ONCE):
-        made = instance.get_latest_storage_id_by_partition(
-            asset_key(key), dg.DagsterEventType.ASSET_MATERIALIZATION, set(asked[start : start + ASKED_AT_ONCE])
-        )
-        for slug, day in map(parse_key, made):
-            found[slug].add(day)
+        made = instance.get_latest_storage_id_by_partition(*of, set(asked[start : start + ASKED_AT_ONCE]))
+        versions = instance.event_log_storage.get_latest_tags_by_partition(*of, [DATA_VERSION_TAG], list(made))
+        for partition in made:
+            if versions.get(partition, {}).get(DATA_VERSION_TAG) != LEFT_OUT:
+                slug, day = parse_key(partition)
+                found[slug].add(day)
     return found
 
 

@@ -14,7 +14,7 @@ from soundcharts_pipeline.errors import PipelineError
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.orchestration.assets.day_record import DayRecord
 from soundcharts_pipeline.orchestration.failed_days import record_failed_days
-from soundcharts_pipeline.orchestration.failures import failure_of
+from soundcharts_pipeline.orchestration.failures import LEFT_OUT, failure_of
 from soundcharts_pipeline.remedies import Subject
 from soundcharts_pipeline.storage.errors import StorageError
 
@@ -59,11 +59,13 @@ class Recording:
                 dg.AssetMaterialization(asset_key=self._context.asset_key, partition=key, metadata=metadata)
             )
 
-    def result(self, checks: Sequence[dg.AssetCheckResult]) -> dg.MaterializeResult[Any]:
-        """The result of a step that has succeeded: Dagster records its partitions."""
+    def result(self, checks: Sequence[dg.AssetCheckResult], *, left_out: bool = False) -> dg.MaterializeResult[Any]:
+        """The result of a step that has succeeded: Dagster records its partitions. Those that settings leave out get a
+        version by which they are known: with other settings they are still to be made."""
         for key, metadata in self.done.items():
             self._context.add_asset_metadata(metadata, partition_key=key)
-        return dg.MaterializeResult(check_results=checks)
+        version = dg.DataVersion(LEFT_OUT) if left_out else None
+        return dg.MaterializeResult(check_results=checks, data_version=version)
 
     def _below(self) -> list[str]:
         """Assets of this run that Dagster leaves out when this one fails."""

@@ -121,7 +121,8 @@ class _Step:
             record = DayRecord(span, partial(self._record, span), self._tell, self._log)
             with self._recording.span(span, record):
                 self._recording.done |= self._sync(span, replace(self._ctx, watcher=record))
-        return self._recording.result(self._checks(spans))
+        left_out = not any(self._is_included(span) for span in spans)
+        return self._recording.result(self._checks(spans), left_out=left_out)
 
     def _sync(self, span: ChartDays, ctx: SyncContext) -> dict[str, Metadata]:
         chart = self._settings.chart(span.slug)
