@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, select
 from soundcharts_pipeline.analysis.archived import Series, newest_ranking
 from soundcharts_pipeline.analysis.charts import newest_day, stored_day
 from soundcharts_pipeline.analysis.frames import filled, frame
-from soundcharts_pipeline.analysis.growth import COUNT, TOTAL
+from soundcharts_pipeline.analysis.growth import COUNT, MOST, TOTAL
 from soundcharts_pipeline.analysis.trends import kind_of
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.storage.housekeeping.cold import Archive, Row
@@ -68,11 +68,16 @@ def _developed(
             elif at is None:
                 days, daily = None, None
             else:
-                fell = kind == TOTAL and value < at[1]
-                days, daily = (day - at[0]).days, None if fell else value - at[1]
+                days, daily = (day - at[0]).days, _difference(kind, value, at[1])
             made.append((key[0], name[key[0]], *key[1:], day, value, days, daily))
             at = day, value
     return made
+
+
+def _difference(kind: int, value: int, before: int) -> int | None:
+    """None where a total fell, and where 64 bits do not hold it."""
+    fell = kind == TOTAL and value < before
+    return value - before if not fell and -MOST <= value - before < MOST else None
 
 
 def _names(conn: Connection, entity: str, uuids: set[str]) -> dict[str, str]:

@@ -121,6 +121,13 @@ def test_a_series_that_is_silent_for_four_weeks_has_no_trend() -> None:
     assert developed() == {}
 
 
+def test_a_streak_is_counted_among_the_121_days_that_a_trend_looks_at() -> None:
+    # The first of them has no day before it, and of a total no gain.
+    assert DAYS == 121
+    assert developed(daily(*range(DAYS)), kind=LEVEL)["streak"] == 120
+    assert developed(daily(*(n * n for n in range(DAYS))), kind=TOTAL)["streak"] == 119
+
+
 def test_the_newest_value_may_be_some_days_old_and_its_comparisons_go_back_from_there() -> None:
     found = developed(daily(*range(1000, 1121), until=0)) if DAYS > 120 else {}
     assert found["difference_90"] == 90

@@ -1,13 +1,14 @@
 """Values of 64 bits, to the last digit: through trends, previews, pictures, workbooks, exports and frames."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from openpyxl import load_workbook
 from sqlalchemy import BigInteger, Integer, select
 
 from soundcharts_pipeline.admin.pages.rendering import number
-from soundcharts_pipeline.analysis import charts, growth
+from soundcharts_pipeline.analysis import charts, connect, growth
 from soundcharts_pipeline.analysis.growth import COUNT, LEVEL, TOTAL
 from soundcharts_pipeline.analysis.trends import chart_trends, save_trends
 from soundcharts_pipeline.orchestration.assets.pictures import audience_pictures, trend_pictures
@@ -25,13 +26,15 @@ from soundcharts_pipeline.reports.pictures.canvas import WIDE
 from soundcharts_pipeline.reports.workbook.lines import chart_lines
 from soundcharts_pipeline.reports.workbook.report import Report
 from soundcharts_pipeline.reports.workbook.workbook import write_workbook
+from soundcharts_pipeline.storage.housekeeping.archive import archive
 from soundcharts_pipeline.storage.queries.chart_day import read_chart_day
 from soundcharts_pipeline.storage.queries.summaries import audience_preview, trend_preview
+from soundcharts_pipeline.storage.tables import audience_views as v
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.tables.schema import TREND_DAYS, base_days
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
-from .held import CHART, DAY, ago, save, save_artist_points, save_names, save_ranking, save_track_points
+from .held import CHART, DAY, NOW, ago, save, save_artist_points, save_names, save_ranking, save_track_points
 
 LARGEST = 2**63 - 1
 WIDTH = growth.window_days(90)
@@ -139,6 +142,32 @@ def test_previews_pictures_and_frames_take_them(large: Warehouse) -> None:
     assert artists["metric"].isna().tolist() == [True]
     assert artists["tracks_with_metric"].tolist() == [2]
     assert number(2**62 + 1) == f"{2**62 + 1:,}"
+
+
+def test_a_difference_that_64_bits_do_not_hold_is_null_in_views_and_frames(
+    warehouse: Warehouse, database_url: str, tmp_path: Path
+) -> None:
+    save_names(warehouse, "a", "x y")
+    save_track_points(warehouse, "a", {40: -LARGEST - 1, 39: -1, 38: LARGEST, 1: -7, 0: LARGEST - 7})
+    save_artist_points(warehouse, "x", {40: LARGEST, 39: -2, 38: -LARGEST - 1, 1: LARGEST - 1, 0: LARGEST})
+    save_artist_points(warehouse, "y", {40: -2, 39: LARGEST - 2, 38: 0, 1: -LARGEST - 1, 0: 0})
+    expected = {
+        "a": [None, LARGEST, None, None, LARGEST],
+        "x": [None, None, -LARGEST + 1, None, 1],
+        "y": [None, LARGEST, -LARGEST + 2, -LARGEST - 1, None],
+    }
+    for entity, view in (("track", v.track_audience_daily.table), ("artist", v.artist_audience_daily.table)):
+        found: dict[str, list[int | None]] = {}
+        with warehouse.read() as conn:
+            for uuid, daily in conn.execute(select(view.c[0], view.c.daily).order_by(view.c[0], view.c.date)):
+                found.setdefault(uuid, []).append(daily)
+        assert found == {uuid: days for uuid, days in expected.items() if (uuid == "a") == (entity == "track")}
+    archive(warehouse, tmp_path, before=date(2026, 11, 1), now=NOW, on_progress=print)
+    with connect(database_url, archive=tmp_path) as music:
+        for points in (music.track_audience(), music.artist_audience()):
+            assert points.attrs["archive"]
+            for uuid, of in points.groupby(points.columns[0]):
+                assert [None if pd.isna(daily) else int(daily) for daily in of["daily"]] == expected[str(uuid)], uuid
 
 
 def test_a_workbook_has_every_digit(large: Warehouse, tmp_path: Path) -> None:

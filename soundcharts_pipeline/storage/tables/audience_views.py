@@ -1,6 +1,9 @@
 """The views of the audience series: what a day brought, the newest values and places, and what is missing.
 
 On SQLite each row is beside a look-up in the key; PostgreSQL goes entity by entity. `views` says why.
+
+A difference that is no number of 64 bits is null: at one such row PostgreSQL fails the whole query, and SQLite has a
+float. Its bounds are reckoned from the value before, so that they are such numbers themselves.
 """
 
 from sqlalchemy import BigInteger, Column, Date, Integer, String, Table
@@ -27,15 +30,16 @@ track_audience_daily = View(
         Column(
             "daily",
             BigInteger,
-            comment="what the total grew by since the point before; null for the first point and where the total fell"
-            " (a reset); of spins the value itself",
+            comment="what the total grew by since the point before; null for the first point, where the total fell"
+            " (a reset) and where 64 bits do not hold it; of spins the value itself",
         ),
         comment="One track, platform, metric, identifier and day, with what it gained",
     ),
     """
 SELECT s.uuid, s.platform, s.metric, s.identifier, date(a.day + 2440587.5), a.value,
        CASE WHEN s.metric = 'spins' THEN 1 ELSE a.day - p.day END,
-       CASE WHEN s.metric = 'spins' THEN a.value WHEN a.value >= p.value THEN a.value - p.value END
+       CASE WHEN s.metric = 'spins' THEN a.value
+            WHEN a.value BETWEEN p.value AND 9223372036854775807 + min(p.value, 0) THEN a.value - p.value END
 FROM series s
 JOIN points a ON a.series_id = s.id
 LEFT JOIN points p
@@ -46,7 +50,9 @@ WHERE s.entity = 'track'
     postgresql="""
 SELECT s.uuid, s.platform, s.metric, s.identifier, a.day, a.value,
        CASE WHEN s.metric = 'spins' THEN 1 ELSE a.day - a.previous_day END,
-       CASE WHEN s.metric = 'spins' THEN a.value WHEN a.value >= a.previous_value THEN a.value - a.previous_value END
+       CASE WHEN s.metric = 'spins' THEN a.value
+            WHEN a.value BETWEEN a.previous_value AND 9223372036854775807 + least(a.previous_value, 0)
+            THEN a.value - a.previous_value END
 FROM series s
 CROSS JOIN LATERAL (SELECT p.day, p.value,
                            lag(p.day) OVER days AS previous_day, lag(p.value) OVER days AS previous_value
@@ -66,15 +72,17 @@ artist_audience_daily = View(
         Column(
             "daily",
             BigInteger,
-            comment="what the level changed by since the point before, also downwards; null for the first point; of"
-            " views the value itself",
+            comment="what the level changed by since the point before, also downwards; null for the first point and"
+            " where 64 bits do not hold it; of views the value itself",
         ),
         comment="One artist, platform, metric and day, with what changed",
     ),
     """
 SELECT s.uuid, s.platform, s.metric, date(a.day + 2440587.5), a.value,
        CASE WHEN s.metric = 'views' THEN 1 ELSE a.day - p.day END,
-       CASE WHEN s.metric = 'views' THEN a.value ELSE a.value - p.value END
+       CASE WHEN s.metric = 'views' THEN a.value
+            WHEN a.value BETWEEN max(p.value, 0) - 9223372036854775807 - 1 AND 9223372036854775807 + min(p.value, 0)
+            THEN a.value - p.value END
 FROM series s
 JOIN points a ON a.series_id = s.id
 LEFT JOIN points p
@@ -85,7 +93,10 @@ WHERE s.entity = 'artist'
     postgresql="""
 SELECT s.uuid, s.platform, s.metric, a.day, a.value,
        CASE WHEN s.metric = 'views' THEN 1 ELSE a.day - a.previous_day END,
-       CASE WHEN s.metric = 'views' THEN a.value ELSE a.value - a.previous_value END
+       CASE WHEN s.metric = 'views' THEN a.value
+            WHEN a.value BETWEEN greatest(a.previous_value, 0) - 9223372036854775807 - 1
+                             AND 9223372036854775807 + least(a.previous_value, 0)
+            THEN a.value - a.previous_value END
 FROM series s
 CROSS JOIN LATERAL (SELECT p.day, p.value,
                            lag(p.day) OVER days AS previous_day, lag(p.value) OVER days AS previous_value

@@ -224,7 +224,12 @@ audience_trends = Table(
     Column("daily_peak", BigInteger),
     Column("daily_peak_date", Date),
     *(column for days in TREND_DAYS for column in _compared(days)),
-    Column("streak", Integer, nullable=False, comment="days in a row, up to `date`, that beat the day before"),
+    Column(
+        "streak",
+        Integer,
+        nullable=False,
+        comment="days in a row, up to `date`, that beat the day before, among the 121 up to rank_date",
+    ),
     Column("velocity", Float, comment="slope of the last 7 days, in units of the metric per day"),
     Column("anomaly", Boolean, comment="the last gain is far from those of the 28 days before; null: too few of them"),
     comment="One track or artist of a chart-day, platform and metric (entity: track or artist): how it develops",
