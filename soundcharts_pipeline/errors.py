@@ -9,7 +9,7 @@ PipelineError
 ├── UpstreamMissing       what an asset builds on is not there (sync/preconditions.py)
 │   └── ArchivedTooSoon   it went to the archive before it was complete
 ├── NothingToExport       no rows for this selection (reports/export)
-├── NoRanking             no ranking of this day is stored (analysis/charts.py)
+├── NoRanking             no ranking of this day is stored (analysis/days.py)
 ├── DagsterUnreachable    Dagster's webserver gives no answer (admin/state)
 ├── LaunchRefused         it answers, and does not start the run (admin/state)
 └── Gone                  a program of ours does not stay up (cli/processes/supervisor.py)

@@ -1,6 +1,7 @@
 """The stored data as tidy pandas frames, for notebooks and scripts; and trends, computed from it. Makes no call.
 
-`door.py` is what users see, one method for each question; the questions are in `charts.py` and `audience.py`. The
+`door.py` is what users see, one method for each question; the questions are in `charts.py` and `audience.py`,
+and what a question is asked with in `asked.py` and `days.py`. The
 formulas of trends are in `growth.py`, on matrices and without SQL; `trends.py` fills the table `audience_trends`. A
 new frame is a function in the file of its subject and a method of `Analysis`. Pictures and workbooks are in
 `reports/`.

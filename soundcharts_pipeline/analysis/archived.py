@@ -59,6 +59,8 @@ class Series:
         points = select(*columns, c["date"], c["value"]).where(*same, c["date"] == days.c["day"])
         found: Before = {tuple(row[:-2]): (row[-2], row[-1]) for row in self._conn.execute(points)}
         value = list(self._table.columns.keys()).index("value")
+        if first == date.min:
+            return found
         parts = reversed(self._archive.parts(self._conn, self._name, last=first - ONE_DAY))
         for month, of_month in groupby(parts, key=lambda part: part.first_day):
             end = after(month)

@@ -9,7 +9,7 @@ import pandas as pd
 from sqlalchemy import Connection, Select, select
 
 from soundcharts_pipeline.analysis.archived import Series, newest_ranking
-from soundcharts_pipeline.analysis.charts import newest_day, stored_day
+from soundcharts_pipeline.analysis.days import newest_day, stored_day
 from soundcharts_pipeline.analysis.frames import filled, frame
 from soundcharts_pipeline.analysis.growth import COUNT, MOST, TOTAL
 from soundcharts_pipeline.analysis.trends import kind_of

@@ -5,53 +5,20 @@ from datetime import date
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, and_, case, func, select
 
 from soundcharts_pipeline.analysis.archived import RANKING, ranking_rows
+from soundcharts_pipeline.analysis.days import known_days, never_ranked
 from soundcharts_pipeline.analysis.frames import filled, frame
-from soundcharts_pipeline.errors import PipelineError
-from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.storage.housekeeping.cold import Archive, Row
-from soundcharts_pipeline.storage.queries.rankings import moves_of
-from soundcharts_pipeline.storage.queries.summaries import archived_days
+from soundcharts_pipeline.storage.queries.rankings import day_before, moves_of
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.tables import views as v
-from soundcharts_pipeline.storage.tables.months import after
-from soundcharts_pipeline.wording import month_of, nearest
 
 DAYS_A_WEEK = 7
 # Of a database and of a frame: 64 bits.
 MOST_NUMBER = 2**63
 MOVEMENTS = ("new", "re-entry", "up", "down", "same", "out")
-
-
-class NoRanking(PipelineError):
-    """The chart has no stored ranking on that day, or none at all."""
-
-
-def newest_day(conn: Connection, slug: str, last: date | None = None) -> date:
-    """The day of the chart's newest stored ranking, up to `last`."""
-    day = stored_day(conn, slug, last)
-    if day is None:
-        raise NoRanking(_no_ranking(conn, slug, last))
-    return day
-
-
-def stored_day(conn: Connection, slug: str, last: date | None) -> date | None:
-    """The same; None when there is no such ranking in the database."""
-    t = s.chart_rankings
-    query = select(func.max(t.c.rank_date)).where(t.c.chart_slug == slug)
-    day: date | None = conn.scalar(query if last is None else query.where(t.c.rank_date <= last))
-    return day
-
-
-def chosen_day(conn: Connection, slug: str, day: date | None) -> date:
-    """The day itself, once its ranking is found to be stored; the newest day for None."""
-    if day is None:
-        return newest_day(conn, slug)
-    if conn.scalar(_tracks(slug, day).limit(1)) is None:
-        raise NoRanking(_no_ranking(conn, slug, day))
-    return day
 
 
 def rankings(conn: Connection, archive: Archive, slug: str, first: date, last: date) -> pd.DataFrame:
@@ -62,9 +29,8 @@ def rankings(conn: Connection, archive: Archive, slug: str, first: date, last: d
     else:
         query = select(t).where(t.c.chart_slug == slug, t.c.rank_date.between(first, last))
         found = frame(conn, query.order_by(t.c.rank_date, t.c.position, t.c.track_uuid))
-    ever = ChartDays(slug, date.min, date.max)
-    if found.empty and stored_day(conn, slug, None) is None and not archived_days(conn, ever):
-        raise NoRanking(_no_ranking(conn, slug, None))
+    if found.empty and not known_days(conn, slug):
+        raise never_ranked(conn, slug)
     return found
 
 
@@ -84,8 +50,8 @@ def _with_names(conn: Connection, slug: str, rows: list[Row]) -> list[Row]:
 
 
 def movers(conn: Connection, slug: str, day: date) -> pd.DataFrame:
-    """The ranking by position, then those that the ranking before still had."""
-    before, moves = _stored_before(conn, slug, day), moves_of(conn, slug, day)
+    """The ranking by position, then those that the ranking published before still had, if it is stored."""
+    before, moves = day_before(conn, slug, day), moves_of(conn, slug, day)
     now = _with_past(conn, slug, day, day)
     of_places = [moves[spot] for spot in zip(now["position"], now["track_uuid"], strict=True)]
     now["old_position"] = pd.Series([move.old_position for move in of_places], dtype="Int64")
@@ -95,7 +61,8 @@ def movers(conn: Connection, slug: str, day: date) -> pd.DataFrame:
     if before is None:
         return now
     last = _with_past(conn, slug, before, day)
-    out = last[~last["track_uuid"].isin(now["track_uuid"])].copy()
+    # A track may have stood on several positions, and has left once: from the best of them.
+    out = last[~last["track_uuid"].isin(now["track_uuid"])].drop_duplicates("track_uuid").copy()
     out["old_position"], out["position"], out["change"] = out["position"], pd.NA, pd.NA
     out["movement"], out["metric"] = "out", pd.NA
     out["rank_date"] = now["rank_date"].iloc[0]
@@ -135,7 +102,8 @@ def _with_past(conn: Connection, slug: str, day: date, until: date) -> pd.DataFr
 
 
 def presence(conn: Connection, slug: str, day: date) -> pd.DataFrame:
-    """The ranking's tracks on every chart, each chart by its newest stored ranking up to the day."""
+    """The ranking's tracks on every chart, each chart by its newest stored ranking up to the day; of several positions
+    there the best."""
     r, h = s.chart_rankings, v.chart_history.table
     newest = (
         select(r.c.chart_slug, func.max(r.c.rank_date).label("rank_date"))
@@ -143,13 +111,15 @@ def presence(conn: Connection, slug: str, day: date) -> pd.DataFrame:
         .group_by(r.c.chart_slug)
         .subquery()
     )
+    one = (h.c.track_uuid, h.c.track, h.c.credit_name, h.c.chart_slug, h.c.chart, h.c.platform, h.c.rank_date)
+    best = func.min(h.c.position)
     query = (
-        select(h.c.track_uuid, h.c.track, h.c.credit_name, h.c.chart_slug, h.c.chart, h.c.platform)
-        .add_columns(h.c.rank_date, h.c.position)
+        select(*one, best.label("position"))
         .join(newest, and_(newest.c.chart_slug == h.c.chart_slug, newest.c.rank_date == h.c.rank_date))
         .where(h.c.track_uuid.in_(_tracks(slug, day)))
+        .group_by(*one)
     )
-    return frame(conn, query.order_by(h.c.track_uuid, h.c.position, h.c.chart_slug))
+    return frame(conn, query.order_by(h.c.track_uuid, best, h.c.chart_slug))
 
 
 def artists(conn: Connection, slug: str, day: date) -> pd.DataFrame:
@@ -163,7 +133,7 @@ def artists(conn: Connection, slug: str, day: date) -> pd.DataFrame:
             a.c.country_code,
             func.count(r.c.track_uuid.distinct()).label("tracks"),
             func.min(r.c.position).label("best_position"),
-            func.count(r.c.metric).label("tracks_with_metric"),
+            func.count(case((r.c.metric.is_not(None), r.c.track_uuid)).distinct()).label("tracks_with_metric"),
         )
         .select_from(r.join(credit, credit.c.track_uuid == r.c.track_uuid).join(a, a.c.uuid == credit.c.artist_uuid))
         .where(r.c.chart_slug == slug, r.c.rank_date == day)
@@ -221,26 +191,3 @@ def _shares(of_tracks: pd.DataFrame, name: str) -> pd.DataFrame:
 def _tracks(slug: str, day: date) -> Select[Any]:
     t = s.chart_rankings
     return select(t.c.track_uuid).distinct().where(t.c.chart_slug == slug, t.c.rank_date == day)
-
-
-def _stored_before(conn: Connection, slug: str, day: date) -> date | None:
-    t = s.chart_rankings
-    found: date | None = conn.scalar(select(func.max(t.c.rank_date)).where(t.c.chart_slug == slug, t.c.rank_date < day))
-    return found
-
-
-def _no_ranking(conn: Connection, slug: str, day: date | None) -> str:
-    t = s.chart_rankings
-    if day and archived_days(conn, ChartDays(slug, day, day)):
-        month, then = month_of(day), month_of(after(day))
-        return (
-            f"{slug}: the ranking of {day} is in the archive, which is asked for rankings and series alone; "
-            f"`soundcharts-pipeline restore-archive --from {month} --before {then}` brings the month back"
-        )
-    stored = list(conn.scalars(select(t.c.chart_slug).distinct().order_by(t.c.chart_slug)))
-    if slug in stored:
-        return f"{slug}: no ranking is stored on or before {day}; `soundcharts-pipeline sync {slug} --date {day}`"
-    near = nearest(slug, stored)
-    return f"no ranking of {slug!r} is stored; " + (
-        f"write {near!r}" if near else f"stored are {', '.join(stored) or 'none'}"
-    )

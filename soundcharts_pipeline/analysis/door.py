@@ -15,9 +15,20 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from soundcharts_pipeline.analysis import audience, charts, trends
-from soundcharts_pipeline.analysis.asked import Day, Uuids, day_of, days_of, platform_of, uuids_of
-from soundcharts_pipeline.analysis.charts import chosen_day
+from soundcharts_pipeline.analysis.asked import (
+    Day,
+    Uuids,
+    day_of,
+    days_of,
+    folder_of,
+    number_of_days,
+    platform_of,
+    slug_of,
+    uuids_of,
+)
+from soundcharts_pipeline.analysis.days import chosen_day
 from soundcharts_pipeline.analysis.frames import of_columns
+from soundcharts_pipeline.clock import Clock
 from soundcharts_pipeline.config.database_url import checked_url
 from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.storage.housekeeping.archive import FOLDER
@@ -25,7 +36,7 @@ from soundcharts_pipeline.storage.housekeeping.cold import Archive
 from soundcharts_pipeline.storage.read_only import ExistingWarehouse
 
 
-def connect(database_url: str | None = None, *, archive: Path | None = None) -> "Analysis":
+def connect(database_url: str | None = None, *, archive: Path | str | None = None) -> "Analysis":
     """Open the warehouse of this URL, by default that of the environment, to read it; archived months are read from
     this folder, by default from `archive` in the data directory.
 
@@ -34,7 +45,8 @@ def connect(database_url: str | None = None, *, archive: Path | None = None) -> 
     """
     environment = read_environment(os.environ)
     url = environment.database_url if database_url is None else checked_url(database_url, Path.cwd())
-    return Analysis(ExistingWarehouse(url), archive or environment.data_dir / FOLDER)
+    folder = environment.data_dir / FOLDER if archive is None else folder_of(archive)
+    return Analysis(ExistingWarehouse(url), folder, environment.clock)
 
 
 class Analysis:
@@ -43,12 +55,12 @@ class Analysis:
     Frames of series, places, rankings and trends hold archived rows too, and then say so in `attrs["archive"]`. They
     raise FileDamaged where a file of the archive that they need is missing or not as it was written.
 
-    A day may be a text such as `2026-11-20`, one UUID a text. Raises BadUse for what is no day and for a platform that
-    there is not, NoRanking for a chart without a stored ranking.
+    A day may be a text such as `2026-11-20`, one UUID a text. Raises BadUse for what is no chart, day, number of days
+    or UUID and for a platform that there is not, NoRanking for a chart without a stored ranking.
     """
 
-    def __init__(self, warehouse: ExistingWarehouse, archive: Path) -> None:
-        self._warehouse, self._archive = warehouse, archive
+    def __init__(self, warehouse: ExistingWarehouse, archive: Path, clock: Clock) -> None:
+        self._warehouse, self._archive, self._clock = warehouse, archive, clock
 
     def __enter__(self) -> "Analysis":
         return self
@@ -74,11 +86,14 @@ class Analysis:
         with self.read() as conn:
             yield conn, Archive(self._archive)
 
+    def _day(self, conn: Connection, slug: str, day: Day | None) -> date:
+        return chosen_day(conn, slug_of(slug), day_of(day), today=self._clock().date())
+
     def rankings(self, slug: str, first: Day | None = None, last: Day | None = None) -> pd.DataFrame:
         """One row is one position of one day: the columns of the view `chart_history`, by day and position."""
         begin, end = days_of(first, last)
         with self._both() as (conn, archive):
-            return _told(charts.rankings(conn, archive, slug, begin or date.min, end or date.max), archive)
+            return _told(charts.rankings(conn, archive, slug_of(slug), begin or date.min, end or date.max), archive)
 
     def track_audience(
         self,
@@ -116,6 +131,7 @@ class Analysis:
         last: Day | None,
     ) -> pd.DataFrame:
         uuids, (begin, end) = uuids_of(asked), days_of(first, last)
+        slug = None if slug is None else slug_of(slug)
         with self._both() as (conn, archive):
             platform = platform_of(conn, platform, entity)
             found = audience.points(conn, archive, entity, uuids, slug=slug, platform=platform, first=begin, last=end)
@@ -125,42 +141,45 @@ class Analysis:
         """One row is one track or artist of the ranking, platform and metric: the columns of `audience_trends`, and
         names, computed now from what is stored. Average, peak and counts look back on `days` days."""
         with self._both() as (conn, archive):
-            found = trends.chart_trends(conn, slug, chosen_day(conn, slug, day_of(day)), days=days, archive=archive)
+            on, back = self._day(conn, slug, day), number_of_days(days)
+            found = trends.chart_trends(conn, slug, on, days=back, archive=archive)
             return _told(of_columns(found, trends.TABLE), archive)
 
     def movers(self, slug: str, day: Day | None = None) -> pd.DataFrame:
-        """One row is one track of the ranking, or one that has just left it (no position): `movement` is new,
-        re-entry, up, down, same or out; with places gained, peak and time on the chart."""
+        """One row is one position of the ranking, or one track that has just left it (no position): `movement` is new,
+        re-entry, up, down, same or out; with places gained, peak and time on the chart. `previous_day` is that of the
+        ranking published before, of which `out` are told if it is stored."""
         with self.read() as conn:
-            return charts.movers(conn, slug, chosen_day(conn, slug, day_of(day)))
+            return charts.movers(conn, slug, self._day(conn, slug, day))
 
     def presence(self, slug: str, day: Day | None = None) -> pd.DataFrame:
-        """One row is one track of the ranking and one chart whose ranking nearest before that day has it too."""
+        """One row is one track of the ranking and one chart whose ranking nearest before that day has it too, on its
+        best position there."""
         with self.read() as conn:
-            return charts.presence(conn, slug, chosen_day(conn, slug, day_of(day)))
+            return charts.presence(conn, slug, self._day(conn, slug, day))
 
     def artists(self, slug: str, day: Day | None = None) -> pd.DataFrame:
         """One row is one artist of the ranking: how many tracks, the best place, the sum of what the chart counts."""
         with self.read() as conn:
-            return charts.artists(conn, slug, chosen_day(conn, slug, day_of(day)))
+            return charts.artists(conn, slug, self._day(conn, slug, day))
 
     def genre_shares(self, slug: str, day: Day | None = None) -> pd.DataFrame:
         """One row is one root genre: its tracks and its share of the ranking. A track of two genres counts half for
         each; one without any is `None`."""
         with self.read() as conn:
-            return charts.genre_shares(conn, slug, chosen_day(conn, slug, day_of(day)))
+            return charts.genre_shares(conn, slug, self._day(conn, slug, day))
 
     def country_shares(self, slug: str, day: Day | None = None) -> pd.DataFrame:
         """One row is one country of main artists: its tracks and its share of the ranking, counted as genres are."""
         with self.read() as conn:
-            return charts.country_shares(conn, slug, chosen_day(conn, slug, day_of(day)))
+            return charts.country_shares(conn, slug, self._day(conn, slug, day))
 
     def geography(
         self, artists: Uuids | None = None, *, slug: str | None = None, platform: str | None = None
     ) -> pd.DataFrame:
         """One row is one place of an artist's newest located day. A country is the sum of its listed cities alone."""
         with self._both() as (conn, archive):
-            platform = platform_of(conn, platform, "artist")
+            platform, slug = platform_of(conn, platform, "artist"), None if slug is None else slug_of(slug)
             found = audience.geography(conn, archive, uuids_of(artists), slug=slug, platform=platform)
             return _told(found, archive)
 

@@ -177,6 +177,22 @@ def test_an_artist_shows_the_tracks_on_charts_and_both_metrics(visitor: Visitor,
     assert {"monthly listeners (of 28 days)", "followers"} <= set(names)
 
 
+def test_a_track_of_an_artist_is_one_on_however_many_charts_it_is(filled: Filled, tmp_path: Path) -> None:
+    database = tmp_path / "soundcharts.db"
+    with closing(sqlite3.connect(path_of(filled))) as source, closing(sqlite3.connect(database)) as copy:
+        source.backup(copy)
+        copy.execute("CREATE TEMP TABLE another AS SELECT * FROM chart_rankings")
+        copy.execute("UPDATE another SET chart_slug = 'another-1'")
+        copy.execute("INSERT INTO chart_rankings SELECT * FROM another")
+        copy.commit()
+    with serving(filled.charts, f"sqlite:///{database}") as client, visiting(client.url) as visitor:
+        _, _, card = visitor.get(f"/artist/{filled.artist}/").text.partition("Tracks on charts")
+    rows = [row for row in cells(card.partition("</table>")[0]) if row and row[0] != "Track"]
+    tracks = {row[0] for row in rows}
+    assert len(rows) == 2 * len(tracks)
+    assert f'<span class="count">{len(tracks)}</span>' in card.partition("</h2>")[0]
+
+
 def test_a_search_finds_by_name_and_says_what_it_does_not_find(visitor: Visitor, filled: Filled) -> None:
     found = visitor.get("/search/?q=%20SCRIPT%20").text
     nothing = visitor.get("/search/?q=" + "%25" * 3).text

@@ -1,7 +1,8 @@
 """A small warehouse whose every figure can be worked out by hand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from soundcharts_pipeline.storage.tables import schema as s
@@ -43,18 +44,27 @@ def save_ranking(
     slug: str = CHART,
     *,
     fields: Fields | None = None,
+    places: Sequence[int] = (),
 ) -> None:
-    """The tracks from the top down; `fields` are further columns by track."""
+    """The tracks from the top down, or on these places; `fields` are further columns by track."""
     blank = {"old_position": None, "position_change": None, "metric": None}
     blank |= {"time_on_chart": None, "time_on_chart_unit": None}
     rows = [
         {"chart_slug": slug, "rank_date": day, "position": place, "track_uuid": track, "fetched_at": NOW}
         | blank
         | dict((fields or {}).get(track, {}))
-        for place, track in enumerate(tracks.split(), start=1)
+        for place, track in zip(places or count(1), tracks.split(), strict=bool(places))
     ]
     save(warehouse, s.chart_rankings, *rows)
-    save(warehouse, s.ranking_days, {"chart_slug": slug, "rank_date": day, "checked_at": NOW, "saved_at": NOW})
+    save_listed(warehouse, slug, day, str(day), saved_at=NOW)
+
+
+def save_listed(
+    warehouse: Warehouse, slug: str, day: date, published_at: str | None, *, saved_at: datetime | None = None
+) -> None:
+    """What the list of rankings says of the day; None: that there is none."""
+    row = {"chart_slug": slug, "rank_date": day, "published_at": published_at, "checked_at": NOW, "saved_at": saved_at}
+    save(warehouse, s.ranking_days, row)
 
 
 def save_track_points(

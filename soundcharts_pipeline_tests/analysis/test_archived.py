@@ -12,7 +12,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from soundcharts_pipeline.analysis import Analysis, connect
-from soundcharts_pipeline.analysis.charts import NoRanking
+from soundcharts_pipeline.analysis.days import NoRanking
 from soundcharts_pipeline.storage.files import FileDamaged
 from soundcharts_pipeline.storage.housekeeping.archive import archive, restore
 from soundcharts_pipeline.storage.tables import schema as s
@@ -37,6 +37,7 @@ def slices(number: int) -> Frames:
         "artists": lambda music: music.artist_audience(),
         "places": lambda music: music.geography(),
         "rankings": lambda music: music.rankings(CHART),
+        "tracks of every day": lambda music: music.track_audience(first=date.min, last=date.max),
         "places of a platform": lambda music: music.geography(["artist-1"], platform="youtube"),
         "tracks of the chart": lambda music: music.track_audience(slug=CHART),
         "artists of a day": lambda music: music.artist_audience(slug=CHART, last=date(2024, 2, 20)),
@@ -108,6 +109,10 @@ def test_what_the_archive_cannot_answer_is_said_with_the_way_to_it(
     with connect(sqlite_url, archive=tmp_path) as music:
         with pytest.raises(NoRanking, match=r"in the archive.*restore-archive --from 2024-02 --before 2024-03"):
             music.movers(CHART, date(2024, 2, 3))
+        with pytest.raises(
+            NoRanking, match=r"^global-28: the ranking of .* is in the archive.* brings the month back$"
+        ):
+            music.trends(CHART, date(2024, 2, 3))
         path = tmp_path / "track_audience/2024-02/part-0001.parquet"
         path.write_bytes(path.read_bytes()[:-9])
         assert len(music.track_audience(first=APRIL, platform="spotify")) == 0
@@ -116,6 +121,12 @@ def test_what_the_archive_cannot_answer_is_said_with_the_way_to_it(
         path.unlink()
         with pytest.raises(FileDamaged, match=r"2024-02/part-0001.parquet is missing from the archive; restore"):
             music.track_audience()
+    archive(sqlite_warehouse, tmp_path, before=APRIL, now=NOW, on_progress=silent)
+    with (
+        connect(sqlite_url, archive=tmp_path) as music,
+        pytest.raises(NoRanking, match=r"of 2024-03-14 is in the arch"),
+    ):
+        music.movers(CHART)
     elsewhere = tmp_path / "elsewhere"
     unlisted = rf"2024-01 of track_audience .*{elsewhere}/manifest.json does not list"
     with connect(sqlite_url, archive=elsewhere) as music, pytest.raises(FileDamaged, match=unlisted):

@@ -10,14 +10,15 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from soundcharts_pipeline.analysis import Analysis, connect
-from soundcharts_pipeline.analysis.charts import NoRanking
+from soundcharts_pipeline.analysis.days import NoRanking
 from soundcharts_pipeline.analysis.trends import all_trends, chart_trends, save_trends
 from soundcharts_pipeline.config.settings import SettingsError
 from soundcharts_pipeline.storage.errors import SchemaMismatch, StorageError, StorageUnavailable
+from soundcharts_pipeline.storage.queries.rankings import chart_ranking
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
-from .held import CHART, DAY, ago, save, save_artist_points, save_names, save_ranking, save_track_points
+from .held import CHART, DAY, ago, save, save_artist_points, save_listed, save_names, save_ranking, save_track_points
 
 
 @pytest.fixture
@@ -95,6 +96,49 @@ def test_movers_tell_who_came_who_came_back_and_who_left(warehouse: Warehouse, m
     assert set(listed(found, "previous_day", "rank_date")) == {(ago(1), DAY)}
     first = music.movers(CHART, ago(3))
     assert listed(first, "track", "movement", "previous_day") == [("Track c", "new", None), ("Track a", "new", None)]
+
+
+def test_movers_tell_what_pages_tell(warehouse: Warehouse, music: Analysis) -> None:
+    save_names(warehouse, "a b c d e")
+    save_ranking(warehouse, ago(5), "e a")
+    save_ranking(warehouse, ago(4), "a c d d e", places=(1, 2, 3, 4, 5))
+    save_ranking(warehouse, ago(3), "b a a", places=(1, 2, 5))
+    # Published, and not stored.
+    save_listed(warehouse, CHART, ago(2), "then")
+    save_ranking(warehouse, ago(1), "b a c")
+    for day, left in ((ago(5), None), (ago(4), 0), (ago(3), 3), (ago(1), None)):
+        with music.read() as conn:
+            page = chart_ranking(conn, CHART, day)
+        assert page is not None
+        assert page.left == left
+        found = music.movers(CHART, day)
+        stays = found[found["movement"] != "out"]
+        told = [(place.position, place.track_uuid, *place.move) for place in page.places]
+        assert listed(stays, "position", "track_uuid", "movement", "old_position", "change") == told
+        assert set(listed(found, "previous_day")) == {(page.day_before,)}
+        assert len(found) - len(stays) == (left or 0)
+    out = music.movers(CHART, ago(3)).query("movement == 'out'")
+    # Of two positions that it left, the best.
+    assert listed(out, "track_uuid", "old_position") == [("c", 2), ("d", 3), ("e", 5)]
+    assert listed(music.movers(CHART, ago(1)), "track_uuid", "movement") == [
+        ("b", "re-entry"),
+        ("a", "re-entry"),
+        ("c", "re-entry"),
+    ]
+
+
+def test_a_track_on_two_positions_is_one_track(warehouse: Warehouse, music: Analysis) -> None:
+    save_names(warehouse, "a b", "x", charts="chart-1 chart-2")
+    for slug in ("chart-1", "chart-2"):
+        save_ranking(warehouse, DAY, "b a a", slug, places=(1, 2, 3), fields={"a": {"metric": 5}})
+    credits_ = [{"track_uuid": track, "artist_uuid": "x", "role": "main", "position": 0} for track in "ab"]
+    save(warehouse, s.track_artists, *credits_)
+    assert listed(music.presence(CHART), "track_uuid", "chart_slug", "position") == [
+        *(("a", "chart-1", 2), ("a", "chart-2", 2)),
+        *(("b", "chart-1", 1), ("b", "chart-2", 1)),
+    ]
+    of_artists = music.artists(CHART)
+    assert listed(of_artists, "tracks", "best_position", "metric", "tracks_with_metric") == [(2, 1, 10, 1)]
 
 
 def test_shares_add_up_and_a_track_of_two_genres_counts_half_for_each(warehouse: Warehouse, music: Analysis) -> None:

@@ -73,6 +73,7 @@ def test_an_artist_is_told_with_the_runs_of_all_tracks(warehouse: Warehouse) -> 
         ("Song b", "global-28", ((day(1), 2),)),
         ("Song b", "weekly", ((day(1), 2),)),
     ]
+    assert page.tracks_on_charts == 2
 
 
 @pytest.mark.parametrize("text", ["beyoncé", "BEYONCÉ", "yonc"])

@@ -44,6 +44,11 @@ class ArtistPage:
     gone: bool
     charts: tuple[ChartRun, ...]
 
+    @property
+    def tracks_on_charts(self) -> int:
+        """How many tracks `charts` are of: each has a run on every chart that it was on."""
+        return len({run.track_uuid for run in self.charts})
+
 
 def track_page(conn: Connection, uuid: str) -> TrackPage | None:
     """All that is known of a track beside its audience."""

@@ -86,13 +86,13 @@ def chart_ranking(conn: Connection, slug: str, day: date | None = None) -> Chart
     rows = conn.execute(_ranking(slug, day)).all() if day else []
     if not rows or day is None:
         return None
-    day_before = _day_before(conn, slug, day)
-    before = _positions(conn, slug, day_before) if day_before else {}
+    last = day_before(conn, slug, day)
+    before = _positions(conn, slug, last) if last else {}
     moves = moves_of(conn, slug, day)
     credits_ = credits_of(conn, select(s.chart_rankings.c.track_uuid).where(*_of_day(slug, day)))
     return ChartRanking(
         day=day,
-        day_before=day_before,
+        day_before=last,
         metric_type=rows[0].metric_type,
         places=tuple(
             Place(
@@ -115,9 +115,9 @@ def moves_of(conn: Connection, slug: str, day: date) -> dict[Spot, Move]:
     rows = conn.execute(select(*columns).where(*_of_day(slug, day)).order_by(*BY_PLACE)).all()
     olds = {(place, track): _told(place, old, change) for place, track, old, change, _ in rows}
     untold = [row for row in rows if olds[row[:2]] is None]
-    day_before = _day_before(conn, slug, day) if untold else None
-    if day_before:
-        before = _positions(conn, slug, day_before)
+    last = day_before(conn, slug, day) if untold else None
+    if last:
+        before = _positions(conn, slug, last)
         olds |= {row[:2]: before.get(row.track_uuid) for row in untold}
     entered = [row.track_uuid for row in untold if olds[row[:2]] is None and (row.time_on_chart or 0) <= 1]
     fresh = set(entered) - _seen_before(conn, slug, day, entered)
@@ -134,6 +134,14 @@ def _move(position: int, old: int | None, *, is_new: bool) -> Move:
         return Move("new" if is_new else "re-entry", None, None)
     change = old - position
     return Move("up" if change > 0 else "down" if change < 0 else "same", old, change)
+
+
+def day_before(conn: Connection, slug: str, day: date) -> date | None:
+    """The day of the ranking published before, whether or not that one is stored; what a ranking is compared with."""
+    d = s.ranking_days
+    published = (d.c.chart_slug == slug, d.c.published_at.is_not(None), d.c.rank_date < day)
+    found: date | None = conn.scalar(select(func.max(d.c.rank_date)).where(*published))
+    return found
 
 
 def names_of(conn: Connection, slug: str, day: date) -> dict[int, dict[str, str]]:
@@ -176,13 +184,6 @@ def _ranking(slug: str, day: date) -> Select[Any]:
     source = r.outerjoin(t, t.c.uuid == r.c.track_uuid)
     query = select(*columns, r.c.time_on_chart, r.c.time_on_chart_unit).select_from(source)
     return query.where(*_of_day(slug, day)).order_by(*BY_PLACE)
-
-
-def _day_before(conn: Connection, slug: str, day: date) -> date | None:
-    d = s.ranking_days
-    published = (d.c.chart_slug == slug, d.c.published_at.is_not(None), d.c.rank_date < day)
-    found: date | None = conn.scalar(select(func.max(d.c.rank_date)).where(*published))
-    return found
 
 
 def _positions(conn: Connection, slug: str, day: date) -> dict[str, int]:
