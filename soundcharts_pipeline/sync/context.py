@@ -53,7 +53,7 @@ class SyncContext:
 
     `automatic`: nobody started it by hand, so what refuses everything is asked rarely.
     `known_since`: what was known before that moment is asked again (None: what is known is known).
-    `archive`: the folder of archived months (None: there is none).
+    `data_dir`: where archived months are (None: nowhere).
     """
 
     client: "SoundchartsClient"
@@ -65,7 +65,7 @@ class SyncContext:
     automatic: bool = False
     watcher: Watcher = field(default_factory=Unwatched)
     known_since: datetime | None = None
-    archive: Path | None = None
+    data_dir: Path | None = None
     # What the client had made before this step: the steps of a process share it. None: as many as at this moment.
     calls_before: int | None = None
 

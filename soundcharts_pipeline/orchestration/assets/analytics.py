@@ -78,8 +78,9 @@ class TrendsStage(Stage):
 def _archive(conn: Connection, ctx: SyncContext, first: date, last: date) -> "Archive | None":
     """The archive, if it holds months of these days: without them what is stored would be overwritten by less. It
     loads pyarrow, for which others need not wait."""
-    if ctx.archive is None or not summaries.archived_months(conn, first, last):
+    if ctx.data_dir is None or not summaries.archived_months(conn, first, last):
         return None
+    from soundcharts_pipeline.storage.housekeeping.archive import FOLDER
     from soundcharts_pipeline.storage.housekeeping.cold import Archive
 
-    return Archive(ctx.archive)
+    return Archive(ctx.data_dir / FOLDER)

@@ -37,7 +37,6 @@ from soundcharts_pipeline.orchestration.resources import SoundchartsResource, Wa
 from soundcharts_pipeline.orchestration.run_requests import AUTOMATIC, TRIGGER_TAG
 from soundcharts_pipeline.orchestration.stops import end_if_canceled
 from soundcharts_pipeline.remedies import Subject
-from soundcharts_pipeline.storage.housekeeping import archive
 from soundcharts_pipeline.storage.queries.summaries import archived_days
 from soundcharts_pipeline.storage.saves import note_complete
 from soundcharts_pipeline.sync.context import SyncContext
@@ -90,7 +89,7 @@ def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsD
             known_since=begin_of(context, soundcharts.clock) if soundcharts.refresh else None,
             clock=soundcharts.clock,
             automatic=context.run.tags.get(TRIGGER_TAG) in AUTOMATIC,
-            archive=database.data_dir / archive.FOLDER,
+            data_dir=database.data_dir,
         )
         if soundcharts.dry_run:
             yield from dry_run(context, settings, ctx, soundcharts.environment)
