@@ -74,7 +74,8 @@ TROUBLES: Mapping[str, Trouble] = {
         "The charts file or a variable holds something that cannot be meant. Nothing is started with it, so that no "
         "call is spent on a mistake.",
         "Change what the message names; `soundcharts-pipeline doctor` reads the file and the variables. Dagster takes "
-        "a new file over by itself, and variables when it is started again.",
+        "a new file over by itself, and variables when it is started again; the healing sensor requests what failed "
+        "meanwhile, and `soundcharts-pipeline backfill` what is older.",
     ),
     "BadUse": Trouble(
         "Impossible request",

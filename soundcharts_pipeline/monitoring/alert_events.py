@@ -14,13 +14,20 @@ from soundcharts_pipeline.orchestration.dagster_internals import (
     InstigatorState,
     InstigatorTick,
     InstigatorType,
-    SerializableErrorInfo,
     TickStatus,
 )
 from soundcharts_pipeline.orchestration.partitions import spans_of_tags
-from soundcharts_pipeline.orchestration.run_events import CALLS, asset_of, step_failure
+from soundcharts_pipeline.orchestration.run_events import (
+    CALLS,
+    asset_of,
+    cause_of,
+    chain_of,
+    failed_as_a_whole,
+    said_of_run,
+    step_failure,
+)
 from soundcharts_pipeline.storage.alerts import Failure
-from soundcharts_pipeline.troubleshooting import CHECK_FAILED, RUN_FAILED, TROUBLES, UNKNOWN, trouble_of
+from soundcharts_pipeline.troubleshooting import CHECK_FAILED, UNKNOWN, trouble_of
 
 # Subject of causes that every chart shares.
 ACCOUNT = ""
@@ -30,6 +37,7 @@ _OF_A_RUN = {
     dg.DagsterEventType.STEP_SUCCESS,
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.RUN_FAILURE,
+    dg.DagsterEventType.ENGINE_EVENT,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
 }
 
@@ -69,8 +77,10 @@ def news_of_run(
         if about_account and _made_calls(instance, run.run_id):
             yield Recovery(ACCOUNT, ended)
     elif not failed and run.status != dg.DagsterRunStatus.CANCELED:
-        text = next((event.message for event in events if event.is_run_failure and event.message), "it ended so")
-        yield _failure(RUN_FAILED, chart, "", what, text, run, ended)
+        whole = failed_as_a_whole(
+            [said_of_run(event) for event in events if event.is_run_failure or event.is_engine_event]
+        )
+        yield _failure(whole.kind, chart, "", what, whole.message, run, ended)
 
 
 def _failure(
@@ -115,18 +125,7 @@ def news_of_tick(state: InstigatorState, tick: InstigatorTick) -> Iterator[News]
             # Every tick of a chart's schedule asks for the list of rankings; those of the housekeeping ask nothing.
             yield Recovery(ACCOUNT, at)
         return
-    kind, message = _cause(tick.error)
+    kind, message = cause_of(chain_of(tick.error))
     subject = ACCOUNT if trouble_of(kind).shared else name
     what = f"{state.instigator_type.value.lower()} {name}"
     yield Failure(subject=subject, kind=kind, what=what, message=message, link="automation", at=at)
-
-
-def _cause(error: SerializableErrorInfo | None) -> tuple[str, str]:
-    """Kind and message of the error of ours in the chain; of the innermost when there is none."""
-    kind, message = UNKNOWN, "it ended without a word"
-    while error is not None:
-        name, text = error.cls_name or "", error.message.strip()
-        if name in TROUBLES:
-            return name, text.partition(": ")[2]
-        message, error = text, error.cause
-    return kind, message

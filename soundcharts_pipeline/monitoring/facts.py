@@ -32,7 +32,13 @@ from soundcharts_pipeline.orchestration.due_days import followed_days
 from soundcharts_pipeline.orchestration.freshness import period_of
 from soundcharts_pipeline.orchestration.jobs import CASCADE, CHART_SYNC
 from soundcharts_pipeline.orchestration.partitions import spans_of_tags
-from soundcharts_pipeline.orchestration.run_events import key_of_step, moment, step_failure
+from soundcharts_pipeline.orchestration.run_events import (
+    failed_as_a_whole,
+    key_of_step,
+    moment,
+    said_of_run,
+    step_failure,
+)
 from soundcharts_pipeline.orchestration.run_requests import CANCELED_BACKFILLS, CUT_TAG, TRIGGER_TAG
 from soundcharts_pipeline.storage.endpoint_states import EndpointState
 from soundcharts_pipeline.storage.queries.chart_states import ChartState
@@ -51,11 +57,6 @@ STATES: Mapping[str, TaskState] = {
 # Runs of an instance that are read at most, newest first: a month of forty charts that run three times a day.
 MOST_RUNS = 4000
 
-# The kind of error of a run that failed outside of any step: killed, never started, not loaded.
-RUN_FAILED = "RunFailed"
-# What Dagster says of a run that somebody else reported as failed; the engine event before it says what happened.
-_FROM_OUTSIDE = "This run has been marked as failed from outside"
-UNEXPLAINED = "the run ended without saying why; its log in Dagster's UI holds all that is known"
 # Dagster's own tags of runs that people launch.
 _BACKFILL_TAG, _SCHEDULE_TAG, _SENSOR_TAG = "dagster/backfill", "dagster/schedule_name", "dagster/sensor_name"
 
@@ -248,13 +249,7 @@ def _error(instance: dg.DagsterInstance, run_id: str) -> RunError:
         if event.is_step_failure:
             failure = step_failure(event)
             return RunError(failure.asset, failure.kind, failure.message)
-    return failed_as_a_whole([event.message or "" for event in events])
-
-
-def failed_as_a_whole(said: Sequence[str]) -> RunError:
-    """The error of a run in which no step failed, from the messages of its engine, the last of which is its failure."""
-    told = [text for text in said if text and not text.startswith(_FROM_OUTSIDE)]
-    return RunError("", RUN_FAILED, told[-1] if told else UNEXPLAINED)
+    return failed_as_a_whole([said_of_run(event) for event in events])
 
 
 def chart_facts(

@@ -9,13 +9,18 @@ from pathlib import Path
 import dagster as dg
 
 from soundcharts_pipeline.models import RunError
+from soundcharts_pipeline.orchestration.dagster_internals import SerializableErrorInfo
 from soundcharts_pipeline.orchestration.dagster_state import lost
 from soundcharts_pipeline.orchestration.failures import CAUSE, KIND, REMEDY
+from soundcharts_pipeline.troubleshooting import RUN_FAILED, TROUBLES, UNKNOWN
 
 # The classes of errors that Dagster's storages raise.
 DATABASE_ERRORS = {"DBAPIError", "DatabaseError", "InterfaceError", "InternalError", "OperationalError", "TimeoutError"}
 # In the metadata of a step: what it cost, `calls` or, of a range, `calls_of_30_days`.
 CALLS = "calls"
+# What Dagster says of a run that somebody else reported as failed; an engine event says what happened.
+_FROM_OUTSIDE = "This run has been marked as failed from outside"
+UNEXPLAINED = "the run ended without saying why; its log in Dagster's UI holds all that is known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,54 @@ def step_failure(event: dg.DagsterEvent) -> StepFailure:
         return StepFailure(asset, "", cause.message.strip() if cause else "unknown error")
     kind, cause_told, remedy = (_text_of(user.metadata, name) for name in (KIND, CAUSE, REMEDY))
     return StepFailure(asset, kind, user.description or "", remedy, cause_told)
+
+
+@dataclass(frozen=True, slots=True)
+class SaidOfRun:
+    """What Dagster says of a run as a whole. `errors`: class and message of an exception that came with it, and of what
+    it was raised from."""
+
+    message: str
+    errors: Sequence[tuple[str, str]] = ()
+
+
+def said_of_run(event: dg.DagsterEvent) -> SaidOfRun:
+    """What an engine event, or the failure of a run, says."""
+    data = event.engine_event_data if event.is_engine_event else event.job_failure_data
+    return SaidOfRun(event.message or "", chain_of(data.error if data else None))
+
+
+def chain_of(error: SerializableErrorInfo | None) -> list[tuple[str, str]]:
+    """Class and message of an error, and of what it was raised from."""
+    chain = []
+    while error is not None:
+        chain.append((error.cls_name or "", error.message))
+        error = error.cause
+    return chain
+
+
+def cause_of(errors: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    """Kind and message of the error of ours in the chain; of the innermost when there is none."""
+    kind, message = UNKNOWN, "it ended without a word"
+    for name, told in errors:
+        text = told.strip()
+        if name in TROUBLES:
+            return name, text.partition(": ")[2]
+        message = text
+    return kind, message
+
+
+def failed_as_a_whole(said: Sequence[SaidOfRun]) -> RunError:
+    """The error of a run in which no step failed: what came with an error tells more than what Dagster says last, such
+    as that its process has ended."""
+    with_errors = [one for one in said if one.errors]
+    if with_errors:
+        kind, message = cause_of(with_errors[-1].errors)
+        if kind != UNKNOWN:
+            return RunError("", kind, message)
+        return RunError("", RUN_FAILED, f"{with_errors[-1].message} {message}".strip())
+    told = [one.message for one in said if one.message and not one.message.startswith(_FROM_OUTSIDE)]
+    return RunError("", RUN_FAILED, told[-1] if told else UNEXPLAINED)
 
 
 def check_recorded(events: Iterable[dg.DagsterEvent]) -> None:

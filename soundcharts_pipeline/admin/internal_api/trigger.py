@@ -9,7 +9,7 @@ from soundcharts_pipeline.admin.access.root_path import home
 from soundcharts_pipeline.admin.internal_api.answers import Queued
 from soundcharts_pipeline.admin.refusals import HttpRefusal
 from soundcharts_pipeline.admin.state.code_reload import is_current
-from soundcharts_pipeline.admin.state.dagster_client import DagsterUnreachable, LaunchRefused
+from soundcharts_pipeline.admin.state.dagster_client import DagsterUnreachable, Deployment, LaunchRefused
 from soundcharts_pipeline.admin.state.live import Live
 from soundcharts_pipeline.api.errors import SoundchartsError
 from soundcharts_pipeline.clock import last_ranking_day, utc_now
@@ -40,7 +40,9 @@ class Trigger:
 
     def start(self, slug: str, day: date | None, trigger: str = TRIGGER) -> RunState:
         """The run that was queued for the day, by default the newest published one. Raises HttpRefusal: 400 for no day
-        of the chart, 404 for no chart, 409 when it is at work, 429 when others keep it waiting, 503 without Dagster."""
+        of the chart, 404 for no chart, 409 when it is at work, 429 when others keep it waiting, 503 without Dagster and
+        while the charts file has mistakes."""
+        self._refuse_mistakes()
         chart = self.chart(slug)
         latest = last_ranking_day(self._live.clock())
         if day is None:
@@ -99,12 +101,23 @@ class Trigger:
     def _repository(self) -> tuple[str, str]:
         """Our code in Dagster, once it goes by charts.yaml as it is now: it knows no day of a chart that was added."""
         live = self._live
-        deployment = live.deployment
-        if deployment is not None and not is_current(deployment, live.settings.version):
-            deployment = live.code.wait(live.settings.version)
+        deployment: Deployment | None = live.deployment
+        if deployment is None or deployment.repository is None:  # as of the last look; it may be back
+            deployment = live.dagster.deployment()
+        if not is_current(deployment, live.settings.version):
+            deployment = live.code.wait(live.version_to_load)
         if deployment is None or deployment.repository is None:
-            raise LaunchRefused("it has not loaded this project's code, or not the charts.yaml of now")
+            self._refuse_mistakes()
+            raise LaunchRefused(
+                "it has not loaded this project's code, or not the charts.yaml of now; it is told to by itself"
+            )
         return deployment.repository
+
+    def _refuse_mistakes(self) -> None:
+        """Every run reads the charts file when it begins, and would fail."""
+        self._live.read_settings()
+        if mistake := self._live.mistake:
+            raise HttpRefusal(503, mistake, "correct the charts file; nothing was started, so start it again then")
 
     def chart(self, slug: str) -> ChartSettings:
         """The chart of charts.yaml. Raises HttpRefusal (404)."""

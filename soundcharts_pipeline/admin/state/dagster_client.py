@@ -10,14 +10,14 @@ from uuid import uuid4
 import requests
 
 from soundcharts_pipeline.admin.state import dagster_queries
+from soundcharts_pipeline.admin.state.failure_events import said_of_run, step_failure
 from soundcharts_pipeline.errors import PipelineError
 from soundcharts_pipeline.models import RunError
-from soundcharts_pipeline.monitoring.facts import RunRecord, failed_as_a_whole
+from soundcharts_pipeline.monitoring.facts import RunRecord
 from soundcharts_pipeline.monitoring.given_up import LOOK_BACK, MOST, GivenUp
-from soundcharts_pipeline.orchestration.failures import KIND
 from soundcharts_pipeline.orchestration.jobs import FULL_SYNC, VERSION_TAG
 from soundcharts_pipeline.orchestration.partitions import is_chart_day
-from soundcharts_pipeline.orchestration.run_events import key_of_step, moment
+from soundcharts_pipeline.orchestration.run_events import SaidOfRun, failed_as_a_whole, key_of_step, moment
 from soundcharts_pipeline.orchestration.run_requests import CANCELED_BACKFILLS, IN_FLIGHT
 from soundcharts_pipeline.orchestration.stops import GIVEN_UP
 
@@ -55,12 +55,14 @@ class Daemon:
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """What runs beside us. `repository` is (location, name) of our code, None while it is not loaded; `next_ticks` are
-    those of the schedules that are on; `charts_version` is that of the charts file that the code has loaded."""
+    those of the schedules that are on; `charts_version` is that of the charts file that the code has loaded;
+    `failed_locations` are those, anybody's, whose code could not be loaded or is gone."""
 
     daemons: tuple[Daemon, ...]
     repository: tuple[str, str] | None
     next_ticks: Mapping[str, datetime]
     charts_version: str = ""
+    failed_locations: tuple[str, ...] = ()
 
 
 class Dagster:
@@ -120,14 +122,14 @@ class Dagster:
     def failure(self, run_id: str) -> RunError:
         """Why a run failed: its first failed step, or what was said of it as a whole."""
         cursor = None
-        said: list[str] = []
+        said: list[SaidOfRun] = []
         for _ in range(MOST_EVENT_PAGES):
             page = self._ask(dagster_queries.EVENTS, "logsForRun", runId=run_id, cursor=cursor, limit=EVENTS_AT_ONCE)
             for event in page["events"]:
                 if event["__typename"] == "ExecutionStepFailureEvent":
-                    return _step_failure(event)
+                    return step_failure(event)
                 if event["__typename"] in ("RunFailureEvent", "EngineEvent"):
-                    said.append(event["message"])
+                    said.append(said_of_run(event))
             if not page["hasMore"]:
                 break
             cursor = page["cursor"]
@@ -161,6 +163,7 @@ class Dagster:
             repository=(ours["location"]["name"], ours["name"]) if ours else None,
             next_ticks={} if ours is None else dict(_next_ticks(ours["schedules"])),
             charts_version=next((tag["value"] for tag in job["tags"] if tag["key"] == VERSION_TAG), ""),
+            failed_locations=tuple(_failed_locations(data["workspaceOrError"].get("locationEntries", []))),
         )
 
     def reload(self, location: str) -> str:
@@ -265,20 +268,16 @@ def _given_up(backfill: Mapping[str, Any]) -> GivenUp:
     )
 
 
-def _step_failure(event: Mapping[str, Any]) -> RunError:
-    asset = key_of_step(event["stepKey"] or "")
-    ours = event["failureMetadata"]
-    if ours:
-        kinds = [entry.get("text") for entry in ours["metadataEntries"] if entry["label"] == KIND]
-        return RunError(asset, next(iter(kinds), None) or "", ours["description"] or "")
-    error = event["error"] or {}
-    cause = error.get("cause") or error
-    return RunError(asset, cause.get("className") or "", (cause.get("message") or "unknown error").strip())
-
-
 def _daemon(status: Mapping[str, Any]) -> Daemon:
     errors = tuple(error["message"].strip() for error in status["lastHeartbeatErrors"])
     return Daemon(status["daemonType"], status["required"], moment(status["lastHeartbeatTime"]), errors)
+
+
+def _failed_locations(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for entry in entries:
+        loaded = entry["locationOrLoadError"]  # None while it is being loaded for the first time
+        if loaded is not None and loaded["__typename"] == "PythonError":
+            yield entry["name"]
 
 
 def _next_ticks(schedules: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, datetime]]:

@@ -19,15 +19,16 @@ MADE = """query ($filter: RunsFilter!) {
     ... on Error { message }
   }
 }"""
-EVENTS = """query ($runId: ID!, $cursor: String, $limit: Int) {
+EVENTS = """fragment Chain on PythonError { className message causes { className message } }
+query ($runId: ID!, $cursor: String, $limit: Int) {
   logsForRun(runId: $runId, afterCursor: $cursor, limit: $limit) {
     __typename
     ... on EventConnection {
       cursor hasMore
       events {
         __typename
-        ... on RunFailureEvent { message }
-        ... on EngineEvent { message }
+        ... on RunFailureEvent { message error { ...Chain } }
+        ... on EngineEvent { message error { ...Chain } }
         ... on ExecutionStepFailureEvent {
           stepKey
           error { message className cause { message className } }
@@ -53,6 +54,11 @@ DEPLOYMENT = """query {
       name location { name } pipelines { name tags { key value } }
       schedules { name scheduleState { status } futureTicks(limit: 1) { results { timestamp } } }
     } }
+    ... on Error { message }
+  }
+  workspaceOrError {
+    __typename
+    ... on Workspace { locationEntries { name locationOrLoadError { __typename } } }
     ... on Error { message }
   }
 }"""

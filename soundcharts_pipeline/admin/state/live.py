@@ -150,6 +150,15 @@ class Live:
         with self._reading, self._noting("charts file"):
             self.settings = load_settings(self.charts_file, self.clock)
 
+    @property
+    def mistake(self) -> str:
+        """What is wrong with the charts file, as it was last read."""
+        return "".join(self._problems.get("charts file", ()))
+
+    def version_to_load(self) -> str:
+        """Of the charts file, for Dagster; "" while it has mistakes."""
+        return "" if self.mistake else self.settings.version
+
     def settings_changed(self) -> None:
         """The charts file has just been changed by this program: nobody need wait for the next look to see it."""
         self.read_settings()
@@ -183,7 +192,7 @@ class Live:
             self._given_up = self.dagster.given_up(now)
             self.deployment = self.dagster.deployment()
             self._problems["daemon"] = tuple(deployment_problems(self.deployment, now))
-            changed = self.code.problem(self.deployment, self.settings.version)
+            changed = self.code.problem(self.deployment, self.version_to_load())
             self._problems["code"] = (changed,) if changed else ()
             self._problems["backfills"] = tuple(told_of(self._given_up, self.settings, self._runs.all(), now))
         with self._noting("tables"):

@@ -16,8 +16,8 @@ def deployment_problems(deployment: Deployment, now: datetime) -> Iterator[str]:
     """One sentence for each thing that keeps runs from being started or requested."""
     if deployment.repository is None:
         yield (
-            "Dagster has not loaded this project's code; the Deployment page of its UI shows why, and has the button "
-            "to reload it"
+            "Dagster has not loaded this project's code; it is told to again and again, and the Deployment page of its "
+            "UI shows why, and has the button to do so at once"
         )
     required = [daemon for daemon in deployment.daemons if daemon.required]
     heard = max((daemon.heard_at for daemon in required if daemon.heard_at is not None), default=None)

@@ -67,11 +67,13 @@ def _follow_charts(environment: Environment, ui: str, say: Callable[[str], None]
     code = CodeReload(dagster)
     while True:
         time.sleep(FOLLOW_SECONDS)
+        version, mistake = "", ""
         try:
-            settings = load_settings(environment.charts_file, environment.clock)
-            problem = code.problem(dagster.deployment(), settings.version) or ""
+            version = load_settings(environment.charts_file, environment.clock).version
         except SettingsError as error:
-            problem = str(error)
+            mistake = str(error)
+        try:
+            problem = mistake or code.problem(dagster.deployment(), version) or ""
         except DagsterUnreachable:
             continue  # it starts, or ends
         if problem and problem != said:

@@ -1,0 +1,27 @@
+"""What failed, as the events of Dagster's GraphQL tell it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from soundcharts_pipeline.models import RunError
+from soundcharts_pipeline.orchestration.failures import KIND
+from soundcharts_pipeline.orchestration.run_events import SaidOfRun, key_of_step
+
+
+def said_of_run(event: Mapping[str, Any]) -> SaidOfRun:
+    """What an engine event, or the failure of a run, says."""
+    error = event["error"]
+    errors = [error, *error["causes"]] if error else []
+    return SaidOfRun(event["message"], [(one["className"] or "", one["message"]) for one in errors])
+
+
+def step_failure(event: Mapping[str, Any]) -> RunError:
+    """What a failed step left behind."""
+    asset = key_of_step(event["stepKey"] or "")
+    ours = event["failureMetadata"]
+    if ours:
+        kinds = [entry.get("text") for entry in ours["metadataEntries"] if entry["label"] == KIND]
+        return RunError(asset, next(iter(kinds), None) or "", ours["description"] or "")
+    error = event["error"] or {}
+    cause = error.get("cause") or error
+    return RunError(asset, cause.get("className") or "", (cause.get("message") or "unknown error").strip())
