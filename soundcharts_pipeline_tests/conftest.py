@@ -27,6 +27,7 @@ LONGEST = [
         "test_backfills",
         "test_daemon",
         "test_serve",
+        "test_code_location",
         "test_installed",
         "test_postgres_deployment",
         "test_hosts",

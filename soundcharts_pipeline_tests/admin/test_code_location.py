@@ -3,8 +3,13 @@
 One session of `serve` for all of it.
 """
 
+import os
+import signal
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +17,8 @@ from soundcharts_pipeline.admin.state.code_reload import CodeReload
 from soundcharts_pipeline.admin.state.dagster_client import Dagster, DagsterUnreachable, Deployment
 from soundcharts_pipeline.config.read_charts import load_settings
 from soundcharts_pipeline_tests.admin.running import Site, running_serve
-from soundcharts_pipeline_tests.admin.site import wait_for
-from soundcharts_pipeline_tests.support.command_line import run
+from soundcharts_pipeline_tests.admin.site import free_port, processes_of, wait_for
+from soundcharts_pipeline_tests.support.command_line import COMMAND, run
 
 CHARTS = """
 defaults:
@@ -40,26 +45,24 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def test_a_run_that_begins_while_the_file_has_a_mistake_fails_by_the_mistake(site: Site) -> None:
-    file = _charts(site)
-    good, repository = file.read_text(), _deployment(site).repository
+    file, repository = _charts(site), _deployment(site).repository
     assert repository is not None
-    bad = f"{file}:{good.count(chr(10)) + 1}: slug 'Not A Slug'"
-    file.write_text(good + MISTAKE)
-
-    refused = site.client.trigger(SLUG, site.newest(SLUG))
-    assert refused.status_code == 503
-    assert bad in refused.json()["error"]
-    assert "correct the charts file" in refused.json()["remedy"]
-    dagster = Dagster(site.dagster_url)
+    bad = f"{file}:{file.read_text().count(chr(10)) + 1}: slug 'Not A Slug'"
     tags = {"dagster/partition": f"{SLUG}|{site.newest(SLUG)}"}  # as Dagster's UI launches it
-    task_id = dagster.launch("full_sync", tags=tags, keys=["chart_rankings"], repository=repository)
-    wait_for("the reason", lambda: _error(site, task_id))
-    file.write_text(good)
-    error = site.client.task(SLUG, task_id)["error"]
+    with _mistaken(file):
+        refused = site.client.trigger(SLUG, site.newest(SLUG))
+        dagster = Dagster(site.dagster_url)
+        task_id = dagster.launch("full_sync", tags=tags, keys=["chart_rankings"], repository=repository)
+        wait_for("the reason", lambda: _error(site, task_id))
+
+    error = _error(site, task_id)
     assert error["kind"] == "SettingsError"
     assert error["message"].startswith(bad)
     assert "requests what failed meanwhile" in error["remedy"]
     assert run(site.environ, "status", SLUG).says(bad, "requests what failed meanwhile")
+    assert refused.status_code == 503
+    assert bad in refused.json()["error"]
+    assert "correct the charts file" in refused.json()["remedy"]
 
 
 def test_a_code_server_that_is_killed_is_started_again(site: Site) -> None:
@@ -102,6 +105,31 @@ def test_dagster_is_asked_again_while_it_goes_by_another_content(site: Site) -> 
     assert "Dagster is loading it" in (said[0] or "")
 
 
+def test_dev_has_its_code_back_too(environ: dict[str, str], tmp_path: Path) -> None:
+    ui = free_port()
+    with (tmp_path / "dev.log").open("w") as log:
+        dev = subprocess.Popen([*COMMAND, "dev", "--port", str(ui)], env=environ, stdout=log, stderr=subprocess.STDOUT)
+    dagster = Dagster(f"http://127.0.0.1:{ui}")
+
+    def has_code() -> bool | None:
+        """None while the web server is not there."""
+        with suppress(DagsterUnreachable):
+            return dagster.deployment().repository is not None
+        return None
+
+    try:
+        wait_for("code", has_code)
+        for pid, line in processes_of(environ).items():
+            if SERVER in line:
+                os.kill(pid, signal.SIGKILL)
+        wait_for("the loss", lambda: has_code() is False)
+        wait_for("its return", has_code)
+        wait_for("word", lambda: "is told to load this project's code again" in Path(log.name).read_text())
+    finally:
+        dev.terminate()
+        dev.wait()
+
+
 def _charts(site: Site) -> Path:
     return Path(site.environ["SOUNDCHARTS_CHARTS"])
 
@@ -113,6 +141,16 @@ def _deployment(site: Site) -> Deployment:
         return Deployment((), ("", ""), {}, "unknown")
 
 
-def _error(site: Site, task_id: str) -> object:
+def _error(site: Site, task_id: str) -> Any:
     tasks = [task for task in site.client.status(SLUG)["tasks"] if task["task_id"] == task_id]
-    return tasks and tasks[0]["error"]
+    return tasks[0]["error"] if tasks else None
+
+
+@contextmanager
+def _mistaken(file: Path) -> Iterator[None]:
+    good = file.read_text()
+    file.write_text(good + MISTAKE)
+    try:
+        yield
+    finally:
+        file.write_text(good)

@@ -146,12 +146,13 @@ def test_a_chart_that_is_added_while_all_runs_is_triggered_at_once_and_synced(si
     assert answer.status_code == 202, answer.text
     assert site.watch(ADDED, answer.json()["task_id"])[-1] == 100
     wait_for("the end of the notice", lambda: site.client.status(ADDED)["problems"] == [])
-    # The daemon started it, so it knows the chart too; a mistake in the file is told, and all goes on as it was.
+    # The daemon started it, so it knows the chart too. A mistake in the file is told, also to whoever triggers.
     good = file.read_text()
     file.write_text(good + "  - slug: Not A Slug\n")
     wait_for("the mistake", lambda: "Not A Slug" in " ".join(site.client.status(ADDED)["problems"]))
-    assert site.client.trigger(ADDED, site.newest(ADDED)).status_code == 202
+    assert "Not A Slug" in site.client.trigger(ADDED, site.newest(ADDED)).json()["error"]
     file.write_text(good)
+    assert site.client.trigger(ADDED, site.newest(ADDED)).status_code == 202
 
 
 def test_a_launch_that_dagster_refuses_leaves_no_run_behind(site: Site) -> None:

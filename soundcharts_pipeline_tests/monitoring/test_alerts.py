@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.events import EngineEventData
 from dagster._core.remote_origin import RemoteInstigatorOrigin
 from dagster._core.scheduler.instigation import (
     InstigatorState,
@@ -168,6 +169,23 @@ def test_a_run_that_was_killed_is_told_once_somebody_has_marked_it_as_failed(wat
     assert f"Its process {pid} is gone" in text
     assert project.run(project.span(1)).success
     assert f"RECOVERED {project.span(1)}" in watched.told()
+
+
+def test_a_run_that_could_not_load_its_job_is_told_with_the_mistake_that_kept_it(watched: Watched) -> None:
+    project, mistake = watched.project, "charts.yaml:15: unknown key 'shedule'"
+    run = project.begin(project.span(1))
+    assert watched.look() == []
+    # What the process of a run leaves behind when charts.yaml has a mistake, in this order.
+    error = SerializableErrorInfo(
+        f"soundcharts_pipeline.config.settings.SettingsError: {mistake}\n", [], "SettingsError"
+    )
+    data = EngineEventData.engine_error(error)
+    project.instance.report_engine_event("Could not load job definition.", run, data)
+    project.instance.report_run_failed(run)
+    project.instance.report_engine_event("Process for run exited (pid: 7).", run)
+    text = watched.told()
+    assert "Invalid chart configuration" in text
+    assert mistake in text
 
 
 def test_a_check_of_severity_error_is_told_and_a_warning_is_not(watched: Watched) -> None:
