@@ -81,7 +81,7 @@ class CodeReload:
             failed = str(error)
         finally:
             with self._lock:
-                pause = min(FIRST_PAUSE_SECONDS * 2 ** (self._times - 1), LONGEST_PAUSE_SECONDS)
+                pause = min(FIRST_PAUSE_SECONDS * 2 ** min(self._times - 1, 10), LONGEST_PAUSE_SECONDS)  # no overflow
                 self._failed, self._is_loading, self._again_at = failed, False, time.monotonic() + pause
         if failed:
             _log.warning("Dagster did not load this project's code again, and is asked again: %s", failed)
