@@ -1,4 +1,4 @@
-"""What a workbook holds. openpyxl would make an object of every cell, and take ten times as long."""
+"""What a workbook holds. openpyxl would make an object of every cell, and take several times as long."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
