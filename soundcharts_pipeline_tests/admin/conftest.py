@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from soundcharts_pipeline_tests.admin.filled import Filled, fill
+from soundcharts_pipeline_tests.admin.running import Site
 from soundcharts_pipeline_tests.admin.site import Client, serving
 from soundcharts_pipeline_tests.admin.visitor import Visitor, visiting
 from soundcharts_pipeline_tests.support.command_line import CHARTS
@@ -35,6 +37,14 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Filled:
 def visitor(filled: Filled) -> Iterator[Visitor]:
     with serving(filled.charts, filled.database_url) as client, visiting(client.url) as visitor:
         yield visitor
+
+
+@pytest.fixture(autouse=True)
+def _serve_is_told(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What `serve` says during a test stands below its failure."""
+    site = request.getfixturevalue("site") if "site" in request.fixturenames else None
+    with site.telling() if isinstance(site, Site) else nullcontext():
+        yield
 
 
 @pytest.fixture(scope="module")

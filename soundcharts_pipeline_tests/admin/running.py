@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,9 +53,20 @@ class Site:
         assert pids, said
         return pids[-1]
 
-    def kill(self, words: str) -> None:
+    def kill(self, words: str, number: signal.Signals = signal.SIGKILL) -> None:
         for pid in self.pids(words):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """What the processes say during the block is printed, to be read where a test fails."""
+        before = self.log.stat().st_size
+        try:
+            yield
+        finally:
+            with self.log.open() as log:
+                log.seek(before)
+                sys.stdout.write(log.read()[-20_000:])
 
     def watch(self, slug: str, task_id: str) -> list[int]:
         """Every progress that is told until the task is over."""
