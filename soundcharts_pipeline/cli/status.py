@@ -17,10 +17,11 @@ from soundcharts_pipeline.config.read_charts import load_settings
 from soundcharts_pipeline.config.settings import Settings
 from soundcharts_pipeline.monitoring.as_json import as_json, status_of
 from soundcharts_pipeline.monitoring.chart_status import chart_health
-from soundcharts_pipeline.monitoring.facts import chart_facts, next_ticks, read_runs
+from soundcharts_pipeline.monitoring.facts import chart_facts, read_runs
 from soundcharts_pipeline.monitoring.given_up import read_given_up, reasons, told_of
 from soundcharts_pipeline.monitoring.health import GOOD, STRIP_DAYS, ChartHealth, RunState, Task, shown_first
 from soundcharts_pipeline.monitoring.task_progress import Meter, remedy_of, task_of
+from soundcharts_pipeline.monitoring.ticks import failed_ticks, next_ticks
 from soundcharts_pipeline.orchestration.dagster_home import open_instance, prepare_home
 from soundcharts_pipeline.storage.endpoint_states import EndpointState, refusing_endpoints
 from soundcharts_pipeline.storage.queries.chart_states import ChartState, chart_states, progress_of_runs
@@ -56,6 +57,7 @@ def _read(
         concerned = {*slugs, *(slug for one in given_up for slug in one.slugs)}
         of_all = read_runs(instance, settings, concerned, reasons(given_up, settings))
         ticks = next_ticks(instance, settings, utc_now())
+        failed = failed_ticks(instance, settings, ticks.keys() & {*slugs})
     runs = [run for run in of_all if run.chart in slugs]
     with warehouse.read() as conn:
         states = chart_states(conn, now.date() - timedelta(days=STRIP_DAYS))
@@ -65,7 +67,7 @@ def _read(
     for slug in slugs:
         of_chart = [run for run in runs if run.chart == slug]
         state = states.get(slug, ChartState())
-        facts = chart_facts(settings, settings.charts[slug], state, ticks.get(slug), refusing)
+        facts = chart_facts(settings, settings.charts[slug], state, ticks.get(slug), refusing, failed.get(slug))
         tasks = [_task(run, counts.get(run.run_id, {}), now) for run in shown_first(of_chart)]
         healths.append(chart_health(facts, of_chart, tasks, now, remedy_of))
     return healths, refusing, told_of(given_up, settings, of_all, utc_now())

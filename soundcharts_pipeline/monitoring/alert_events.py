@@ -31,7 +31,6 @@ from soundcharts_pipeline.troubleshooting import CHECK_FAILED, UNKNOWN, trouble_
 
 # Subject of causes that every chart shares.
 ACCOUNT = ""
-ENDED_TICKS = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
 
 _OF_A_RUN = {
     dg.DagsterEventType.STEP_SUCCESS,

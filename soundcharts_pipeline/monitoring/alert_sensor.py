@@ -17,9 +17,10 @@ from soundcharts_pipeline.clock import Clock, utc_now
 from soundcharts_pipeline.config.cron import FAIL_AFTER_GAPS
 from soundcharts_pipeline.config.environment import Environment, read_environment
 from soundcharts_pipeline.config.settings import Settings, SettingsError
-from soundcharts_pipeline.monitoring.alert_events import ACCOUNT, ENDED_TICKS, News, Recovery, news_of_run, news_of_tick
+from soundcharts_pipeline.monitoring.alert_events import ACCOUNT, News, Recovery, news_of_run, news_of_tick
 from soundcharts_pipeline.monitoring.health import STRIP_DAYS
 from soundcharts_pipeline.monitoring.notifications import HOW_TO_SET, deliver, message_of, remedy
+from soundcharts_pipeline.monitoring.ticks import ENDED_TICKS
 from soundcharts_pipeline.orchestration.failures import failure_of
 from soundcharts_pipeline.orchestration.freshness import latest_key, period_of
 from soundcharts_pipeline.orchestration.partitions import spans_of_tags

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import takewhile
 
+from soundcharts_pipeline.models import RunError
 from soundcharts_pipeline.monitoring.health import (
     RECENT_RUNS,
     STRIP_DAYS,
@@ -18,6 +19,7 @@ from soundcharts_pipeline.monitoring.health import (
     ChartHealth,
     ChartStatus,
     DayState,
+    FailedTick,
     RunState,
     Task,
     newest_first,
@@ -34,6 +36,7 @@ NOT_OUT = "NotPublished"
 BY_ITSELF = frozenset({"schedule", "healing_sensor"})
 
 Strip = tuple[tuple[date, DayState], ...]
+_TICK_FAILED = "the last tick of its schedule failed"
 # Of a day that lacks nothing, or will lack nothing soon.
 _IN_HAND: frozenset[DayState] = frozenset({"complete", "running"})
 
@@ -58,7 +61,7 @@ def chart_health(
         last_sync=next((run.ended_at for run in record.ended if run.state == "complete"), None),
         success_rate=success_rate(record.ended),
         error_count=len(failed),
-        last_error=task_error(failed[0], remedy) if failed else None,
+        last_error=_last_error(record, failed, remedy),
         status=status,
         reason="; ".join([reason, *_more(record), *_left_out(chart)]),
         left_out=chart.left_out,
@@ -84,6 +87,13 @@ class _Record:
     def faults(self) -> list[RunState]:
         """Runs that failed by somebody's fault since the last complete one, the one that ended last first."""
         return list(takewhile(lambda run: run.state == "failed", (run for run in self.ended if not _is_early(run))))
+
+    @cached_property
+    def failed_tick(self) -> FailedTick | None:
+        """The last one of its schedule, where it failed and no run was complete since."""
+        tick, done = self.chart.failed_tick, next((run for run in self.ended if run.state == "complete"), None)
+        is_over = tick is None or (done is not None and (done.ended_at or done.created_at) > tick.at)
+        return None if is_over or not self.chart.active else tick
 
     @cached_property
     def covering(self) -> dict[date, list[RunState]]:
@@ -134,6 +144,14 @@ class _Record:
         return [(day, s) for day, s in self.strip if day in self.chart.published and day not in known]
 
 
+def _last_error(record: _Record, failed: Sequence[RunState], remedy: Callable[[RunState], str]) -> RunError | None:
+    """That of its newest failed run, or of the tick that came to none."""
+    tick = record.failed_tick
+    if tick is not None and not (failed and (failed[0].ended_at or failed[0].created_at) > tick.at):
+        return tick.error
+    return task_error(failed[0], remedy) if failed else None
+
+
 def _ended(runs: Iterable[RunState]) -> list[RunState]:
     ended = [run for run in runs if run.state in ("complete", "failed")]
     return sorted(ended, key=lambda run: (run.ended_at or run.created_at, run.run_id), reverse=True)
@@ -173,6 +191,7 @@ def _status(record: _Record) -> tuple[ChartStatus, str]:
         failed = f"its last {min(len(faults), RECENT_RUNS)} runs failed"
         return "failing", "; ".join([failed, *_lost_days(record.lost)])
     reasons = ["its last run failed"] if faults else []
+    reasons += [_TICK_FAILED] if record.failed_tick else []
     saved_at = chart.newest_saved_at
     if chart.active and saved_at is not None and record.now - saved_at > chart.freshness:
         reasons.append(f"no new ranking was saved since {saved_at:%Y-%m-%d %H:%M} UTC")
@@ -185,6 +204,8 @@ def _status(record: _Record) -> tuple[ChartStatus, str]:
 def _never_worked(record: _Record) -> tuple[ChartStatus, str]:
     """Of a chart of which nothing was ever saved."""
     faults, nothing = record.faults, "nothing of it was ever saved"
+    if not faults and record.failed_tick:
+        return "failing", f"{nothing}: {_TICK_FAILED}"
     if not faults:
         early = ": what was asked for is not published yet" if record.ended else ""
         return "never_synced", f"{nothing}{early}"

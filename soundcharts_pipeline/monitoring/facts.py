@@ -3,7 +3,7 @@ run's tags, selection and status are read. `read_runs` asks an instance; the adm
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import dagster as dg
 
@@ -12,7 +12,6 @@ from soundcharts_pipeline.config.cascade import (
     RANKINGS,
     TRACK_METADATA,
     all_keys,
-    schedule_names,
     scheduled_keys,
 )
 from soundcharts_pipeline.config.cron import WARN_AFTER_GAPS
@@ -23,11 +22,11 @@ from soundcharts_pipeline.monitoring.health import (
     ENDED,
     RECENT_RUNS,
     ChartFacts,
+    FailedTick,
     RunState,
     TaskState,
     recorded_days,
 )
-from soundcharts_pipeline.orchestration.dagster_internals import InstigatorType, cron_string_iterator
 from soundcharts_pipeline.orchestration.due_days import followed_days
 from soundcharts_pipeline.orchestration.freshness import period_of
 from soundcharts_pipeline.orchestration.jobs import CASCADE, CHART_SYNC
@@ -40,9 +39,10 @@ from soundcharts_pipeline.orchestration.run_events import (
     step_failure,
 )
 from soundcharts_pipeline.orchestration.run_requests import CANCELED_BACKFILLS, CUT_TAG, TRIGGER_TAG
+from soundcharts_pipeline.remedies import Subject
 from soundcharts_pipeline.storage.endpoint_states import EndpointState
 from soundcharts_pipeline.storage.queries.chart_states import ChartState
-from soundcharts_pipeline.troubleshooting import GIVEN_UP
+from soundcharts_pipeline.troubleshooting import GIVEN_UP, trouble_of
 
 STATES: Mapping[str, TaskState] = {
     "QUEUED": "pending",
@@ -188,22 +188,6 @@ def to_explain(runs: Iterable[RunState]) -> set[str]:
     return chosen
 
 
-def next_ticks(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> dict[str, datetime]:
-    """When each schedule that is on ticks next, by chart."""
-    states = {
-        state.instigator_name: state.status.value
-        for state in instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
-    }
-    ticks = {}
-    for slug, name in schedule_names(settings).items():
-        chart = settings.charts[slug]
-        # One that nobody turned on or off is as charts.yaml says.
-        status = states.get(name, "DECLARED_IN_CODE")
-        if status == "RUNNING" or (status == "DECLARED_IN_CODE" and chart.active):
-            ticks[slug] = next(cron_string_iterator(now.timestamp(), chart.schedule, chart.timezone)).astimezone(UTC)
-    return ticks
-
-
 def _row(record: dg.RunRecord) -> RunRecord:
     run = record.dagster_run
     return RunRecord(
@@ -258,9 +242,13 @@ def chart_facts(
     state: ChartState,
     next_run: datetime | None,
     refusing: Iterable[EndpointState] = (),
+    failed_tick: FailedTick | None = None,
 ) -> ChartFacts:
     """`next_run`: when the chart's schedule ticks next, None when it is off; `refusing`: endpoints that refuse
-    everything."""
+    everything; `failed_tick`: the last one of the schedule, if it failed."""
+    if failed_tick is not None:
+        remedy = trouble_of(failed_tick.error.kind).advice(Subject(chart.slug))
+        failed_tick = replace(failed_tick, error=replace(failed_tick.error, remedy=remedy))
     followed = followed_days(state.published, first_date=chart.first_date, sync_history=chart.sync_history)
     keys = scheduled_keys(settings, chart)
     left_out = {_asset_of(one.scope) for one in refusing if one.is_left_out}
@@ -278,6 +266,7 @@ def chart_facts(
         saved=state.saved,
         changed=state.changed,
         newest_saved_at=state.saved_at,
+        failed_tick=failed_tick,
         left_out=tuple(key for key in keys if key in left_out),
     )
 

@@ -93,12 +93,20 @@ class Task:
     error: RunError | None
 
 
+@dataclass(frozen=True, slots=True)
+class FailedTick:
+    """When the last tick of a schedule was due, and why it failed."""
+
+    at: datetime
+    error: RunError
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartFacts:
     """What is known of a chart beside its runs. `published` are the published days that charts.yaml follows, with the
     moment at which each was found to be, `saved` days whose ranking is in the warehouse, `changed` those of which
-    it took the place of another one, and when, `keys` the assets that make a
-    day complete, `left_out` those of them that Soundcharts refuses to this plan."""
+    it took the place of another one, and when, `keys` the assets that make a day complete, `left_out` those of them
+    that Soundcharts refuses to this plan, `failed_tick` the last tick of its schedule, if that failed."""
 
     slug: str
     name: str
@@ -113,6 +121,7 @@ class ChartFacts:
     saved: frozenset[date] = frozenset()
     changed: Mapping[date, datetime] = field(default_factory=dict)
     newest_saved_at: datetime | None = None
+    failed_tick: FailedTick | None = None
     left_out: tuple[str, ...] = ()
 
 

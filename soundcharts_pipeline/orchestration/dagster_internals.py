@@ -1,7 +1,8 @@
 """Every name that we take from Dagster without its promise, in one place: after an update of Dagster, look here first.
 
-`config/cron.py` takes the iterator of cron strings, and `daemon.py` the daemon's own interval, where each is used: the
-first when somebody needs it, for Dagster takes a second to load; the second before the daemon begins.
+`config/cron.py` takes the iterator of cron strings, and `daemon.py` the daemon's own interval and its look for
+backfills, where each is used: the first when somebody needs it, for Dagster takes a second to load; the others before
+the daemon begins.
 """
 
 from dagster._core.definitions.data_version import DATA_VERSION_TAG

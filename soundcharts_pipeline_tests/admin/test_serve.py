@@ -39,6 +39,7 @@ charts:
   - slug: nowhere-28
 """
 SLUG, UNKNOWN, ADDED, REMOVED = "viral-50-global", "nowhere-28", "viral-50-in", "viral-50-us"
+TICKING = "viral-50-gb"
 # Makes a chart-day of some 110 calls last for seconds, so that there is something to watch.
 SLOW_SECONDS = 1.0
 # Lasts until Dagster's daemon has looked at a backfill twice.
@@ -260,6 +261,24 @@ def test_a_webserver_that_dies_is_said_and_started_again(site: Site) -> None:
     assert "Dagster's webserver was ended by SIGKILL; it is started again" in site.log.read_text()
     assert site.pids("child dagster_webserver") != killed
     assert site.watch(SLUG, site.client.trigger(SLUG, site.newest(SLUG)).json()["task_id"])[-1] == 100
+
+
+def test_a_schedule_whose_tick_failed_is_told_until_it_ticks_well(site: Site) -> None:
+    file = Path(site.environ["SOUNDCHARTS_CHARTS"])
+    site.simulator.set(quota=0)
+    file.write_text(file.read_text() + f'  - slug: {TICKING}\n    schedule: "* * * * *"\n    sync_history: false\n')
+    wait_for("Dagster's schedule", lambda: site.client.status(TICKING).get("next_run"))
+    wait_for("the failed tick", lambda: site.client.status(TICKING)["status"] != "never_synced")
+    said, done = site.client.status(TICKING), run(site.environ, "status", TICKING)
+
+    assert (said["status"], said["error_count"]) == ("failing", 0)
+    assert said["reason"] == "nothing of it was ever saved: the last tick of its schedule failed"
+    assert (said["last_error"]["kind"], said["tasks"]) == ("QuotaExhausted", [])
+    assert done.code == 1
+    assert done.says("the last tick of its schedule failed", said["last_error"]["message"], "what to do:")
+    site.simulator.set(quota=1_000_000)
+    wait_for("a good tick, and its run", lambda: site.client.status(TICKING)["status"] == "healthy")
+    assert run(site.environ, "status", TICKING).code == 0
 
 
 def test_a_port_in_use_is_named_before_anything_starts(site: Site) -> None:

@@ -18,8 +18,8 @@ from soundcharts_pipeline.config.cascade import allowed_keys
 from soundcharts_pipeline.config.settings import ChartSettings, Settings
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.monitoring.chart_status import chart_health
-from soundcharts_pipeline.monitoring.facts import next_ticks
 from soundcharts_pipeline.monitoring.health import STRIP_DAYS
+from soundcharts_pipeline.monitoring.ticks import next_ticks
 from soundcharts_pipeline.orchestration.partitions import chart_days, partition_key
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline.storage.housekeeping.archive import archive

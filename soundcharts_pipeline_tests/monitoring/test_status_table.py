@@ -14,7 +14,7 @@ from soundcharts_pipeline.config.settings import ChartSettings, Settings
 from soundcharts_pipeline.models import RunError
 from soundcharts_pipeline.monitoring.chart_status import chart_health
 from soundcharts_pipeline.monitoring.facts import chart_facts
-from soundcharts_pipeline.monitoring.health import GOOD, ChartFacts, RunState, TaskState, newest_first
+from soundcharts_pipeline.monitoring.health import GOOD, ChartFacts, FailedTick, RunState, TaskState, newest_first
 from soundcharts_pipeline.storage.endpoint_states import EndpointState
 from soundcharts_pipeline.storage.queries.chart_states import ChartState
 from soundcharts_pipeline.troubleshooting import CANCELED, RUN_FAILED
@@ -41,6 +41,8 @@ STEPS = ("chart_rankings", "track_metadata", "track_audience/spotify")
 REFUSED = EndpointState(
     scope="track/spotify/streams", refused_since=NOW, refused_at=NOW, refused_runs=1, status=403, message="not in plan"
 )
+# Two hours ago.
+NO_TICK = FailedTick(NOW - timedelta(hours=2), RunError("", "AuthenticationError", "the credentials are refused"))
 Scenario = tuple[ChartFacts, list[RunState]]
 
 
@@ -51,6 +53,7 @@ def facts(
     saved_at: datetime = LAST_NIGHT,
     frequency: str = "daily",
     refusing: Iterable[EndpointState] = (),
+    tick: FailedTick | None = None,
     **settings: object,
 ) -> ChartFacts:
     """The chart with all days published; the newest was found to be so that long ago."""
@@ -63,7 +66,7 @@ def facts(
         saved=days,
         saved_at=saved_at if days else None,
     )
-    return chart_facts(Settings({chart.slug: chart}), chart, state, None, refusing)
+    return chart_facts(Settings({chart.slug: chart}), chart, state, None, refusing, tick)
 
 
 def run(
@@ -198,6 +201,16 @@ SCENARIOS: dict[str, Scenario] = {
     "no new ranking was saved for more than 1.5 periods": (facts(**LONG_AGO), nights()),  # type: ignore[arg-type]
     "the same, of a chart that is published weekly": (facts(**LONG_AGO, frequency="weekly"), nights()),  # type: ignore[arg-type]
     "the same, of a schedule of weekdays alone": (facts(**LONG_AGO, schedule="0 2 * * 1-5"), nights()),  # type: ignore[arg-type]
+    "the last tick of its schedule failed": (facts(tick=NO_TICK), nights()),
+    "the last tick of its schedule failed, and nothing is saved": (facts(saved=(), tick=NO_TICK), []),
+    "the last tick of its schedule failed, and a run by hand succeeded since": (
+        facts(tick=NO_TICK),
+        [*nights(but=[TODAY]), run("complete")],
+    ),
+    "a run failed, and the last tick of its schedule since": (
+        facts(tick=NO_TICK),
+        [*nights(but=[TODAY]), run("failed", hours=3)],
+    ),
     "it is not active, and days are missing": (
         facts(active=False, saved=without(MISSING)),
         nights(but=[MISSING]),
@@ -243,8 +256,8 @@ def test_a_bad_status_names_its_cause_and_a_good_one_hides_no_day(what: str) -> 
     states = dict(found.strip).values()
     if found.status == "failing":
         assert found.last_error is not None
-        assert found.last_error.remedy.startswith("mend ")
+        assert found.last_error.remedy
     if found.status == "healthy":
         assert "failed" not in states
-    assert (found.last_error is None) == (found.error_count == 0)
+    assert (found.last_error is None) == (found.error_count == 0 and "tick" not in found.reason)
     assert "Canceled" not in str(found.last_error)

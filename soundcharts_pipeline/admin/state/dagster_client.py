@@ -10,7 +10,7 @@ from uuid import uuid4
 import requests
 
 from soundcharts_pipeline.admin.state import dagster_queries
-from soundcharts_pipeline.admin.state.failure_events import said_of_run, step_failure
+from soundcharts_pipeline.admin.state.failure_events import EndedTick, ended_tick, said_of_run, step_failure
 from soundcharts_pipeline.errors import PipelineError
 from soundcharts_pipeline.models import RunError
 from soundcharts_pipeline.monitoring.facts import RunRecord
@@ -165,6 +165,19 @@ class Dagster:
             charts_version=next((tag["value"] for tag in job["tags"] if tag["key"] == VERSION_TAG), ""),
             failed_locations=tuple(_failed_locations(data["workspaceOrError"].get("locationEntries", []))),
         )
+
+    def last_ticks(self, schedules: Iterable[str], repository: tuple[str, str]) -> dict[str, EndedTick]:
+        """The last tick that is over of each of these, of those that ever ticked."""
+        location, name = (json.dumps(part) for part in repository)
+        named = {f"t{number}": schedule for number, schedule in enumerate(schedules)}
+        selector = f"{{repositoryLocationName: {location}, repositoryName: {name}, scheduleName: %s}}"
+        asked = " ".join(
+            f"{key}: scheduleOrError(scheduleSelector: {selector % json.dumps(schedule)}) {{ ...LastTick }}"
+            for key, schedule in named.items()
+        )
+        found = self._post(f"query {{ {asked} }} {dagster_queries.LAST_TICK}", {})
+        ticks = {named[key]: one["scheduleState"]["ticks"] for key, one in found.items() if "scheduleState" in one}
+        return {schedule: ended_tick(ended[0]) for schedule, ended in ticks.items() if ended}
 
     def reload(self, location: str) -> str:
         """Have a code location loaded again, which takes some seconds; returns why it could not be, "" when it was."""

@@ -62,6 +62,11 @@ DEPLOYMENT = """query {
     ... on Error { message }
   }
 }"""
+LAST_TICK = """fragment LastTick on Schedule {
+  scheduleState { ticks(limit: 1, statuses: [SUCCESS, SKIPPED, FAILURE]) {
+    timestamp status error { className message causes { className message } }
+  } }
+}"""
 GIVEN_UP = """query ($filters: BulkActionsFilter!, $limit: Int!) {
   partitionBackfillsOrError(filters: $filters, limit: $limit) {
     __typename

@@ -1,11 +1,15 @@
-"""What failed, as the events of Dagster's GraphQL tell it."""
+"""What failed, as events and ticks in Dagster's GraphQL tell it."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from soundcharts_pipeline.models import RunError
 from soundcharts_pipeline.orchestration.failures import KIND
-from soundcharts_pipeline.orchestration.run_events import SaidOfRun, key_of_step
+from soundcharts_pipeline.orchestration.run_events import SaidOfRun, cause_of, key_of_step
+
+# When a tick was due, and why it failed, if it did.
+EndedTick = tuple[datetime, RunError | None]
 
 
 def said_of_run(event: Mapping[str, Any]) -> SaidOfRun:
@@ -13,6 +17,14 @@ def said_of_run(event: Mapping[str, Any]) -> SaidOfRun:
     error = event["error"]
     errors = [error, *error["causes"]] if error else []
     return SaidOfRun(event["message"], [(one["className"] or "", one["message"]) for one in errors])
+
+
+def ended_tick(tick: Mapping[str, Any]) -> EndedTick:
+    """A tick that is over."""
+    error = tick["error"] or {"className": "", "message": "", "causes": []}
+    chain = [(one["className"] or "", one["message"]) for one in (error, *error["causes"])]
+    failed = RunError("", *cause_of(chain)) if tick["status"] == "FAILURE" else None
+    return datetime.fromtimestamp(tick["timestamp"], UTC), failed
 
 
 def step_failure(event: Mapping[str, Any]) -> RunError:

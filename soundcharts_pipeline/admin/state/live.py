@@ -17,6 +17,7 @@ from soundcharts_pipeline.admin.state.problems import deployment_problems
 from soundcharts_pipeline.admin.state.run_book import RunBook
 from soundcharts_pipeline.admin.state.run_meters import RunMeters
 from soundcharts_pipeline.admin.state.stored import StoredFacts
+from soundcharts_pipeline.admin.state.ticks import Ticks
 from soundcharts_pipeline.clock import Clock, utc_now
 from soundcharts_pipeline.config.cascade import schedule_names
 from soundcharts_pipeline.config.read_charts import load_settings
@@ -94,7 +95,7 @@ class Live:
         self._runs = RunBook()
         self._unexplained: dict[str, RunState] = {}
         self._meters = RunMeters()
-        self._stored = StoredFacts()
+        self._stored, self._ticks = StoredFacts(), Ticks()
         self._given_up: Sequence[GivenUp] = ()
         self._canceled: set[str] = set()
         self._problems: dict[str, tuple[str, ...]] = {"look": Snapshot().problems}
@@ -191,6 +192,7 @@ class Live:
         with self._noting("deployment"):
             self._given_up = self.dagster.given_up(now)
             self.deployment = self.dagster.deployment()
+            self._ticks.look(self.dagster, self.deployment, now)
             self._problems["daemon"] = tuple(deployment_problems(self.deployment, now))
             changed = self.code.problem(self.deployment, self.version_to_load())
             self._problems["code"] = (changed,) if changed else ()
@@ -290,10 +292,9 @@ class Live:
 
     def _health(self, slug: str, schedule: str) -> ChartHealth:
         ticks = self.deployment.next_ticks if self.deployment else {}
-        chart = self.settings.charts[slug]
-        next_run = ticks.get(schedule)
+        chart, failed_tick = self.settings.charts[slug], self._ticks.failed.get(schedule)
         state, refusing = self._stored.states.get(slug, ChartState()), self._stored.refusing
-        facts = chart_facts(self.settings, chart, state, next_run, refusing)
+        facts = chart_facts(self.settings, chart, state, ticks.get(schedule), refusing, failed_tick)
         shown = shown_first(self._runs.of_chart(slug))
         tasks = [self._meters.task(run, logs_url=self.dagster.run_url(run.run_id)) for run in shown]
         return chart_health(facts, self._runs.of_chart(slug), tasks, self.clock(), remedy_of)
