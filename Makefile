@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 BENCH := .venv-bench/bin
 DOCS := .venv-docs/bin
+# Whatever the shell says: tests start our programs a thousand times, which compile their modules at the first.
+unexport PYTHONDONTWRITEBYTECODE
 
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
 	--custom-compile-command 'make lock'
