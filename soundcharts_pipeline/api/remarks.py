@@ -19,6 +19,7 @@ STAND_IN = "which stands in"
 UNNAMED = "kept without that name"
 FIRST_COUNTS = "the first one counts"
 LAST_COUNTS = "the last one counts"
+NOT_IN_PLAN = "which the plan does not hold: left out"
 KEPT = "kept under the one asked for"
 
 SHOWN_LENGTH = 80

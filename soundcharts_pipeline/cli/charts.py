@@ -68,7 +68,7 @@ def charts_search(
     console = open_console()
     with open_context(_settings_if_any()) as ctx:
         found = (search_saved if saved else search_charts)(ctx, words or [], platform=platform, country=country)
-        calls = ctx.client.usage.calls
+        calls, remarks = ctx.client.usage.calls, ctx.client.remarks.drain()
     found.sort(key=lambda chart: (chart.platform, chart.slug))
     rows = [
         [
@@ -84,6 +84,8 @@ def charts_search(
     ]
     if rows:
         print_table(console, ["slug", "name", "platform", "country", "frequency", "places", "city"], rows)
+    for remark in remarks:
+        console.print(f"Soundcharts sent {remark}", soft_wrap=True, markup=False)
     hint = f"add one with `{program()} charts add SLUG`" if found else "try fewer words, or another platform or country"
     if saved and not found:
         hint = f"`{program()} catalog` saves every chart there is"

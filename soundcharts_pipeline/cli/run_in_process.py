@@ -166,7 +166,9 @@ def _notes(events: Sequence[dg.DagsterEvent]) -> list[str]:
             if asset != CHART_REPORT:  # workbooks of older days are left out of a range on purpose
                 notes |= {f"{asset}: {how}{facts[name].value}": None for name, how in TOLD.items() if name in facts}
             if refused := counts.get("not_in_plan"):
-                notes[f"{asset}: {refused} refused: not in the plan. {_not_in_plan(event)}"] = None
+                is_some = int(str(counts["calls"])) > int(str(refused))
+                advice = _OTHERS_ANSWERED if is_some else _not_in_plan(event)
+                notes[f"{asset}: {refused} refused: not in the plan. {advice}"] = None
             notes |= _remarks(asset, facts)
         elif event.is_step_failure and (user := event.step_failure_data.user_failure_data):
             notes |= _remarks(asset, user.metadata)
@@ -177,6 +179,10 @@ def _notes(events: Sequence[dg.DagsterEvent]) -> list[str]:
             elif WITHOUT_DATA in check.metadata:
                 notes[f"{asset}: no {check.metadata[WITHOUT_DATA].value} at all"] = None
     return list(notes)
+
+
+# Of some alone: the plan has the endpoint.
+_OTHERS_ANSWERED = "Others were answered: nothing has to be done."
 
 
 def _not_in_plan(event: dg.DagsterEvent) -> str:

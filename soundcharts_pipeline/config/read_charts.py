@@ -38,7 +38,10 @@ def load_settings(path: Path, clock: Clock = utc_now) -> Settings:
 
 def read_charts_text(path: Path) -> str:
     """The text of a charts file with its line ends as they are; raises SettingsError when it cannot be read."""
+    remedy = "make it a readable file, or set SOUNDCHARTS_CHARTS to one"
     try:
+        if path.is_fifo():  # whoever opens it waits for somebody to write
+            raise SettingsError(f"{path}: cannot be read (a named pipe); {remedy}")
         with path.open("rb") as file:
             raw = file.read(_MOST_BYTES + 1)
         if len(raw) > _MOST_BYTES:
@@ -47,13 +50,12 @@ def read_charts_text(path: Path) -> str:
             )
         return raw.decode("utf-8")
     except FileNotFoundError:
-        remedy = f"make one with `{program()} init`, or set SOUNDCHARTS_CHARTS to its path"
-        raise SettingsError(f"{path}: there is no such file; {remedy}") from None
+        new = f"make one with `{program()} init`, or set SOUNDCHARTS_CHARTS to its path"
+        raise SettingsError(f"{path}: there is no such file; {new}") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise SettingsError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from None
     except OSError as error:
-        remedy = "make it a readable file, or set SOUNDCHARTS_CHARTS to one"
         raise SettingsError(f"{yaml_nodes.brief(str(path))}: cannot be read ({error.strerror}); {remedy}") from None
 
 

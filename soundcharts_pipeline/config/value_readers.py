@@ -1,5 +1,6 @@
 """Values of the charts file that several of its parts take: schedules and time zones."""
 
+import re
 from collections.abc import Callable
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -9,6 +10,8 @@ from soundcharts_pipeline.config.cron import ACCEPTED, ScheduleError, cron_sched
 from soundcharts_pipeline.config.yaml_nodes import Entry, Mistake
 from soundcharts_pipeline.wording import nearest
 
+# `Z`, `UTC+2`, `GMT-05:00`, `+0200`.
+_OFFSET = re.compile(r"Z|(?:UTC|GMT)?(?P<sign>[+-])(?P<hours>[0-9]{1,2})(?::?00)?")
 Reader = Callable[[Entry], object]
 
 
@@ -28,10 +31,20 @@ def as_timezone(entry: Entry) -> str:
     try:
         ZoneInfo(name)
     except (OSError, ValueError, KeyError):
-        match = nearest(name, timezone_names())
-        remedy = f"write '{match or 'UTC'}'" + ("" if match else " or a name such as 'Europe/Paris'")
-        raise Mistake(entry.line, f"unknown timezone {yaml_nodes.describe(entry.node)}", remedy) from None
+        raise Mistake(entry.line, f"unknown timezone {yaml_nodes.describe(entry.node)}", _zone_meant(name)) from None
     return name
+
+
+def _zone_meant(name: str) -> str:
+    """What to write in its place. The name most like an offset is that of another one."""
+    if offset := _OFFSET.fullmatch(name.strip().upper()):
+        hours = int(offset["hours"] or 0)
+        zone = f"Etc/GMT{'-' if offset['sign'] == '+' else '+'}{hours}" if hours else "UTC"
+        turned = ", whose sign is the other way round," if hours else ""
+        if zone in timezone_names():
+            return f"write '{zone}'{turned} or a name such as 'Europe/Paris', which keeps its summer time"
+    match = None if offset else nearest(name, timezone_names())
+    return f"write '{match or 'UTC'}'" + ("" if match else " or a name such as 'Europe/Paris'")
 
 
 @cache

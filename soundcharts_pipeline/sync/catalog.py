@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from soundcharts_pipeline.api.errors import NotFound
+from soundcharts_pipeline.api.errors import NotFound, NotInPlan
+from soundcharts_pipeline.api.remarks import NOT_IN_PLAN
 from soundcharts_pipeline.models import Chart
 from soundcharts_pipeline.storage.saves import save_charts
 from soundcharts_pipeline.sync.context import SyncContext
@@ -18,14 +19,21 @@ def sync_catalog(ctx: SyncContext) -> dict[str, int]:
 
 
 def each_platform(ctx: SyncContext) -> Iterator[tuple[str, list[Chart]]]:
-    """Each platform with its charts, once they are saved; the calls are `sync_catalog`'s."""
+    """Each platform with its charts, once they are saved; the calls are `sync_catalog`'s. One that is refused to the
+    plan has none, and a remark says so. Raises NotInPlan when all are."""
     platforms = ctx.client.chart_platforms()
+    refused: list[NotInPlan] = []
     for done, platform in enumerate(platforms, 1):
+        charts: list[Chart] = []
         try:
             charts = ctx.client.charts(platform)
         except NotFound:
-            # Listed, and without charts of tracks.
-            charts = []
+            pass  # listed, and without charts of tracks
+        except NotInPlan as error:
+            refused.append(error)
+            if len(refused) == len(platforms):
+                raise
+            ctx.client.remarks.add("charts", "", "platform", platform, NOT_IN_PLAN)
         with ctx.warehouse.write() as conn:
             save_charts(conn, charts)
             ctx.keep_books(conn, done, len(platforms))

@@ -10,6 +10,7 @@ from soundcharts_pipeline.config.yaml_nodes import brief
 from soundcharts_pipeline.models import Chart
 from soundcharts_pipeline.storage.queries import worklists
 from soundcharts_pipeline.storage.saves import save_charts
+from soundcharts_pipeline.sync.catalog import each_platform
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.ranking_list import nearest_charts
 from soundcharts_pipeline.wording import folded, program, write_nearest
@@ -17,19 +18,20 @@ from soundcharts_pipeline.wording import folded, program, write_nearest
 
 def search_charts(ctx: SyncContext, words: Sequence[str], *, platform: str | None, country: str | None) -> list[Chart]:
     """Charts whose name, slug, country or city holds every word. One call per 100 charts of the platforms asked, one
-    more for the list of platforms when none is named; what comes is saved. Raises BadUse for unknown platforms."""
-    found: list[Chart] = []
-    for code in [platform] if platform else ctx.client.chart_platforms():
-        try:
-            charts = ctx.client.charts(code)
-        except NotFound:
-            remedy = write_nearest(code, ctx.client.chart_platforms())
-            raise BadUse(f"Soundcharts has no charts of the platform '{code}'; {remedy}") from None
-        with ctx.warehouse.write() as conn:
-            save_charts(conn, charts)
-            ctx.keep_usage(conn)
-        found += matching(charts, words, platform=None, country=country)
-    return found
+    more for the list of platforms when none is named; what comes is saved. Raises BadUse for an unknown platform, and
+    NotInPlan for one, or for all, that the plan does not hold."""
+    if platform is None:
+        every = [chart for _, charts in each_platform(ctx) for chart in charts]
+        return matching(every, words, platform=None, country=country)
+    try:
+        charts = ctx.client.charts(platform)
+    except NotFound:
+        remedy = write_nearest(platform, ctx.client.chart_platforms())
+        raise BadUse(f"Soundcharts has no charts of the platform '{platform}'; {remedy}") from None
+    with ctx.warehouse.write() as conn:
+        save_charts(conn, charts)
+        ctx.keep_usage(conn)
+    return matching(charts, words, platform=None, country=country)
 
 
 def search_saved(ctx: SyncContext, words: Sequence[str], *, platform: str | None, country: str | None) -> list[Chart]:

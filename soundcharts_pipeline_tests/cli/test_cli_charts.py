@@ -7,6 +7,7 @@ import pytest
 from soundcharts_pipeline.simulator import Simulator
 from soundcharts_pipeline_tests.support.altered import altered
 from soundcharts_pipeline_tests.support.command_line import CHARTS, run, run_here, run_in_terminal, with_charts
+from soundcharts_pipeline_tests.sync.refusing import refusing
 
 
 @pytest.fixture
@@ -55,6 +56,22 @@ def test_a_search_that_is_refused_is_given_no_advice_on_the_charts_file(
 
     assert done.code == 1
     assert done.says("403", "What to do: Have it added to the plan.")
+
+
+@pytest.mark.parametrize("refusal", [(403, "Not in your plan."), (404, "Not found.")])
+@pytest.mark.parametrize("command", [["charts", "search", "germany"], ["catalog"]])
+def test_a_platform_that_is_refused_leaves_the_others(
+    environ: dict[str, str], simulator: Simulator, command: list[str], refusal: tuple[int, str]
+) -> None:
+    with altered(simulator.url, refusing("/by-platform/itunes", *refusal)) as url:
+        done = run(environ | {"SOUNDCHARTS_BASE_URL": url}, *command)
+    saved = run(environ, "charts", "search", "germany", "--saved")
+
+    assert done.code == 0
+    assert ("itunes, which the plan does not hold: left out" in done.text) == (refusal[0] == 403)
+    german = [c for c in simulator.world.charts() if "Germany" in c.name]
+    assert {c.platform for c in german} > {"itunes", "spotify"}
+    assert [c.slug for c in german if (c.slug in saved.text) == (c.platform == "itunes")] == []
 
 
 def test_search_without_a_match_says_what_to_try(environ: dict[str, str]) -> None:

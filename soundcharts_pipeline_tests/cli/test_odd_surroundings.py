@@ -214,6 +214,8 @@ def test_a_charts_file_that_is_a_folder_or_has_a_mark(user: dict[str, str], tmp_
     refused(
         run_here(user | {"SOUNDCHARTS_CHARTS": "x" * 4_000}, "charts", "list"), "cannot be read (File name too long)"
     )
+    os.mkfifo(pipe := tmp_path / "pipe.yaml")
+    refused(run_here(user | {"SOUNDCHARTS_CHARTS": str(pipe)}, "charts", "list"), "cannot be read (a named pipe)")
     Path(user["SOUNDCHARTS_CHARTS"]).write_text(CHARTS, encoding="utf-8-sig")
     assert run_here(user, "charts", "list").says("viral-50-global")
 
