@@ -1,6 +1,7 @@
 """What the events of a run say: the asset of a step, what it cost, why it failed."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ DATABASE_ERRORS = {"DBAPIError", "DatabaseError", "InterfaceError", "InternalErr
 CALLS = "calls"
 # What Dagster says of a run that somebody else reported as failed; an engine event says what happened.
 _FROM_OUTSIDE = "This run has been marked as failed from outside"
+# Of a run that was queued with an asset that the code no longer has: whoever loads it refuses all of it.
+_GONE = re.compile(r"(?:.*DagsterInvalidSubsetError: )?AssetKey\(s\) \[(.*?)\] were selected, but no AssetsDefinition")
 UNEXPLAINED = "the run ended without saying why; its log in Dagster's UI holds all that is known"
 
 
@@ -95,6 +98,9 @@ def cause_of(errors: Iterable[tuple[str, str]]) -> tuple[str, str]:
         text = told.strip()
         if name in TROUBLES:
             return name, text.partition(": ")[2]
+        if gone := _GONE.match(text):
+            keys = gone[1].replace("'", "")
+            return "SettingsError", f"charts.yaml was changed after this was requested, and asks for {keys} no more"
         message = text
     return kind, message
 
