@@ -9,7 +9,6 @@ import io
 from collections.abc import Iterable, Sequence, Sized
 from contextlib import closing
 from datetime import date
-from itertools import chain, repeat
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -33,44 +32,63 @@ def merge_ready(
     *,
     last: Row = (),
     beside: list[LocatedKey] | None = None,
+    is_once: bool = False,
 ) -> int:
     """As `bulk.merge`, of the columns of the key (a number, a day, ...) and what is compared; `last` are the values of
     the table's last columns, which are ignored and of all rows the same. Returns how many were added or changed; raises
     RowsLost as it does.
 
     `beside` takes the keys that are stored of these series, between the first and the last of these days, and not
-    given.
+    given. `is_once`: no two rows have one key; else that is looked at.
     """
     if not columns[0]:
         return 0
-    save = _into_sqlite if connection.dialect.name == "sqlite" else _into_postgresql
-    return save(connection, table, columns, last, beside)
+    if connection.dialect.name == "sqlite":
+        return _into_sqlite(connection, table, columns, last, beside, is_once=is_once)
+    return _into_postgresql(connection, table, columns, last, beside)
 
 
 def _into_sqlite(
-    connection: Connection, table: Table, columns: Columns, last: Row, beside: list[LocatedKey] | None
+    connection: Connection,
+    table: Table,
+    columns: Columns,
+    last: Row,
+    beside: list[LocatedKey] | None,
+    *,
+    is_once: bool,
 ) -> int:
     keys, (names, statement) = table.primary_key.columns.keys(), _statement(connection, table, columns)
     numbers = [columns[0], _numbers(columns[1], Day.ZERO), *columns[2:]]
-    rows = list(zip(*numbers, *(repeat(value, len(columns[0])) for value in last), strict=True))
-    new = rows
+    stored: set[tuple[Any, ...]] = set()
     if beside is not None:
         # Of the driver: a row of SQLAlchemy takes as long as all else that is done with it here. What is read anyway
         # is compared here as well, in half of the time that the statement takes for it.
         with closing(connection.connection.cursor()) as cursor:
             cursor.execute(_query(connection, table, numbers, names[: len(columns)]))
             stored = set(cursor.fetchall())
-        new = [row for row in rows if row not in stored]
-        if others := {row[: len(keys)] for row in stored.difference(rows)}:
+    new: Columns = numbers
+    if beside is not None and stored:
+        rows = set(list(zip(*numbers, strict=True)))  # noqa: C414  # of a list, whose length is known: half of the time
+        if others := {row[: len(keys)] for row in stored - rows}:
             unnamed = others.difference(zip(*numbers[: len(keys)], strict=True))
             beside += [(number, date.fromordinal(Day.ZERO + day), place) for number, day, place in unnamed]
-    if new:
-        # Rows that are all stored have a key each.
+        new = list(zip(*sorted(rows - stored), strict=True))
+    if not new:
+        return 0
+    if not is_once:
         _check_once(table, columns, set(zip(*numbers[: len(keys)], strict=True)))
     try:
-        return insert_many(connection, statement, list(chain.from_iterable(sorted(new))), names)
+        return insert_many(connection, statement, _by_row([*new, *([value] * len(new[0]) for value in last)]), names)
     except OverflowError as error:
-        raise ValueOutOfRange(f"{table.name} cannot hold one of {len(new)} rows: {error}") from error
+        raise ValueOutOfRange(f"{table.name} cannot hold one of {len(new[0])} rows: {error}") from error
+
+
+def _by_row(columns: Columns) -> list[Any]:
+    """The values of all rows, one row after the other."""
+    values = [None] * (len(columns) * len(columns[0]))
+    for place, column in enumerate(columns):
+        values[place :: len(columns)] = column
+    return values
 
 
 def _into_postgresql(

@@ -65,7 +65,7 @@ def save_points(
 def save_located(conn: Connection, days: Iterable[tuple[int, LocatedDay]], places: Mapping[Place, int]) -> int:
     """Values of series on days in numbered places; returns how many were added or changed. The cities of a day are
     those of one answer, and its countries too: a place that an earlier answer named and this one does not goes."""
-    days = list(days)
+    days = sorted(days, key=lambda one: (one[0], one[1].day))
     columns: list[list[Any]] = [[], [], [], []]
     for number, (day, values) in days:
         numbered = map(places.__getitem__, values)
@@ -75,11 +75,22 @@ def save_located(conn: Connection, days: Iterable[tuple[int, LocatedDay]], place
     given = {of_day.day for _, of_day in days}
     _make_months(conn, a.located_points, given)
     beside: list[LocatedKey] = []
-    changed = merge_ready(conn, a.located_points, columns, beside=beside)
+    changed = merge_ready(conn, a.located_points, columns, beside=beside, is_once=_are_apart(days))
     if beside:
         keys = [key for key in beside if key[1] in given]
         remove_keys(conn, a.located_points, _no_longer_named(conn, keys, days))
     return changed
+
+
+def _are_apart(days: Iterable[tuple[int, LocatedDay]]) -> bool:
+    """Whether no place is named twice on a day of a series: its cities and its countries come as two."""
+    seen: dict[tuple[int, date], list[dict[Place, int]]] = {}
+    for number, (day, values) in days:
+        others = seen.setdefault((number, day), [])
+        if not all(values.keys().isdisjoint(other) for other in others):
+            return False
+        others.append(values)
+    return True
 
 
 def _no_longer_named(
