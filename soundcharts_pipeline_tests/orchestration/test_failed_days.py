@@ -8,14 +8,14 @@ import dagster as dg
 import pytest
 from dagster._core.events import StepMaterializationData
 from dagster._core.execution.plan.objects import ErrorSource, StepFailureData, StepSuccessData
-from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.orchestration.dagster_home import PLANNED_AS_ONE
 from soundcharts_pipeline.orchestration.dead_runs import fail_dead_runs
-from soundcharts_pipeline.orchestration.partitions import chart_days, keys_of
+from soundcharts_pipeline.orchestration.partitions import keys_of
 from soundcharts_pipeline.orchestration.run_requests import asset_key
 from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline_tests.orchestration.assets.recorded import shown_as_failed
 from soundcharts_pipeline_tests.orchestration.sensed import CASCADE_SENSOR, small
 from soundcharts_pipeline_tests.support.leased import EVERY_LOOK, held_by_a_dead_process
 from soundcharts_pipeline_tests.support.project import Project, open_project
@@ -54,14 +54,6 @@ def _amid_metadata(project: Project, span: ChartDays, **tags: str) -> dg.Dagster
     return run
 
 
-def _shown(project: Project, key: str) -> list[str]:
-    """Partitions of the asset that Dagster's pages show as failed."""
-    days = chart_days(project.settings)
-    shown = get_and_update_asset_status_cache_value(project.instance, asset_key(key), days)
-    assert shown is not None
-    return sorted(shown.deserialize_failed_partition_subsets(days).get_partition_keys())
-
-
 def _noted(project: Project, run: dg.DagsterRun) -> int:
     of_asset = dg.EventRecordsFilter(dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, asset_key(METADATA))
     return sum(one.run_id == run.run_id for one in project.instance.event_log_storage.get_event_records(of_asset))
@@ -76,9 +68,9 @@ def test_days_of_the_step_that_a_killed_run_was_in_are_shown_as_failed_once(proj
     _made(project, project.begin(span), METADATA, keys_of(span)[1:2])  # somebody else was there in between
 
     cursor = project.evaluate(CASCADE_SENSOR, cursor).cursor
-    assert _shown(project, METADATA) == keys_of(span)[2:]
-    assert _shown(project, RANKINGS) == []
-    assert _shown(project, "track_audience/airplay") == [], "a step that was not begun"
+    assert shown_as_failed(project, METADATA) == keys_of(span)[2:]
+    assert shown_as_failed(project, RANKINGS) == []
+    assert shown_as_failed(project, "track_audience/airplay") == [], "a step that was not begun"
     noted = _noted(project, run)
     project.evaluate(CASCADE_SENSOR, cursor)
     assert _noted(project, run) == noted

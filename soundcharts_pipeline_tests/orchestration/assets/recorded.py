@@ -1,7 +1,10 @@
 """What a run left in Dagster's event log, in the words of the tests."""
 
 import dagster as dg
+from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
+from soundcharts_pipeline.orchestration.partitions import chart_days
+from soundcharts_pipeline.orchestration.run_requests import asset_key
 from soundcharts_pipeline_tests.support.project import Project
 
 
@@ -22,6 +25,24 @@ def facts_of(project: Project, result: dg.ExecuteInProcessResult) -> dict[tuple[
 def failures_of(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     """Message of every failed step, by asset."""
     return {str(e.step_key).replace("__", "/"): message(e) for e in result.all_events if e.is_step_failure}
+
+
+def failure_facts(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, object]:
+    """The metadata of the failed step, as Dagster's UI shows it."""
+    for one in result.all_events:
+        if one.is_step_failure and str(one.step_key).replace("__", "/") == asset:
+            failure = one.step_failure_data.user_failure_data
+            assert failure is not None
+            return {name: value.value for name, value in failure.metadata.items()}
+    raise AssertionError(f"{asset} did not fail: {failures_of(result)}")
+
+
+def shown_as_failed(project: Project, key: str) -> list[str]:
+    """Partitions of the asset that Dagster's pages show as failed."""
+    days = chart_days(project.settings)
+    shown = get_and_update_asset_status_cache_value(project.instance, asset_key(key), days)
+    assert shown is not None
+    return sorted(shown.deserialize_failed_partition_subsets(days).get_partition_keys())
 
 
 def message(event: dg.DagsterEvent) -> str:
