@@ -1,15 +1,18 @@
-"""One warehouse, one source: made-up data of the simulator and real data never mix."""
+"""What a sync needs before it asks anything: a database of one source, for made-up data of the simulator and real data
+never mix, and what its days are made from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import partial
+
+from sqlalchemy import Connection
 
 from soundcharts_pipeline.api.pages import WINDOW_DAYS
 from soundcharts_pipeline.config.cascade import AUDIENCE_TRENDS, exclusion
 from soundcharts_pipeline.config.settings import ChartSettings
 from soundcharts_pipeline.errors import PipelineError
-from soundcharts_pipeline.models import ChartDays
+from soundcharts_pipeline.models import ONE_DAY, ChartDays
 from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.storage.queries import quality, worklists
 from soundcharts_pipeline.storage.queries.summaries import archived_too_soon
@@ -20,6 +23,8 @@ from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.wording import month_of, program
 
 SOURCE_FACT = "source"
+# Of days that are scattered so much, the first and the last say enough.
+MOST_STRETCHES = 12
 
 
 class SourceMismatch(StorageError):
@@ -59,46 +64,80 @@ def check_filled_from(warehouse: Warehouse, source: str) -> None:
 
 
 class UpstreamMissing(PipelineError):
-    """Days without what the step works on."""
+    """Days without what the step works on; `days` are all of them, oldest first."""
+
+    def __init__(self, message: str, days: Sequence[date]) -> None:
+        super().__init__(message)
+        self.days = days
 
 
 class ArchivedTooSoon(UpstreamMissing):
     """Days in the archive of which not all had been fetched."""
 
 
-def check_archived(ctx: SyncContext, chart: ChartSettings, days: ChartDays) -> None:
-    """Raise ArchivedTooSoon for days whose ranking is in the archive though they were never complete: what they still
-    need is not to be told from here, and they would look complete. Makes no call."""
+def lacking(ctx: SyncContext, chart: ChartSettings, span: ChartDays, *, metadata: bool) -> list[UpstreamMissing]:
+    """Why days of the span cannot be worked on, each reason with its days; all others can be. Without this a step would
+    find nothing to ask for on those days, and look complete. With `metadata`, days with tracks whose artists cannot be
+    known yet are among them. Makes no call."""
+    with ctx.warehouse.read() as conn:
+        reasons = [
+            _archived(conn, chart, span),
+            without_ranking(conn, span, purpose="work on"),
+            _without_credits(conn, span) if metadata else None,
+        ]
+    return [reason for reason in reasons if reason is not None]
+
+
+def without_ranking(
+    conn: Connection, span: ChartDays, *, purpose: str, besides: Collection[date] = ()
+) -> UpstreamMissing | None:
+    """The days, `besides` those, whose ranking is not stored though there may be one. One that certainly has none is
+    no such day: it is complete without rows."""
+    days = [day for day in worklists.rankings_missing(conn, span) if day not in besides]
+    if not days:
+        return None
+    message = f"{span.slug}: the ranking of {_named(days)} is not stored, so there is nothing to {purpose}"
+    return UpstreamMissing(message, days)
+
+
+def _archived(conn: Connection, chart: ChartSettings, span: ChartDays) -> UpstreamMissing | None:
+    """Days whose ranking is in the archive though they were never complete: what they still need is not to be told
+    from here, and they would look complete."""
     if exclusion(AUDIENCE_TRENDS, chart):
-        return  # nothing of the chart says when a day is complete
-    with ctx.warehouse.read() as conn:
-        found = archived_too_soon(conn, days)
-    if found:
-        # Trends are computed from the series of the days before.
-        first = found[0] - timedelta(days=max(chart.history_days, WINDOW_DAYS))
-        asked = f"--from {month_of(first)} --before {month_of(months.after(found[-1].replace(day=1)))}"
-        raise ArchivedTooSoon(
-            f"{days.slug}: {_named(found)} went to the archive before all of it was fetched. Bring it back with"
-            f" `{program()} restore-archive {asked}`, then run it again"
-        )
+        return None  # nothing of the chart says when a day is complete
+    days = archived_too_soon(conn, span)
+    if not days:
+        return None
+    # Trends are computed from the series of the days before.
+    first = days[0] - timedelta(days=max(chart.history_days, WINDOW_DAYS))
+    asked = f"--from {month_of(first)} --before {month_of(months.after(days[-1].replace(day=1)))}"
+    return ArchivedTooSoon(
+        f"{span.slug}: {_named(days)} went to the archive before all of it was fetched. Bring it back with"
+        f" `{program()} restore-archive {asked}`, then run it again",
+        days,
+    )
 
 
-def check_upstream(ctx: SyncContext, slug: str, days: Sequence[date], *, metadata: bool) -> None:
-    """Raise UpstreamMissing for days (contiguous, oldest first) whose ranking is not stored though there may be one;
-    with `metadata`, for tracks whose artists cannot be known yet either. Makes no call."""
-    span = ChartDays(slug, days[0], days[-1])
-    with ctx.warehouse.read() as conn:
-        missing = worklists.rankings_missing(conn, span)
-        unknown = 0 if missing or not metadata else quality.without_artists(conn, span)
-    if missing:
-        raise UpstreamMissing(f"{slug}: the ranking of {_named(missing)} is not stored, so there is nothing to work on")
-    if unknown:
-        raise UpstreamMissing(
-            f"{slug}: of {unknown} ranked tracks it is not known who is credited: their metadata was not asked for "
-            "yet, or without artists"
-        )
+def _without_credits(conn: Connection, span: ChartDays) -> UpstreamMissing | None:
+    unknown = quality.without_artists(conn, span)
+    if not unknown:
+        return None
+    days = [day for day in span.days if quality.without_artists(conn, ChartDays(span.slug, day, day))]
+    return UpstreamMissing(
+        f"{span.slug}: of {unknown} tracks ranked on {_named(days)} it is not known who is credited: their metadata "
+        "was not asked for yet, or without artists",
+        days,
+    )
 
 
 def _named(days: Sequence[date]) -> str:
-    more = len(days) - 1
-    return f"{days[0]}" + (f" and {more} more {'day' if more == 1 else 'days'}" if more else "")
+    """Every day, those that follow one another as a range; of very many ranges the first and the last day."""
+    stretches: list[list[date]] = []
+    for day in days:
+        if stretches and day == stretches[-1][-1] + ONE_DAY:
+            stretches[-1].append(day)
+        else:
+            stretches.append([day])
+    if len(stretches) > MOST_STRETCHES:
+        return f"{len(days)} days from {days[0]} to {days[-1]}"
+    return ", ".join(f"{one[0]}" if len(one) == 1 else f"{one[0]} to {one[-1]}" for one in stretches)

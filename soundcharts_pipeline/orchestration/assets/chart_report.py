@@ -28,9 +28,9 @@ from soundcharts_pipeline.reports.workbook.report import Report, rows_of_same
 from soundcharts_pipeline.storage.files import explained_files
 from soundcharts_pipeline.storage.queries.chart_day import read_chart_day
 from soundcharts_pipeline.storage.queries.summaries import Preview, archived_days, ranking_rows
-from soundcharts_pipeline.storage.queries.worklists import rankings_missing
+from soundcharts_pipeline.storage.queries.worklists import published_days
 from soundcharts_pipeline.storage.saves import save_progress
-from soundcharts_pipeline.sync.preconditions import UpstreamMissing
+from soundcharts_pipeline.sync.preconditions import without_ranking
 
 if TYPE_CHECKING:
     from soundcharts_pipeline.reports.workbook.read_back import ReadBack
@@ -81,7 +81,7 @@ def build_chart_report(settings: Settings, partitions_def: dg.PartitionsDefiniti
             context.log.info("dry run: a workbook costs no call, and none is written")
             yield from no_results(context)
         else:
-            yield _Step(context, settings, database).run()
+            yield from _Step(context, settings, database).run()
 
     return chart_report
 
@@ -114,17 +114,16 @@ class _Step:
         self._written: list[Written] = []
         self._recording = Recording(context)
 
-    def run(self) -> dg.MaterializeResult[Any]:
+    def run(self) -> Iterator[Any]:
         for span in spans_of(self._context.partition_keys):
             with self._recording.span(span):
                 self._keep_books()
                 reasons = self._reasons(span)
-                self._check_rankings(span, reasons.keys())
-                for day in span.days:
+                for day in self._days_to_work_on(span, reasons.keys()):
                     done = {LEFT_OUT: reasons[day], "calls": 0} if day in reasons else self._write(span.slug, day)
                     self._recording.done[partition_key(span.slug, day)] = done
                     self._keep_books()
-        return self._recording.result([self._checked()])
+        yield from self._recording.results([self._checked()])
 
     def _keep_books(self) -> None:
         done, total = len(self._recording.done), len(self._context.partition_keys)
@@ -141,13 +140,11 @@ class _Step:
             ranked = sorted(ranking_rows(conn, span))
         return dict.fromkeys(ranked[:-1], NOT_NOW)
 
-    def _check_rankings(self, span: ChartDays, left_out: Collection[date]) -> None:
+    def _days_to_work_on(self, span: ChartDays, left_out: Collection[date]) -> list[date]:
         with self._warehouse.read() as conn:
-            days = rankings_missing(conn, span)
-        if missing := [day for day in days if day not in left_out]:
-            raise UpstreamMissing(
-                f"{span.slug}: the ranking of {missing[0]} is not stored, so there is nothing to report"
-            )
+            lacking = without_ranking(conn, span, purpose="report", besides=left_out)
+            published = published_days(conn, span.slug) if lacking else []
+        return self._recording.lack([lacking], span, published) if lacking else span.days
 
     def _write(self, slug: str, day: date) -> Metadata:
         began, chart = time.monotonic(), self._settings.chart(slug)

@@ -25,6 +25,7 @@ class DayRecord:
         self._span, self._record, self._tell, self._log = span, record, tell, log
         self._complete: list[date] = []
         self._recorded: set[date] = set()
+        self._lacking: Collection[date] = ()
         self._began = time.monotonic()
 
     def progress(self, line: str) -> None:
@@ -33,8 +34,12 @@ class DayRecord:
     def note(self, day: date, fact: str, text: str) -> None:
         self._tell(partition_key(self._span.slug, day), fact, text)
 
+    def leave_out(self, days: Collection[date]) -> None:
+        """Days that cannot be worked on, and so are never complete."""
+        self._lacking = days
+
     def remaining(self, days: Collection[date]) -> None:
-        self._complete = [day for day in self._span.days if day not in days]
+        self._complete = [day for day in self._span.days if day not in days and day not in self._lacking]
         if time.monotonic() - self._began >= RECORD_SECONDS:
             self._began = time.monotonic()
             self.finish()

@@ -1,11 +1,12 @@
 """What a step records of its partitions.
 
 Dagster records the partitions of a step when it has succeeded. So one that fails or is interrupted records those that
-are done by itself, and which of the others failed.
+are done by itself, and which of the others failed. So does one that could not work on all of its days.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -13,10 +14,12 @@ import dagster as dg
 from soundcharts_pipeline.errors import PipelineError
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.orchestration.assets.day_record import DayRecord
+from soundcharts_pipeline.orchestration.assets.lacking import Lack, failure_of_lacking
 from soundcharts_pipeline.orchestration.failed_days import record_failed_days
 from soundcharts_pipeline.orchestration.failures import LEFT_OUT, failure_of
 from soundcharts_pipeline.remedies import Subject
 from soundcharts_pipeline.storage.errors import StorageError
+from soundcharts_pipeline.sync.preconditions import UpstreamMissing
 
 Metadata = dict[str, Any]
 
@@ -32,6 +35,7 @@ class Recording:
         self._context = context
         self.done: dict[str, Metadata] = {}
         self.remarks = ""
+        self._lacking: list[Lack] = []
 
     @contextmanager
     def span(self, span: ChartDays, record: DayRecord | None = None) -> Iterator[None]:
@@ -59,13 +63,33 @@ class Recording:
                 dg.AssetMaterialization(asset_key=self._context.asset_key, partition=key, metadata=metadata)
             )
 
-    def result(self, checks: Sequence[dg.AssetCheckResult], *, left_out: bool = False) -> dg.MaterializeResult[Any]:
-        """The result of a step that has succeeded: Dagster records its partitions. Those that settings leave out get a
-        version by which they are known: with other settings they are still to be made."""
+    def lack(self, reasons: Iterable[UpstreamMissing], span: ChartDays, published: Collection[date]) -> list[date]:
+        """Note which days of the span cannot be worked on; returns the others. `published` are the chart's."""
+        found = [Lack(reason, span.slug, published) for reason in reasons]
+        self._lacking += found
+        days = {day for lack in found for day in lack.reason.days}
+        others = [day for day in span.days if day not in days]
+        if others:
+            for lack in found:
+                self._context.log.warning(f"{lack.reason}. The other days are worked on")
+        return others
+
+    def results(self, checks: Sequence[dg.AssetCheckResult], *, left_out: bool = False) -> Iterator[Any]:
+        """The results of a step that has worked on all it could: Dagster records its partitions. Those that settings
+        leave out get a version by which they are known: with other settings they are still to be made. Raises
+        dagster.Failure for the days that could not be worked on, when the others are recorded and checked."""
+        if self._lacking:
+            self.materialize(self.done)
+            record_failed_days(self._context, self.done)
+            yield from checks if self.done else ()
+            asset, others_done = self._context.asset_key.to_user_string(), bool(self.done)
+            raise failure_of_lacking(
+                self._lacking, asset, below=self._below(), remarks=self.remarks, others_done=others_done
+            )
         for key, metadata in self.done.items():
             self._context.add_asset_metadata(metadata, partition_key=key)
         version = dg.DataVersion(LEFT_OUT) if left_out else None
-        return dg.MaterializeResult(check_results=checks, data_version=version)
+        yield dg.MaterializeResult(check_results=checks, data_version=version)
 
     def _below(self) -> list[str]:
         """Assets of this run that Dagster leaves out when this one fails."""

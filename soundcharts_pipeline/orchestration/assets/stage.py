@@ -41,8 +41,8 @@ class Stage(ABC):
 
     @abstractmethod
     def sync(self, ctx: SyncContext, chart: ChartSettings, days: Sequence[date], /) -> SyncReport:
-        """Fetch or compute what the chart's days (contiguous, oldest first) lack. Raises PipelineError, after saving
-        the rest."""
+        """Fetch or compute what the chart's days (oldest first) lack. Days between them may be left out.
+        Raises PipelineError, after saving the rest."""
 
     @abstractmethod
     def rows(self, conn: Connection, span: ChartDays, chart: ChartSettings, /) -> Mapping[date, int]:

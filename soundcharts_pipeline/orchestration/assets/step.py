@@ -32,15 +32,16 @@ from soundcharts_pipeline.orchestration.assets.table_metadata import as_markdown
 from soundcharts_pipeline.orchestration.failed_days import made_partitions
 from soundcharts_pipeline.orchestration.failures import LEFT_OUT, NOT_FOUND_MEANS
 from soundcharts_pipeline.orchestration.freshness import policy_of
-from soundcharts_pipeline.orchestration.partitions import keys_of, partition_key, spans_of
+from soundcharts_pipeline.orchestration.partitions import keys_of, partition_key, spans_of, spans_over
 from soundcharts_pipeline.orchestration.resources import SoundchartsResource, WarehouseResource
 from soundcharts_pipeline.orchestration.run_requests import AUTOMATIC, TRIGGER_TAG
 from soundcharts_pipeline.orchestration.stops import end_if_canceled
 from soundcharts_pipeline.remedies import Subject
 from soundcharts_pipeline.storage.queries.summaries import archived_days
+from soundcharts_pipeline.storage.queries.worklists import published_days
 from soundcharts_pipeline.storage.saves import note_complete
 from soundcharts_pipeline.sync.context import SyncContext
-from soundcharts_pipeline.sync.preconditions import check_archived, check_upstream, inside_source
+from soundcharts_pipeline.sync.preconditions import inside_source, lacking
 from soundcharts_pipeline.sync.report import SyncReport
 from soundcharts_pipeline.troubleshooting import trouble_of
 
@@ -94,7 +95,7 @@ def build_asset(stage: Stage, settings: Settings, partitions_def: dg.PartitionsD
         if soundcharts.dry_run:
             yield from dry_run(context, settings, ctx, soundcharts.environment)
         else:
-            yield _Step(context, stage, settings, ctx, soundcharts.source).run()
+            yield from _Step(context, stage, settings, ctx, soundcharts.source).run()
 
     return materialize
 
@@ -114,17 +115,18 @@ class _Step:
         self._told: dict[str, Metadata] = defaultdict(dict)
         self._recording = Recording(context)
 
-    def run(self) -> dg.MaterializeResult[Any]:
+    def run(self) -> Iterator[Any]:
         spans = spans_of(self._context.partition_keys)
         for span in spans:
             record = DayRecord(span, partial(self._record, span), self._tell, self._log)
             with self._recording.span(span, record):
-                self._recording.done |= self._sync(span, replace(self._ctx, watcher=record))
+                self._recording.done |= self._sync(span, record)
         left_out = not any(self._is_included(span) for span in spans)
-        return self._recording.result(self._checks(spans), left_out=left_out)
+        yield from self._recording.results(self._checks(spans_of(self._recording.done)), left_out=left_out)
 
-    def _sync(self, span: ChartDays, ctx: SyncContext) -> dict[str, Metadata]:
-        chart = self._settings.chart(span.slug)
+    def _sync(self, span: ChartDays, record: DayRecord) -> dict[str, Metadata]:
+        """Work on those days of the span that have what the step works on; returns what to record of them."""
+        chart, ctx = self._settings.chart(span.slug), replace(self._ctx, watcher=record)
         reason = exclusion(self._stage.key, chart)
         if reason:
             self._context.log.info(f"{span}: left out, {reason}; no call was made")
@@ -134,12 +136,11 @@ class _Step:
         remarks: list[RemarkCount] = []
         try:
             with inside_source(ctx, self._source):
-                if self._stage.deps:
-                    check_archived(ctx, chart, span)
-                    check_upstream(ctx, span.slug, span.days, metadata=self._stage.group == "artists")
-                report = self._stage.sync(ctx, chart, span.days)
-                if self._stage.completes and self._is_whole(chart, keys_of(span)):
-                    ctx.warehouse.save(lambda conn: note_complete(conn, span, ctx.clock()))
+                days = self._days_to_work_on(chart, span, record) if self._stage.deps else span.days
+                if not days:
+                    return {}
+                report = self._stage.sync(ctx, chart, days)
+                self._note_complete(chart, days)
             # Every call of the step, those too that a sync function makes before it works through its worklist.
             report.calls = ctx.client.usage.calls - calls_before
         finally:
@@ -155,9 +156,23 @@ class _Step:
         for reason in report.left_out.values():
             self._context.log.warning(f"{span}: left out, {reason}")
         self._announce(chart)
-        found = self._metadata(span, chart, span.days, report)
-        found[keys_of(span)[-1]] |= as_metadata(remarks, len(span.days))
+        found = self._metadata(span, chart, days, report)
+        found[partition_key(span.slug, days[-1])] |= as_metadata(remarks, len(days))
         return found
+
+    def _days_to_work_on(self, chart: ChartSettings, span: ChartDays, record: DayRecord) -> list[date]:
+        reasons = lacking(self._ctx, chart, span, metadata=self._stage.group == "artists")
+        if not reasons:
+            return span.days
+        record.leave_out([day for reason in reasons for day in reason.days])
+        with self._ctx.warehouse.read() as conn:
+            published = published_days(conn, span.slug)
+        return self._recording.lack(reasons, span, published)
+
+    def _note_complete(self, chart: ChartSettings, days: Sequence[date]) -> None:
+        if self._stage.completes and self._is_whole(chart, [partition_key(chart.slug, day) for day in days]):
+            for span in spans_over(chart.slug, days):
+                self._ctx.warehouse.save(partial(note_complete, days=span, now=self._ctx.clock()))
 
     def _is_whole(self, chart: ChartSettings, keys: Sequence[str]) -> bool:
         """The run, or an earlier one, has made every asset that this one is made from, as far as the chart's settings

@@ -53,7 +53,7 @@ def test_what_is_left_of_an_archived_day_is_refused_until_it_is_brought_back(
     refused = project.run(span)
 
     assert not refused.success
-    assert any(f"{span.first} and 1 more day went to the archive" in text for text in failures_of(refused).values())
+    assert any(f"{span.first} to {span.last} went to the archive" in text for text in failures_of(refused).values())
     assert any("restore-archive --from" in text for text in failures_of(refused).values())
     assert not project.days(asked_keys(project.settings)[-1])
     assert project.simulator.counters.total == 0
