@@ -20,7 +20,7 @@ from soundcharts_pipeline.simulator import Fault, Simulator
 from soundcharts_pipeline.simulator.world.oddities import Absence
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.troubleshooting import QUEUED, TROUBLES
-from soundcharts_pipeline_tests.orchestration.assets.recorded import facts_of, failures_of
+from soundcharts_pipeline_tests.orchestration.assets.recorded import facts_of, failure_facts, failures_of
 from soundcharts_pipeline_tests.support.altered import altered
 from soundcharts_pipeline_tests.support.command_line import run, with_charts
 from soundcharts_pipeline_tests.support.full_disk import full_disk
@@ -103,16 +103,6 @@ FAILING: Mapping[str, tuple[Cause, str]] = {
 }
 
 
-def _facts(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, object]:
-    """The metadata of the failed step, as Dagster's UI shows it."""
-    for one in result.all_events:
-        if one.is_step_failure and str(one.step_key).replace("__", "/") == asset:
-            failure = one.step_failure_data.user_failure_data
-            assert failure is not None
-            return {name: value.value for name, value in failure.metadata.items()}
-    raise AssertionError(f"{asset} did not fail: {failures_of(result)}")
-
-
 def _says(facts: Mapping[str, object], kind: str, span: ChartDays, asset: str) -> Trouble:
     trouble = TROUBLES[kind]
     assert facts[KIND] == kind
@@ -134,13 +124,13 @@ def test_a_failed_step_says_what_to_do(project: Project, monkeypatch: pytest.Mon
     with cause(Scene(project, monkeypatch)):
         result = project.run(project.span(1))
     assert not result.success
-    trouble = _says(_facts(result, asset), kind, project.span(1), asset)
+    trouble = _says(failure_facts(result, asset), kind, project.span(1), asset)
     assert trouble.advice(Subject()) not in failures_of(result)[asset], "said once"
 
 
 def test_a_day_that_is_not_out_says_that_nothing_is_broken(project: Project) -> None:
     day = project.span(1, ago=-1)
-    _says(_facts(project.run(day), "chart_rankings"), "NotPublished", day, "chart_rankings")
+    _says(failure_facts(project.run(day), "chart_rankings"), "NotPublished", day, "chart_rankings")
 
 
 def test_a_chart_that_does_not_exist_says_where_to_look(
@@ -149,7 +139,7 @@ def test_a_chart_that_does_not_exist_says_where_to_look(
     with open_project(simulator, environ, monkeypatch, chart("viral-50-globl"), hasty=True) as project:
         day = project.newest()
         span = ChartDays("viral-50-globl", day, day)
-        facts = _facts(project.run(span), "chart_rankings")
+        facts = failure_facts(project.run(span), "chart_rankings")
         _says(facts, "UnknownChart", span, "chart_rankings")
         assert "`soundcharts-pipeline charts search viral`" in str(facts[REMEDY])
 
@@ -157,7 +147,7 @@ def test_a_chart_that_does_not_exist_says_where_to_look(
 def test_what_is_below_a_failed_step_is_named_with_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     with _failing_metadata(Scene(project, monkeypatch)):
         result = project.run(project.span(1))
-    below = str(_facts(result, "track_metadata")[BELOW]).split(", ")
+    below = str(failure_facts(result, "track_metadata")[BELOW]).split(", ")
     metadata = ["artist_audience/instagram", "artist_metadata"]
     assert below == [*metadata, "audience_trends", "chart_report", "track_audience/spotify"]
     assert {str(e.step_key).replace("__", "/") for e in result.all_events if e.is_step_start}.isdisjoint(below)
@@ -179,7 +169,7 @@ def test_a_step_without_what_it_works_on_fails_rather_than_look_complete(
         assert project.run(span, before).success
     calls = project.simulator.counters.total
     result = project.run(span, [asset])
-    facts = _facts(result, asset)
+    facts = failure_facts(result, asset)
     _says(facts, "UpstreamMissing", span, asset)
     assert f"`soundcharts-pipeline sync {span.slug} --from {span.first} --to {span.last}`" in str(facts[REMEDY])
     assert words in failures_of(result)[asset]
