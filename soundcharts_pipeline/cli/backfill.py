@@ -35,7 +35,7 @@ def backfill_chart(slug: str, first: date, last: date | None, *, everything: boo
     environment, settings, chart = choose_chart(slug, first, last or first)
     with open_context(settings) as ctx:
         whole = ChartDays(slug, first, last or max(first, last_ranking_day(ctx.clock())))
-        left = _left(environment, settings, whole, changed_days(ctx, whole), everything=everything)
+        left = _left(environment, settings, ctx.warehouse, whole, changed_days(ctx, whole), everything=everything)
         last = _list_days(ctx, settings, chart, sorted(left), last)
         if last < first:
             raise NotPublished(f"the newest ranking of {slug} is of {last}; begin with that day, or try again later")
@@ -75,27 +75,26 @@ def _list_days(
 def _left(
     environment: Environment,
     settings: Settings,
+    warehouse: Warehouse,
     whole: ChartDays,
     changed: Mapping[date, datetime],
     *,
     everything: bool,
 ) -> set[date]:
-    """Days of the range on which not every asset of the chart is materialised, or not since the ranking `changed`; with
+    """Days of the range on which not every asset of the chart is there, or not since the ranking `changed`; with
     `everything` all."""
     from soundcharts_pipeline.config.cascade import allowed_keys
+    from soundcharts_pipeline.orchestration.complete_days import days_there
     from soundcharts_pipeline.orchestration.dagster_home import open_instance, prepare_home
-    from soundcharts_pipeline.orchestration.run_requests import materialized_days, not_materialized_since
+    from soundcharts_pipeline.orchestration.run_requests import not_materialized_since
 
     prepare_home(environment)
     if everything:
         return set(whole.days)
     slug, keys = whole.slug, allowed_keys(settings, settings.chart(whole.slug))
     with open_instance() as instance:
-        complete = [
-            materialized_days(instance, key, {slug: whole.days})[slug]
-            - not_materialized_since(instance, key, slug, changed)
-            for key in keys
-        ]
+        there = days_there(instance, warehouse, {slug: keys}, {slug: whole.days})
+        complete = [set(there[key][slug]) - not_materialized_since(instance, key, slug, changed) for key in keys]
     return {day for day in whole.days if any(day not in days for days in complete)}
 
 

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import takewhile
 
+from soundcharts_pipeline.config.cascade import AUDIENCE_TRENDS
 from soundcharts_pipeline.models import RunError
 from soundcharts_pipeline.monitoring.health import (
     RECENT_RUNS,
@@ -134,7 +135,11 @@ class _Record:
     @cached_property
     def lost(self) -> list[tuple[date, DayState]]:
         """Days that somebody waits for: whose run failed, or that are due and not complete."""
-        due = due_days(self.chart.published, self.wishes, since=self.since, now=self.now) if self.chart.active else ()
+        if not self.chart.active:
+            return [(day, s) for day, s in self.strip if s == "failed"]
+        due = due_days(self.chart.published, self.wishes, since=self.since, now=self.now)
+        # Of a day that is not known to be published, and whose run was complete, a restored backup knows nothing.
+        due += [day for day, s in self.strip if s == "missing" and day not in self.chart.published]
         return [(day, s) for day, s in self.strip if s == "failed" or (s in ("missing", "partial") and day in due)]
 
     @cached_property
@@ -168,9 +173,11 @@ def _day_state(chart: ChartFacts, covering: Sequence[RunState], day: date, wante
     changed = chart.changed.get(day)
     since = [run for run in covering if changed is None or run.ended_at is None or run.ended_at >= changed]
     done = {step for run in since for step in run.ended_steps_of(day)}
-    if day in chart.published and day not in chart.saved:
-        done = set()  # the day was not listed yet when a run was done with it
-    if covering and chart.keys <= done:
+    was_complete = bool(covering) and chart.keys <= done
+    if day not in chart.saved and day not in chart.absent:
+        done = set()  # it was not listed yet when a run was done with it, or the data is of before that run
+    # The trends come last: once they are there the warehouse has noted that all is.
+    if was_complete and done and not (AUDIENCE_TRENDS in done and day in chart.incomplete):
         return "complete"
     judged = [run for run in _ended(covering) if not _is_early(run)]
     if judged and judged[0].state == "failed":
@@ -178,7 +185,7 @@ def _day_state(chart: ChartFacts, covering: Sequence[RunState], day: date, wante
     if done or day in chart.saved:
         return "partial"
     if day not in chart.published:
-        return "not published"
+        return "missing" if was_complete else "not published"
     return "missing" if wanted else "offered"
 
 

@@ -9,6 +9,7 @@ import dagster as dg
 
 from soundcharts_pipeline.config.cascade import (
     ANALYTICS,
+    AUDIENCE_TRENDS,
     RANKINGS,
     TRACK_METADATA,
     all_keys,
@@ -265,6 +266,8 @@ def chart_facts(
         published={day: found_at for day, found_at in state.published.items() if day in followed},
         saved=state.saved,
         changed=state.changed,
+        absent=state.absent,
+        incomplete=state.incomplete if AUDIENCE_TRENDS in keys else frozenset(),
         newest_saved_at=state.saved_at,
         failed_tick=failed_tick,
         left_out=tuple(key for key in keys if key in left_out),

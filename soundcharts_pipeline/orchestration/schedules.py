@@ -1,7 +1,7 @@
 """One schedule per chart, in the chart's own time zone: it asks what is published and requests what is missing.
 One per housekeeping asset, off until somebody turns it on."""
 
-from collections.abc import Set
+from collections.abc import Collection
 from datetime import date
 
 import dagster as dg
@@ -17,17 +17,18 @@ from soundcharts_pipeline.config.cascade import (
 )
 from soundcharts_pipeline.config.settings import ChartSettings, Housekeeping, Settings
 from soundcharts_pipeline.errors import PipelineError
+from soundcharts_pipeline.orchestration.complete_days import days_there
 from soundcharts_pipeline.orchestration.failures import failure_of
 from soundcharts_pipeline.orchestration.freshness import still_newest
 from soundcharts_pipeline.orchestration.jobs import FULL_SYNC, OPERATIONS
 from soundcharts_pipeline.orchestration.partitions import spans_over
 from soundcharts_pipeline.orchestration.resources import SoundchartsResource, WarehouseResource
-from soundcharts_pipeline.orchestration.run_requests import any_overlap, materialized_days, request_run, spans_in_flight
+from soundcharts_pipeline.orchestration.run_requests import any_overlap, request_run, spans_in_flight
 from soundcharts_pipeline.orchestration.stops import canceled_note, stopped_days
 from soundcharts_pipeline.remedies import Subject
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.preconditions import inside_source
-from soundcharts_pipeline.sync.rankings import find_published, late_days, republished_days
+from soundcharts_pipeline.sync.rankings import find_published, republished_days
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
@@ -80,12 +81,13 @@ def _schedule(settings: Settings, chart: ChartSettings, name: str) -> dg.Schedul
         try:
             with inside_source(ctx, soundcharts.source):
                 published, again = find_published(ctx, chart), republished_days(ctx, chart)
-            fresh, late = still_newest(ctx, chart), late_days(ctx, chart)
+            fresh = still_newest(ctx, chart)
+            wanted = {chart.slug: published}
+            there = days_there(context.instance, ctx.warehouse, {chart.slug: [RANKINGS]}, wanted)[RANKINGS][chart.slug]
         except PipelineError as error:
             raise failure_of(error, about=Subject(chart.slug)) from error
         if fresh is not None:
             context.instance.report_runless_asset_event(fresh)
-        there = materialized_days(context.instance, RANKINGS, {chart.slug: published})[chart.slug] - late
         return _requests(context.instance, settings, chart, keys, published, there, again)
 
     return tick
@@ -97,14 +99,14 @@ def _requests(
     chart: ChartSettings,
     keys: list[str],
     published: list[date],
-    there: Set[date],
+    there: Collection[date],
     again: list[date],
 ) -> list[dg.RunRequest] | dg.SkipReason:
-    """`there`: days that are materialised, and were listed when they were; `again`: those of them of which
-    a later one is listed."""
+    """`there`: days that are materialised and whose ranking is stored; `again`: those of them of which a later one is
+    listed."""
     if not published:
         return dg.SkipReason(f"{chart.slug} has no published ranking since {chart.first_date}")
-    missing = sorted(set(published) - there)
+    missing = sorted(set(published).difference(there))
     stopped = stopped_days(instance, settings.slugs, {chart.slug: {*missing, *again}}).get(chart.slug, set())
     # One range, also over days that are there: they cost no call.
     spans = spans_over(chart.slug, set(missing) - stopped, stopped)

@@ -1,7 +1,7 @@
 """What runs without being asked: the rest of the cascade below a ranking, and days that were lost."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -19,6 +19,7 @@ from soundcharts_pipeline.config.cascade import (
 from soundcharts_pipeline.config.settings import ChartSettings, Settings
 from soundcharts_pipeline.errors import PipelineError
 from soundcharts_pipeline.models import ChartDays
+from soundcharts_pipeline.orchestration.complete_days import days_there
 from soundcharts_pipeline.orchestration.dead_runs import fail_dead_runs
 from soundcharts_pipeline.orchestration.due_days import LEAVE_TO_SCHEDULE, Wishes, due_days, followed_days
 from soundcharts_pipeline.orchestration.failed_days import show_killed_runs
@@ -32,7 +33,6 @@ from soundcharts_pipeline.orchestration.run_requests import (
     any_overlap,
     asset_key,
     ended_runs,
-    materialized_days,
     next_try,
     not_materialized_since,
     queue_note,
@@ -230,54 +230,52 @@ class _Lost:
 def _all_lost(
     instance: dg.DagsterInstance, settings: Settings, database: WarehouseResource, now: datetime
 ) -> list[_Lost]:
-    known_days = _known(database, [chart for chart in settings.charts.values() if chart.active], now)
-    wanted = {slug: [one.day for one in known] for slug, known in known_days.items()}
-    materialized = {key: materialized_days(instance, key, wanted) for key in all_keys(settings)}
+    charts = {chart.slug: chart for chart in settings.charts.values() if chart.active}
+    keys = {slug: scheduled_keys(settings, chart) for slug, chart in charts.items()}
+    try:
+        known_days = _known(database, charts.values(), now)
+        wanted = {slug: [one.day for one in known] for slug, known in known_days.items()}
+        there = days_there(instance, database.warehouse, keys, wanted)
+    except PipelineError as error:
+        raise failure_of(error) from error
     lost = []
     for slug, known in known_days.items():
-        chart = settings.chart(slug)
-        republished = _to_fetch_again(chart, known, now, materialized[RANKINGS][chart.slug])
-        ranked = materialized[RANKINGS][chart.slug]
-        published = sorted({*_published(chart, known, now, ranked), *republished})
+        chart = charts[slug]
+        republished = _to_fetch_again(chart, known, now)
+        published = sorted({*_published(chart, known, now, there[RANKINGS][slug]), *republished})
         stored = [one for one in known if one.day in published and one.saved_at]
         changed = {one.day: one.changed_at for one in stored if one.changed_at}
         missing = {
-            key: (set(published) - materialized[key][chart.slug])
+            key: set(published).difference(there[key][slug])
             | republished
-            | not_materialized_since(instance, key, chart.slug, changed)
-            for key in scheduled_keys(settings, chart)
+            | not_materialized_since(instance, key, slug, changed)
+            for key in keys[slug]
         }
         lost.append(_Lost(chart, published, missing))
     return lost
 
 
-def _known(database: WarehouseResource, charts: Sequence[ChartSettings], now: datetime) -> dict[str, list[RankingDay]]:
+def _known(database: WarehouseResource, charts: Iterable[ChartSettings], now: datetime) -> dict[str, list[RankingDay]]:
     """Published days of the last heal_days, oldest first, by chart."""
-    try:
-        with database.warehouse.read() as conn:
-            days = {one.slug: worklists.ranking_days(conn, span_to_heal(one, now)).values() for one in charts}
-    except PipelineError as error:
-        raise failure_of(error) from error
+    with database.warehouse.read() as conn:
+        days = {one.slug: worklists.ranking_days(conn, span_to_heal(one, now)).values() for one in charts}
     return {
         slug: sorted((one for one in of_chart if one.published_at is not None), key=lambda one: one.day)
         for slug, of_chart in days.items()
     }
 
 
-def _to_fetch_again(chart: ChartSettings, known: Sequence[RankingDay], now: datetime, ranked: Set[date]) -> set[date]:
-    """Materialised days of which a later ranking is listed than the stored one, or that were not listed at all then;
-    less those that the schedule has only just found."""
-    return {
-        one.day
-        for one in known
-        if one.checked_at < now - LEAVE_TO_SCHEDULE
-        and ((one.is_published_again and chart.refresh_rankings) or (one.is_listed_late and one.day in ranked))
-    }
+def _to_fetch_again(chart: ChartSettings, known: Sequence[RankingDay], now: datetime) -> set[date]:
+    """Days of which a later ranking is listed than the stored one, less those that the schedule has only just found."""
+    refreshed = known if chart.refresh_rankings else ()
+    return {one.day for one in refreshed if one.checked_at < now - LEAVE_TO_SCHEDULE and one.is_published_again}
 
 
-def _published(chart: ChartSettings, known: Sequence[RankingDay], now: datetime, ranked: Set[date]) -> list[date]:
+def _published(
+    chart: ChartSettings, known: Sequence[RankingDay], now: datetime, ranked: Collection[date]
+) -> list[date]:
     """Known published days that the schedule has requested or, with a ranking already there, never will."""
     found = {one.day: one.checked_at for one in known}
     followed = followed_days(found, first_date=chart.first_date, sync_history=chart.sync_history)
-    wishes = Wishes(asked=ranked, stopped=set(), by_itself=True)
+    wishes = Wishes(asked={*ranked}, stopped=set(), by_itself=True)
     return due_days({day: found[day] for day in followed}, wishes, since=chart.first_date, now=now)

@@ -106,6 +106,32 @@ def test_a_day_whose_ranking_alone_was_fetched_anew_is_held_against_the_chart_an
     assert run(environ, "backfill", SLUG, *span).says("3 days already complete")
 
 
+def test_days_that_a_restored_backup_knows_nothing_of_are_held_against_the_chart_and_fetched(
+    simulator: Simulator, environ: dict[str, str], tmp_path: Path
+) -> None:
+    environ = with_charts(environ, tmp_path, AIRPLAY)
+    first, last = _days(simulator, 2)
+    span = ("--from", f"{first}", "--to", f"{last}")
+    assert run(environ, "sync", SLUG, "--date", f"{first}").code == 0
+    database = tmp_path / "data" / "soundcharts.db"
+    copy = database.read_bytes()
+    before = simulator.counters.total
+    assert run(environ, "sync", SLUG, "--date", f"{last}").code == 0
+    paid = simulator.counters.total - before
+
+    # By hand: nothing of ours takes note of it.
+    for file in database.parent.glob("soundcharts.db*"):
+        file.unlink()
+    database.write_bytes(copy)
+    lost = run(environ, "status", SLUG)
+    assert lost.code == 1
+    assert lost.says("1 published day is not complete")
+    again = run(environ, "backfill", SLUG, *span)
+    assert again.code == 0, again
+    assert again.says("1 day in 1 run, 1 day already complete", f"complete, with {paid:,} calls")
+    assert run(environ, "status", SLUG).code == 0
+
+
 def test_a_range_that_is_ended_halfway_keeps_its_complete_days_and_the_rest_is_all_that_is_run_next(
     slow_simulator: Simulator, tmp_path: Path
 ) -> None:

@@ -43,6 +43,8 @@ def test_a_chart_is_told_with_its_days_since_the_asked_one(warehouse: Warehouse)
             frequency="daily",
             published={day(0): NOW, day(1): NOW},
             saved=frozenset({day(1)}),
+            absent=frozenset({day(2)}),
+            incomplete=frozenset({day(1)}),
             saved_at=NOW,
         ),
         "old": ChartState(saved_at=NOW),

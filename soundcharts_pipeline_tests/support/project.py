@@ -15,6 +15,7 @@ from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, 
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from soundcharts_pipeline.api.client import SoundchartsClient
+from soundcharts_pipeline.config.cascade import AUDIENCE_TRENDS, RANKINGS
 from soundcharts_pipeline.config.environment import read_environment
 from soundcharts_pipeline.config.settings import ChartSettings, Settings
 from soundcharts_pipeline.embedding.build import build_definitions
@@ -24,7 +25,9 @@ from soundcharts_pipeline.orchestration.partitions import keys_of, partition_key
 from soundcharts_pipeline.orchestration.resources import SoundchartsResource
 from soundcharts_pipeline.orchestration.run_requests import asset_key
 from soundcharts_pipeline.simulator import Simulator
+from soundcharts_pipeline.storage.bulk import insert_missing
 from soundcharts_pipeline.storage.saves import save_published
+from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.account import open_client
 from soundcharts_pipeline_tests.support.helpers import SLUG, small_chart
@@ -149,10 +152,22 @@ class Project:
             save_published(conn, span.slug, known, self.now - known_since)
 
     def mark(self, key: str, days: Iterable[date], slug: str = SLUG) -> None:
-        """Somebody marks the asset as materialised on these days, without a run."""
+        """The asset is materialised on these days, without a run; the warehouse notes what a run of it would have."""
+        days = list(days)
+        self._hold(key, slug, days)
         for day in days:
             made = dg.AssetMaterialization(asset_key(key), partition=partition_key(slug, day))
             self.instance.report_runless_asset_event(made)
+
+    def _hold(self, key: str, slug: str, days: Sequence[date]) -> None:
+        noted = {RANKINGS: "saved_at", AUDIENCE_TRENDS: "completed_at"}.get(key)
+        if noted and days:
+            rows = [(slug, day, f"{day}T00:00:00+00:00", self.now) for day in days]
+            columns = ["chart_slug", "rank_date", "published_at", "checked_at"]
+            with self.warehouse.write() as conn:
+                insert_missing(conn, s.ranking_days, rows, columns=columns)
+                of_days = (s.ranking_days.c.chart_slug == slug, s.ranking_days.c.rank_date.in_(days))
+                conn.execute(s.ranking_days.update().where(*of_days).values({noted: self.now}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """What the warehouse knows of every chart at once, for those who watch: days, progress of runs, calls."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import Connection, Table, func, select, text
 
+from soundcharts_pipeline.storage.queries.held_days import KnownDay, archived_rankings, is_ranked, is_whole
 from soundcharts_pipeline.storage.queries.worklists import GONE, METADATA
 from soundcharts_pipeline.storage.tables import audience
 from soundcharts_pipeline.storage.tables import bookkeeping as b
@@ -15,14 +16,17 @@ from soundcharts_pipeline.storage.tables import schema as s
 @dataclass(frozen=True, slots=True)
 class ChartState:
     """One chart. `published` and `saved` are days since the asked one, the former with the moment when each was last
-    found so; `changed` are those whose ranking took the place of another one, and when; `saved_at` is when its newest
-    ranking was saved."""
+    found so; `changed` are those whose ranking took the place of another one, and when; `absent` certainly have no
+    ranking; of `incomplete` it is saved, and nothing says that all below it is; `saved_at` is when its newest ranking
+    was saved."""
 
     platform: str | None = None
     frequency: str | None = None
     published: Mapping[date, datetime] = field(default_factory=dict)
     saved: frozenset[date] = frozenset()
     changed: Mapping[date, datetime] = field(default_factory=dict)
+    absent: frozenset[date] = frozenset()
+    incomplete: frozenset[date] = frozenset()
     saved_at: datetime | None = None
 
 
@@ -58,32 +62,37 @@ def wait_for_tables(conn: Connection) -> None:
 def chart_states(conn: Connection, since: date) -> dict[str, ChartState]:
     """By slug, every chart that was ever seen; one row read per chart and day since then."""
     d = s.ranking_days
-    published: dict[str, dict[date, tuple[datetime, datetime | None, datetime | None]]] = {}
-    query = select(d.c.chart_slug, d.c.rank_date, d.c.checked_at, d.c.saved_at, d.c.changed_at)
-    for slug, day, *times in conn.execute(query.where(d.c.published_at.is_not(None), d.c.rank_date >= since)):
-        published.setdefault(slug, {})[day] = (times[0], times[1], times[2])
+    known: dict[str, list[KnownDay]] = {}
+    times = (d.c.published_at, d.c.checked_at, d.c.saved_at, d.c.changed_at, d.c.completed_at)
+    for row in conn.execute(select(d.c.chart_slug, d.c.rank_date, *times).where(d.c.rank_date >= since)):
+        known.setdefault(row.chart_slug, []).append(row)
+    archived = archived_rankings(conn)
     last_saved = select(d.c.chart_slug, func.max(d.c.saved_at)).group_by(d.c.chart_slug)
     ever: dict[str, datetime | None] = {row[0]: row[1] for row in conn.execute(last_saved)}
     charts = {row.slug: (row.platform, row.frequency) for row in conn.execute(select(s.charts))}
     return {
-        slug: _state(*charts.get(slug, (None, None)), published.get(slug, {}), ever.get(slug))
-        for slug in {*charts, *published, *ever}
+        slug: _state(*charts.get(slug, (None, None)), known.get(slug, ()), archived, ever.get(slug))
+        for slug in {*charts, *ever}
     }
 
 
 def _state(
     platform: str | None,
     frequency: str | None,
-    days: dict[date, tuple[datetime, datetime | None, datetime | None]],
+    days: Sequence[KnownDay],
+    archived: Collection[date],
     last_saved_at: datetime | None,
 ) -> ChartState:
-    saved = {day: saved_at for day, (_, saved_at, _) in days.items() if saved_at}
+    published = [row for row in days if row.published_at is not None]
+    saved = {row.rank_date: row.saved_at for row in published if row.saved_at}
     return ChartState(
         platform=platform,
         frequency=frequency,
-        published={day: checked_at for day, (checked_at, _, _) in days.items()},
+        published={row.rank_date: row.checked_at for row in published},
         saved=frozenset(saved),
-        changed={day: changed_at for day, (_, _, changed_at) in days.items() if changed_at and day in saved},
+        changed={row.rank_date: row.changed_at for row in published if row.changed_at and row.saved_at},
+        absent=frozenset(row.rank_date for row in days if is_ranked(row) and row.saved_at is None),
+        incomplete=frozenset(row.rank_date for row in published if row.saved_at and not is_whole(row, archived)),
         saved_at=saved[max(saved)] if saved else last_saved_at,
     )
 

@@ -46,11 +46,6 @@ class RankingDay:
         stored, listed = self.saved_version, self.published_at
         return self.saved_at is not None and bool(stored and listed and is_later(listed, stored))
 
-    @property
-    def is_listed_late(self) -> bool:
-        """Whether it was confirmed that the day has no ranking, and one was listed since, which is not stored."""
-        return self.published_at is not None and self.saved_at is None and self.changed_at is not None
-
 
 _D = s.ranking_days.c
 _OF_A_DAY = (_D.rank_date, _D.published_at, _D.checked_at, _D.saved_at, _D.saved_version, _D.changed_at)
