@@ -11,6 +11,8 @@ import pytest
 
 from soundcharts_pipeline.storage.files import FileDamaged
 from soundcharts_pipeline.storage.housekeeping.archive import ArchiveReport, archive, restore
+from soundcharts_pipeline.storage.housekeeping.backup import back_up
+from soundcharts_pipeline.storage.housekeeping.backup import restore as restore_backup
 from soundcharts_pipeline.storage.housekeeping.cold import Archive
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
@@ -104,6 +106,24 @@ def test_the_archive_of_another_database_is_refused_and_read_into_a_new_one(
     with closing(Warehouse(sqlite_url.replace("soundcharts.db", "new.db"))) as new:
         restore(new, folder, on_progress=lambda _: None)
         assert held(new) == rows
+
+
+@pytest.mark.usefixtures("postgres_programs")
+def test_a_backup_of_before_the_first_archiving_goes_on_with_the_archive(warehouse: Warehouse, tmp_path: Path) -> None:
+    folder, rows = tmp_path / "archive", fill(warehouse)
+    backup = back_up(warehouse, tmp_path / "backups", keep=1, now=NOW).path
+    _archive(warehouse, folder)
+    left, files = held(warehouse), _files(folder)
+    warehouse.close()
+    restore_backup(warehouse.url, backup, replace=True)
+    assert held(warehouse) == rows
+
+    # The rows are in both places: they are taken out, without a second file.
+    report = _archive(warehouse, folder)
+    assert report.written == []
+    assert (held(warehouse), _files(folder)) == (left, files)
+    restore(warehouse, folder, on_progress=lambda _: None)
+    assert held(warehouse) == rows
 
 
 def test_an_archive_that_nobody_has_named_is_of_the_database_that_goes_on_with_it(

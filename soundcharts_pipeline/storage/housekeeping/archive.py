@@ -10,16 +10,14 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Table, select
 
 from soundcharts_pipeline.storage import bulk, files, points
 from soundcharts_pipeline.storage.files import FileDamaged
 from soundcharts_pipeline.storage.housekeeping import parquet_files
+from soundcharts_pipeline.storage.housekeeping.database_name import name_of
 from soundcharts_pipeline.storage.housekeeping.manifest import Manifest, Part
-from soundcharts_pipeline.storage.queries import worklists
-from soundcharts_pipeline.storage.saves import note_fact
 from soundcharts_pipeline.storage.tables import audience, months
 from soundcharts_pipeline.storage.tables import bookkeeping as b
 from soundcharts_pipeline.storage.tables import schema as s
@@ -27,8 +25,6 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.wording import month_of
 
 FOLDER = "archive"
-# By which the archive knows its database.
-NAME_FACT = "database"
 # Rows of a row group, and of a transaction that deletes or restores: half a second of SQLite's only write lock.
 BATCH = 50_000
 
@@ -77,9 +73,13 @@ def archive(
         work = _Archiving(warehouse, Manifest.load(folder), now, on_progress, batch)
         end = before.replace(day=1)
         with warehouse.write() as conn:
-            work.manifest.belongs_to(_name_of(conn, now))
+            work.manifest.belongs_to(name_of(conn, now))
             _refuse_unlisted(conn, work.manifest, (), date.min, date.max)
-        for part in [part for part in work.manifest.parts if not part.removed and part.first_day < end]:
+            months_noted = conn.execute(select(b.archived_months.c.table_name, b.archived_months.c.month))
+            noted = {(row.table_name, row.month) for row in months_noted}
+        # A month that is not noted came back, with a backup of before it was archived.
+        left = [part for part in work.manifest.parts if not part.removed or (part.table, part.first_day) not in noted]
+        for part in [part for part in left if part.first_day < end]:
             work.manifest.check(part)
             work.remove(part)
         for name in ARCHIVED:
@@ -187,14 +187,6 @@ def restore(
             with warehouse.write() as conn:
                 conn.execute(t.delete().where(t.c.table_name == name, t.c.month == month))
         return report
-
-
-def _name_of(conn: Connection, now: datetime) -> str:
-    """The name that the database was given when it was archived first."""
-    name = worklists.fact(conn, NAME_FACT)
-    if name is None:
-        note_fact(conn, NAME_FACT, name := uuid4().hex, now)
-    return name
 
 
 def _refuse_unlisted(conn: Connection, manifest: Manifest, tables: Collection[str], first: date, before: date) -> None:

@@ -15,6 +15,7 @@ from soundcharts_pipeline.storage import engine, files
 from soundcharts_pipeline.storage.errors import StorageError, StorageUnavailable, explained, place
 from soundcharts_pipeline.storage.files import FileDamaged
 from soundcharts_pipeline.storage.housekeeping import postgres_backup, sqlite_backup
+from soundcharts_pipeline.storage.housekeeping.database_name import name_of
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
@@ -47,8 +48,10 @@ class Backup:
 
 
 def back_up(warehouse: Warehouse, folder: Path, *, keep: int, now: datetime) -> Backup:
-    """A verified backup in the folder; of those made before, the newest `keep - 1` stay."""
-    warehouse.prepare()
+    """A verified backup in the folder; of those made before, the newest `keep - 1` stay. It has the database's name,
+    so that the archive of later months is still its own once it is restored."""
+    with warehouse.write() as conn:
+        name_of(conn, now)
     url = warehouse.url
     kind = url.get_backend_name()
     with files.work_in(folder):

@@ -81,8 +81,10 @@ class Manifest:
         if self.database not in (None, database):
             raise FileDamaged(
                 f"{self.folder} is the archive of another database, and nothing was changed; set SOUNDCHARTS_DATA_DIR "
-                "to a folder of this one's own, or move the archive to where its own database looks for it. If it is "
-                f"this one's (an old backup was restored), take the line `database` out of {NAME}"
+                "to a folder of this one's own, or move the archive to where its own database looks for it. No file is "
+                "damaged. Only if it is this one's, of which a backup without a name was restored (by an earlier "
+                "version or by hand, before the first archiving): take the line `database` out of "
+                f"{NAME}, and archive again"
             )
         self.database = database
 

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Table, func, select, text
 
-from soundcharts_pipeline.storage.queries.held_days import KnownDay, archived_rankings, is_ranked, is_whole
+from soundcharts_pipeline.storage.queries.held_days import archived_rankings, is_ranked, is_whole
 from soundcharts_pipeline.storage.queries.worklists import GONE, METADATA
 from soundcharts_pipeline.storage.tables import audience
 from soundcharts_pipeline.storage.tables import bookkeeping as b
@@ -62,7 +63,7 @@ def wait_for_tables(conn: Connection) -> None:
 def chart_states(conn: Connection, since: date) -> dict[str, ChartState]:
     """By slug, every chart that was ever seen; one row read per chart and day since then."""
     d = s.ranking_days
-    known: dict[str, list[KnownDay]] = {}
+    known: dict[str, list[Any]] = {}
     times = (d.c.published_at, d.c.checked_at, d.c.saved_at, d.c.changed_at, d.c.completed_at)
     for row in conn.execute(select(d.c.chart_slug, d.c.rank_date, *times).where(d.c.rank_date >= since)):
         known.setdefault(row.chart_slug, []).append(row)
@@ -79,7 +80,7 @@ def chart_states(conn: Connection, since: date) -> dict[str, ChartState]:
 def _state(
     platform: str | None,
     frequency: str | None,
-    days: Sequence[KnownDay],
+    days: Sequence[Any],
     archived: Collection[date],
     last_saved_at: datetime | None,
 ) -> ChartState:
