@@ -59,8 +59,8 @@ def test_a_lost_database_comes_back_row_for_row(warehouse: Warehouse, tmp_path: 
     fill(warehouse)
     with warehouse.write() as conn:
         merge(conn, s.genres, [(7, "pop", "k-pop"), (9, "pop", "")], columns=["id", "root", "name"])
-    before = whole_rows(warehouse)
-    path = backup_of(warehouse, tmp_path / "backups")
+    # Beside the rows it has the database's name, which the backup gave it.
+    path, before = backup_of(warehouse, tmp_path / "backups"), whole_rows(warehouse)
     drop(warehouse)
 
     restore(warehouse.url, path, replace=False)
