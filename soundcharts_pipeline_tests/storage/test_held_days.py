@@ -38,7 +38,7 @@ def test_a_day_is_held_as_far_as_the_warehouse_says_so(warehouse: Warehouse) -> 
     assert nothing.ranked == nothing.whole == {}
 
 
-def test_many_charts_with_long_histories_are_two_queries(warehouse: Warehouse) -> None:
+def test_many_charts_with_long_histories_are_told_at_once(warehouse: Warehouse) -> None:
     days = [NOW.date() - timedelta(days=ago) for ago in range(200)]
     slugs = [f"chart-{number}" for number in range(50)]
     columns = ["chart_slug", "rank_date", "published_at", "checked_at", "saved_at", "completed_at"]
