@@ -302,6 +302,13 @@ TROUBLES: Mapping[str, Trouble] = {
         "as it is.",
         "Take another backup, or bring the archive's file back from a copy; check the disk.",
     ),
+    "ForeignArchive": Trouble(
+        "Archive of another database",
+        "The archive's folder names another database than the one that is to be archived. No file is damaged, and "
+        "nothing was changed.",
+        "Set SOUNDCHARTS_DATA_DIR to a folder of this database's own; only for its own folder, after a restore, do as "
+        "the message says.",
+    ),
     "ProgramMissing": Trouble(
         "PostgreSQL program missing",
         "`pg_dump` or `pg_restore` is not installed where the run is, or is older than the server. The database was "

@@ -14,6 +14,7 @@ from soundcharts_pipeline.storage.housekeeping.archive import ArchiveReport, arc
 from soundcharts_pipeline.storage.housekeeping.backup import back_up
 from soundcharts_pipeline.storage.housekeeping.backup import restore as restore_backup
 from soundcharts_pipeline.storage.housekeeping.cold import Archive
+from soundcharts_pipeline.storage.housekeeping.manifest import ForeignArchive
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline_tests.storage.old_rows import NOW, fill, held
@@ -99,7 +100,7 @@ def test_the_archive_of_another_database_is_refused_and_read_into_a_new_one(
     before, listed = _files(folder), (folder / "manifest.json").read_text()
     with closing(Warehouse(sqlite_url.replace("soundcharts.db", "other.db"))) as other:
         fill(other)
-        with pytest.raises(FileDamaged, match=r"is the archive of another database.*SOUNDCHARTS_DATA_DIR"):
+        with pytest.raises(ForeignArchive, match=r"is the archive of another database.*SOUNDCHARTS_DATA_DIR"):
             _archive(other, folder)
         assert held(other) == rows
         assert (_files(folder), (folder / "manifest.json").read_text()) == (before, listed)

@@ -7,9 +7,14 @@ from datetime import date
 from pathlib import Path
 
 from soundcharts_pipeline.storage import files
+from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.storage.files import FileDamaged
 
 NAME = "manifest.json"
+
+
+class ForeignArchive(StorageError):
+    """The folder is the archive of another database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +81,14 @@ class Manifest:
         return found
 
     def belongs_to(self, database: str) -> None:
-        """From now on, if nobody knows whose it is. Raises FileDamaged when it is the archive of another database:
+        """From now on, if nobody knows whose it is. Raises ForeignArchive when it is the archive of another database:
         what is in one month's files is read for whoever notes the month."""
         if self.database not in (None, database):
-            raise FileDamaged(
+            raise ForeignArchive(
                 f"{self.folder} is the archive of another database, and nothing was changed; set SOUNDCHARTS_DATA_DIR "
-                "to a folder of this one's own, or move the archive to where its own database looks for it. No file is "
-                "damaged. Only if it is this one's, of which a backup without a name was restored (by an earlier "
-                "version or by hand, before the first archiving): take the line `database` out of "
-                f"{NAME}, and archive again"
+                "to a folder of this one's own, or move the archive to where its own database looks for it. Only if it "
+                "is this one's, restored from a backup without a name (of an earlier version or made by hand, before "
+                f"the first archiving): take the line `database` out of {NAME}, and archive again"
             )
         self.database = database
 
