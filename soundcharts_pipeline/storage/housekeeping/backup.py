@@ -4,7 +4,7 @@ Beside each lies its checksum, as `sha256sum` writes it.
 """
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,8 @@ from soundcharts_pipeline.storage import engine, files
 from soundcharts_pipeline.storage.errors import StorageError, StorageUnavailable, explained, place
 from soundcharts_pipeline.storage.files import FileDamaged
 from soundcharts_pipeline.storage.housekeeping import postgres_backup, sqlite_backup
-from soundcharts_pipeline.storage.housekeeping.database_name import name_of
+from soundcharts_pipeline.storage.housekeeping.database_name import NAME_FACT, name_of
+from soundcharts_pipeline.storage.queries import worklists
 from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 
@@ -26,6 +27,8 @@ SUFFIXES = {SQLITE: ".db.zst", POSTGRESQL: ".dump"}
 MAGIC = {b"\x28\xb5\x2f\xfd": SQLITE, b"PGDM": POSTGRESQL}
 NAMES = {SQLITE: "SQLite", POSTGRESQL: "PostgreSQL"}
 CHECKSUM = ".sha256"
+# The first backup gives the database a name, and waits for other writers so long.
+NAMING_SECONDS = 2.0
 
 
 class HoldsData(StorageError):
@@ -47,11 +50,21 @@ class Backup:
     removed: Sequence[Path] = ()
 
 
-def back_up(warehouse: Warehouse, folder: Path, *, keep: int, now: datetime) -> Backup:
-    """A verified backup in the folder; of those made before, the newest `keep - 1` stay. It has the database's name,
-    so that the archive of later months is still its own once it is restored."""
-    with warehouse.write() as conn:
+def _note_name(warehouse: Warehouse, now: datetime) -> None:
+    """With the database's name in it, the archive of later months is still its own once the backup is restored."""
+    with warehouse.read() as conn:
+        if worklists.fact(conn, NAME_FACT) is not None:
+            return
+    # Who may only read, or meets somebody who writes for longer, gets a backup all the same.
+    url = warehouse.url.render_as_string(hide_password=False)
+    with suppress(StorageError), closing(Warehouse(url, lock_timeout=NAMING_SECONDS)) as writer, writer.write() as conn:
         name_of(conn, now)
+
+
+def back_up(warehouse: Warehouse, folder: Path, *, keep: int, now: datetime) -> Backup:
+    """A verified backup in the folder; of those made before, the newest `keep - 1` stay."""
+    warehouse.prepare()
+    _note_name(warehouse, now)
     url = warehouse.url
     kind = url.get_backend_name()
     with files.work_in(folder):
