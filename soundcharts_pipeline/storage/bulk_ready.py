@@ -68,11 +68,13 @@ def _into_sqlite(
             stored = set(cursor.fetchall())
     new: Columns = numbers
     if beside is not None and stored:
-        rows = set(list(zip(*numbers, strict=True)))  # noqa: C414  # of a list, whose length is known: half of the time
-        if others := {row[: len(keys)] for row in stored - rows}:
+        rows = list(zip(*numbers, strict=True))
+        given = set(rows)
+        if others := {row[: len(keys)] for row in stored - given}:
             unnamed = others.difference(zip(*numbers[: len(keys)], strict=True))
             beside += [(number, date.fromordinal(Day.ZERO + day), place) for number, day, place in unnamed]
-        new = list(zip(*sorted(rows - stored), strict=True))
+        # In the order they came in, which is that of series and days.
+        new = list(zip(*filter((given - stored).__contains__, rows), strict=True))
     if not new:
         return 0
     if not is_once:
