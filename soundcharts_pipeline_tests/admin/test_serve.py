@@ -205,13 +205,8 @@ def test_a_chart_that_is_taken_out_while_its_backfill_runs_is_told(site: Site) -
 
 
 def _backfill(site: Site, slugs: list[str], day: date) -> str:
-    keys = [
-        "chart_rankings",
-        "track_metadata",
-        "track_audience/spotify",
-        "artist_metadata",
-        "artist_audience/instagram",
-    ]
+    audience = ["track_audience/spotify", "artist_audience/instagram"]
+    keys = ["chart_rankings", "track_metadata", "artist_metadata", *audience]
     params = {
         "assetSelection": [{"path": key.split("/")} for key in keys],
         "partitionNames": [partition_key(slug, day) for slug in slugs],
