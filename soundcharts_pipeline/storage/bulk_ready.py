@@ -1,16 +1,18 @@
 """Saves the points of answers: columns of numbers and days, and nothing to clean or to escape.
 
-SQLite compares what is stored with what is given while it inserts. PostgreSQL takes a tenth of the time to send what is
+SQLite compares what is stored with what is given while it inserts, and days in places before, one dictionary with the
+other. PostgreSQL takes a tenth of the time to send what is
 stored as COPY packs it, and Python as little to find the rows that are the same: what is new is then copied straight
 into its table, and only what changed goes the long way of a temporary one.
 """
 
 import io
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from contextlib import closing
 from datetime import date
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy import Connection, Table
 
 from soundcharts_pipeline.storage import bulk_packed as packed
@@ -22,67 +24,82 @@ from soundcharts_pipeline.storage.tables.columns import Day
 
 Row = tuple[int, ...]
 Columns = Sequence[Sequence[Any]]
+SeriesDay = tuple[int, date]
 LocatedKey = tuple[int, date, int]
+# The values of places, by place.
+Located = Mapping[SeriesDay, Mapping[int, int]]
 
 
-def merge_ready(
-    connection: Connection,
-    table: Table,
-    columns: Columns,
-    *,
-    last: Row = (),
-    beside: list[LocatedKey] | None = None,
-    is_once: bool = False,
-) -> int:
+def merge_ready(connection: Connection, table: Table, columns: Columns, *, last: Row = ()) -> int:
     """As `bulk.merge`, of the columns of the key (a number, a day, ...) and what is compared; `last` are the values of
     the table's last columns, which are ignored and of all rows the same. Returns how many were added or changed; raises
-    RowsLost as it does.
-
-    `beside` takes the keys that are stored of these series, between the first and the last of these days, and not
-    given. `is_once`: no two rows have one key; else that is looked at.
-    """
+    RowsLost as it does."""
     if not columns[0]:
         return 0
-    if connection.dialect.name == "sqlite":
-        return _into_sqlite(connection, table, columns, last, beside, is_once=is_once)
-    return _into_postgresql(connection, table, columns, last, beside)
+    if connection.dialect.name == "postgresql":
+        return _into_postgresql(connection, table, columns, last)
+    numbers = _numbered(columns, Day.ZERO)
+    _check_once(table, columns, set(zip(*numbers[: len(table.primary_key)], strict=True)))
+    return _into_sqlite(connection, table, numbers, last)
 
 
-def _into_sqlite(
-    connection: Connection,
-    table: Table,
-    columns: Columns,
-    last: Row,
-    beside: list[LocatedKey] | None,
-    *,
-    is_once: bool,
-) -> int:
-    keys, (names, statement) = table.primary_key.columns.keys(), _statement(connection, table, columns)
-    numbers = [columns[0], _numbers(columns[1], Day.ZERO), *columns[2:]]
-    stored: set[tuple[Any, ...]] = set()
-    if beside is not None:
-        # Of the driver: a row of SQLAlchemy takes as long as all else that is done with it here. What is read anyway
-        # is compared here as well, in half of the time that the statement takes for it.
-        with closing(connection.connection.cursor()) as cursor:
-            cursor.execute(_query(connection, table, numbers, names[: len(columns)]))
-            stored = set(cursor.fetchall())
-    new: Columns = numbers
-    if beside is not None and stored:
-        rows = list(zip(*numbers, strict=True))
-        given = set(rows)
-        if others := {row[: len(keys)] for row in stored - given}:
-            unnamed = others.difference(zip(*numbers[: len(keys)], strict=True))
-            beside += [(number, date.fromordinal(Day.ZERO + day), place) for number, day, place in unnamed]
-        # In the order they came in, which is that of series and days.
-        new = list(zip(*filter((given - stored).__contains__, rows), strict=True))
-    if not new:
+def merge_located(connection: Connection, table: Table, given: Located) -> tuple[int, list[LocatedKey]]:
+    """The same of values by place, of series and days. Beside how many were added or changed the keys that are stored
+    of these series and days and not given."""
+    beside: list[LocatedKey] = []
+    if connection.dialect.name == "postgresql":
+        changed = _into_postgresql(connection, table, _by_column(given), (), beside) if given else 0
+        return changed, [key for key in beside if key[:2] in given]
+    unlike = _unlike(given, _stored(connection, table, given), beside) if given else given
+    return _into_sqlite(connection, table, _numbered(_by_column(unlike), Day.ZERO), ()), beside
+
+
+def _stored(connection: Connection, table: Table, given: Located) -> dict[SeriesDay, dict[int, int]]:
+    """What SQLite holds of these series between the first and the last of these days. A day comes as two lists: made
+    into rows by the driver and compared as a set of them it takes three times as long."""
+    series, day, *listed = table.columns.keys()
+    columns = [[number for number, _ in given], _numbers([day for _, day in given], Day.ZERO)]
+    query = _query(connection, table, columns, [series, day, *(f"json_group_array({name})" for name in listed)])
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(f"{query} GROUP BY {series}, {day}")
+        rows = cursor.fetchall()
+    return {
+        (number, date.fromordinal(Day.ZERO + of)): dict(zip(from_json(places), from_json(values), strict=True))
+        for number, of, places, values in rows
+    }
+
+
+def _unlike(given: Located, stored: Located, beside: list[LocatedKey]) -> Located:
+    """What is not stored as it is given; what is stored of these days and not given goes to `beside`."""
+    unlike: dict[SeriesDay, Mapping[int, int]] = {}
+    for key, values in given.items():
+        there = stored.get(key, {})
+        if there != values:
+            beside += [(*key, place) for place in there.keys() - values.keys()]
+            unlike[key] = dict(values.items() - there.items()) if there else values
+    return unlike
+
+
+def _by_column(given: Located) -> Columns:
+    """Series, days, places and values, in the order of series and days."""
+    columns: list[list[Any]] = [[], [], [], []]
+    for key in sorted(given):
+        values = given[key]
+        parts: list[Iterable[Any]] = [[key[0]] * len(values), [key[1]] * len(values), values, values.values()]
+        for column, part in zip(columns, parts, strict=True):
+            column.extend(part)
+    return columns
+
+
+def _into_sqlite(connection: Connection, table: Table, numbers: Columns, last: Row) -> int:
+    if not numbers[0]:
         return 0
-    if not is_once:
-        _check_once(table, columns, set(zip(*numbers[: len(keys)], strict=True)))
+    names, statement = _statement(connection, table, numbers)
     try:
-        return insert_many(connection, statement, _by_row([*new, *([value] * len(new[0]) for value in last)]), names)
+        ends = ([value] * len(numbers[0]) for value in last)
+        return insert_many(connection, statement, _by_row([*numbers, *ends]), names)
     except OverflowError as error:
-        raise ValueOutOfRange(f"{table.name} cannot hold one of {len(new[0])} rows: {error}") from error
+        raise ValueOutOfRange(f"{table.name} cannot hold one of {len(numbers[0])} rows: {error}") from error
 
 
 def _by_row(columns: Columns) -> list[Any]:
@@ -94,11 +111,11 @@ def _by_row(columns: Columns) -> list[Any]:
 
 
 def _into_postgresql(
-    connection: Connection, table: Table, columns: Columns, last: Row, beside: list[LocatedKey] | None
+    connection: Connection, table: Table, columns: Columns, last: Row, beside: list[LocatedKey] | None = None
 ) -> int:
     packing, (names, statement) = packed.Packing(table), _statement(connection, table, columns)
     # In one order: two savers of the same keys would else wait for each other.
-    rows = sorted(packing.rows([columns[0], _numbers(columns[1], packed.DAY_ZERO), *columns[2:]], last))
+    rows = sorted(packing.rows(_numbered(columns, packed.DAY_ZERO), last))
     file = io.BytesIO()
     query = _query(connection, table, columns, (*names[: len(columns)], *map(str, last)))
     run_copy(connection, f"COPY ({query}) TO STDOUT{packed.OPTIONS}", file)
@@ -118,6 +135,11 @@ def _into_postgresql(
     _check_once(table, columns, set(map(packing.key_of, rows)))
     lines = ["\t".join(map(str, packing.values(row))) for row in dict.fromkeys(unlike)]
     return save_lines(connection, table, lines, names, statement)
+
+
+def _numbered(columns: Columns, zero: int) -> Columns:
+    """The columns with numbers for the days, which count from `zero`."""
+    return [columns[0], _numbers(columns[1], zero), *columns[2:]]
 
 
 def _numbers(days: Sequence[date], zero: int) -> list[int]:

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Table, bindparam, select, text, tuple_
 
 from soundcharts_pipeline.models import LocatedDay, Place
 from soundcharts_pipeline.storage.bulk import insert_missing, merge, remove, remove_keys
-from soundcharts_pipeline.storage.bulk_ready import LocatedKey, merge_ready
+from soundcharts_pipeline.storage.bulk_ready import LocatedKey, merge_located, merge_ready
+from soundcharts_pipeline.storage.bulk_values import check_repeated
 from soundcharts_pipeline.storage.tables import audience as a
 from soundcharts_pipeline.storage.tables import months
 from soundcharts_pipeline.storage.tables import schema as s
@@ -65,32 +66,30 @@ def save_points(
 def save_located(conn: Connection, days: Iterable[tuple[int, LocatedDay]], places: Mapping[Place, int]) -> int:
     """Values of series on days in numbered places; returns how many were added or changed. The cities of a day are
     those of one answer, and its countries too: a place that an earlier answer named and this one does not goes."""
-    days = sorted(days, key=lambda one: (one[0], one[1].day))
-    columns: list[list[Any]] = [[], [], [], []]
-    for number, (day, values) in days:
-        numbered = map(places.__getitem__, values)
-        parts: list[Iterable[Any]] = [[number] * len(values), [day] * len(values), numbered, values.values()]
-        for column, part in zip(columns, parts, strict=True):
-            column.extend(part)
-    given = {of_day.day for _, of_day in days}
-    _make_months(conn, a.located_points, given)
-    beside: list[LocatedKey] = []
-    changed = merge_ready(conn, a.located_points, columns, beside=beside, is_once=_are_apart(days))
+    days = list(days)
+    given = _by_day(days, places)
+    _make_months(conn, a.located_points, {day for _, day in given})
+    changed, beside = merge_located(conn, a.located_points, given)
     if beside:
-        keys = [key for key in beside if key[1] in given]
-        remove_keys(conn, a.located_points, _no_longer_named(conn, keys, days))
+        remove_keys(conn, a.located_points, _no_longer_named(conn, beside, days))
     return changed
 
 
-def _are_apart(days: Iterable[tuple[int, LocatedDay]]) -> bool:
-    """Whether no place is named twice on a day of a series: its cities and its countries come as two."""
-    seen: dict[tuple[int, date], list[dict[Place, int]]] = {}
+def _by_day(
+    days: Iterable[tuple[int, LocatedDay]], places: Mapping[Place, int]
+) -> dict[tuple[int, date], dict[int, int]]:
+    """The values of numbered places; the cities and the countries of a day together. Raises RowsLost for a place that
+    has two."""
+    given: dict[tuple[int, date], dict[int, int]] = {}
     for number, (day, values) in days:
-        others = seen.setdefault((number, day), [])
-        if not all(values.keys().isdisjoint(other) for other in others):
-            return False
-        others.append(values)
-    return True
+        numbered = dict(zip(map(places.__getitem__, values), values.values(), strict=True))
+        of_day = given.setdefault((number, day), numbered)
+        if of_day is not numbered:
+            both = of_day.keys() & numbered.keys()
+            twice = ((place, (number, day, place, of[place])) for place in both for of in (of_day, numbered))
+            check_repeated(a.located_points, a.located_points.primary_key.columns.keys(), twice)
+            of_day |= numbered
+    return given
 
 
 def _no_longer_named(

@@ -28,6 +28,7 @@ NAMES = ("youtube", "views")
 DAYS = st.sampled_from([date.min, date(1999, 12, 31), date(2000, 1, 1), DAY - timedelta(days=1), DAY, date.max])
 VALUES = st.sampled_from([-(2**63), -(2**31) - 1, -1, 0, 1, 2**32, 2**63 - 1])
 PLACES = st.sampled_from([("FR", "", ""), ("US", "", ""), ("FR", "", "Paris"), ("US", "Texas", "Paris")])
+LYON, PARIS = ("FR", "", "Lyon"), ("FR", "", "Paris")
 POINTS = st.dictionaries(DAYS, VALUES, max_size=6)
 LOCATED = st.dictionaries(DAYS, st.dictionaries(PLACES, VALUES, min_size=1), max_size=3)
 BATCHES = st.lists(st.lists(st.tuples(st.sampled_from("abc"), POINTS, LOCATED), max_size=4), max_size=4)
@@ -90,6 +91,22 @@ def test_two_values_of_one_day_are_refused_and_nothing_is_saved_and_the_same_twi
     save(warehouse, ("a", points((DAY, 1), (date.min, 5), (DAY, 1))))
     expected = dict(before) | {DAY: 1, date.min: 5}
     assert [row[3:5] for row in stored(warehouse, s.artist_audience)] == sorted(expected.items())
+
+
+@pytest.mark.parametrize("before", [{}, {PARIS: 1}, {PARIS: 2}, {PARIS: 3}])
+def test_two_values_of_one_place_on_one_day_are_refused_and_the_same_twice_is_one(
+    warehouse: Warehouse, before: dict[Place, int]
+) -> None:
+    def saved(*values: dict[Place, int]) -> list[tuple[Any, ...]]:
+        if any(values):
+            save(warehouse, ("a", Series((), tuple(LocatedDay(DAY, of_day) for of_day in values))))
+        return [row[4:] for row in stored(warehouse, s.artist_audience_geo)]
+
+    there = saved(before)
+    with pytest.raises(RowsLost, match="two rows for located_points have the same series_id, day, place_id"):
+        saved({PARIS: 1, LYON: 4}, {PARIS: 2})
+    assert saved() == there
+    assert saved({PARIS: 1, LYON: 4}, {PARIS: 1}) == [(*LYON, 4), (*PARIS, 1)]
 
 
 @pytest.mark.parametrize("value", [2**63, -(2**63) - 1])
