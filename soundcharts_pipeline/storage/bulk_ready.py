@@ -1,9 +1,9 @@
 """Saves the points of answers: columns of numbers and days, and nothing to clean or to escape.
 
 SQLite compares what is stored with what is given while it inserts, and days in places before, one dictionary with the
-other. PostgreSQL takes a tenth of the time to send what is
-stored as COPY packs it, and Python as little to find the rows that are the same: what is new is then copied straight
-into its table, and only what changed goes the long way of a temporary one.
+other. PostgreSQL takes a tenth of the time to send what is stored as COPY packs it, and Python as little to find the
+rows that are the same: what is new is then copied straight into its table, and only what changed goes the long way of a
+temporary one.
 """
 
 import io
