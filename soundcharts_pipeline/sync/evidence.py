@@ -1,9 +1,10 @@
 """Which answers of a run may be kept for good.
 
 That an entity is refused, or has no data, is believed where others of the same scope (one kind of question, such as
-`artist/spotify/followers`) get something before and after it. A row of such answers that is longer than chance explains
+`artist/spotify/followers`) get something before and after it: after it is what was asked once it had answered, for a
+good answer that took longer tells of the time before. A row of such answers that is longer than chance explains
 is doubted: somebody who is known to have data is asked, and when that one gets nothing either, it is the server, the
-plan or the settings. Then the scope is closed, and nothing of the row is kept.
+plan or the settings. Then the scope is closed, and nothing of the row is kept. A row is one in the order of asking.
 """
 
 from collections.abc import Callable
@@ -67,7 +68,6 @@ class Scope(Generic[Q, A]):
     at_first: int
     now: datetime
     most_waiting: int
-    under_way: int = 0
     has_answered: bool = False
     has_given: bool = False
     has_controls: bool = False
@@ -81,7 +81,15 @@ class Scope(Generic[Q, A]):
     last_question: Q | None = None
     last_refusal: tuple[Q, SoundchartsError] | None = None
     closed_by: SoundchartsError | None = None
-    held: list[tuple[Q, A, bool]] = field(default_factory=list)
+    # Questions have numbers in the order in which they are asked: those under way, the last one's, and the last one's
+    # that got something.
+    numbers: dict[Q, int] = field(default_factory=dict)
+    asked: int = 0
+    given_up_to: int = 0
+    # The present row: number, entities, and whether they were refused.
+    row: list[tuple[int, int, bool]] = field(default_factory=list)
+    # Answers that wait, each for something that is given to a question after this number.
+    held: list[tuple[Q, A, int]] = field(default_factory=list)
 
     @property
     def is_suspicious(self) -> bool:
@@ -103,51 +111,73 @@ class Scope(Generic[Q, A]):
         """Another question may be asked now."""
         if self.closed_by or self.is_suspicious:
             return False
-        return self.has_answered or self.under_way < max(self.at_first - self.refusals, 1)
+        return self.has_answered or len(self.numbers) < max(self.at_first - self.refusals, 1)
 
     @property
     def is_doubtful(self) -> bool:
         """A long row got nothing, and none of those asked is still to answer."""
-        return not self.closed_by and not self.under_way and self.is_suspicious
+        return not self.closed_by and not self.numbers and self.is_suspicious
+
+    def ask(self, question: Q) -> None:
+        """It is under way."""
+        self.asked += 1
+        self.numbers[question] = self.asked
 
     def take(self, question: Q, answer: A, says: Says, error: SoundchartsError | None, count: int) -> list[tuple[Q, A]]:
         """The answers that may be kept for good now; a refusal (of `count` entities) and an empty answer wait."""
         self.last_question = question
-        if says is Says.UNKNOWN:
-            return [(question, answer)]
         if says is Says.REFUSED and error is not None:
             self.refused(question, error, count)
-            self.held.append((question, answer, True))
+            self.held.append((question, answer, self.asked))
             return []
+        number = self.numbers.pop(question)
+        if says is Says.UNKNOWN:
+            return [(question, answer)]
         self.has_answered = True
         if says is Says.NOTHING and not self.state.is_silent(self.now):
-            self.empty += count
-            self.held.append((question, answer, False))
+            self._missed(number, count, is_refusal=False)
+            self.held.append((question, answer, self.asked))
             return []
         if self.closed_by is not None:
             return [(question, answer)]
         self.has_given |= says is Says.SOMETHING
         self.given += count
-        return [*self.believed(), (question, answer)]
+        return [*self.believed(number), (question, answer)]
 
     def refused(self, question: Q, error: SoundchartsError, count: int = 1) -> None:
-        """A refusal that leaves nothing to keep."""
-        self.refusals += count
+        """A refusal, of which there may be nothing to keep."""
+        self._missed(self.numbers.pop(question, self.asked), count, is_refusal=True)
         self.last_question, self.last_refusal = question, (question, error)
         if isinstance(error, WrongPlatform):
             self.closed_by = error
 
-    def believed(self) -> list[tuple[Q, A]]:
-        """The row that got nothing has ended: it was about its entities."""
-        self.missed += self.refusals + self.empty
-        self.refusals = self.empty = 0
-        return self.release()
+    def _missed(self, number: int, count: int, *, is_refusal: bool) -> None:
+        if number <= self.given_up_to:
+            self.missed += count
+            return
+        self.row.append((number, count, is_refusal))
+        self.refusals += count * is_refusal
+        self.empty += count * (not is_refusal)
+
+    def believed(self, number: int) -> list[tuple[Q, A]]:
+        """The question of this number got something: the row before it is over, and what had been answered when it was
+        asked was about its entities."""
+        self.given_up_to = max(self.given_up_to, number)
+        before = self.refusals + self.empty
+        self.row = [miss for miss in self.row if miss[0] > number]
+        self.refusals = sum(count for _, count, is_refusal in self.row if is_refusal)
+        self.empty = sum(count for _, count, is_refusal in self.row if not is_refusal)
+        self.missed += before - self.refusals - self.empty
+        believed = [(question, answer) for question, answer, until in self.held if until < number]
+        self.held = [held for held in self.held if held[2] >= number]
+        return believed
 
     def confirmed(self) -> list[tuple[Q, A]]:
         """Somebody known got something in the middle of the row."""
         self.has_answered = self.has_given = True
         self.patience *= PATIENCE_GROWS
-        return self.believed()
+        self.asked += 1
+        return self.believed(self.asked)
 
     def close(self, error: SoundchartsError) -> None:
         """Nothing more is asked of it in this run."""

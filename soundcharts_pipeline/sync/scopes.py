@@ -63,7 +63,7 @@ class Scopes(Generic[Q, A]):
         if scope is None:
             return True
         if scope.has_room:
-            scope.under_way += 1
+            scope.ask(question)
             return True
         return False
 
@@ -72,7 +72,6 @@ class Scopes(Generic[Q, A]):
         scope = self._of(question)
         if scope is None or self._asked is None:
             return [(question, answer)]
-        scope.under_way -= 1
         says, error, count = self._asked.says(answer)
         kept = scope.take(question, answer, says, error, count)
         if scope.has_answered and not scope.has_given and len(scope.held) >= self._ctx.max_in_flight // 2:
@@ -84,10 +83,10 @@ class Scopes(Generic[Q, A]):
         scope = self._of(question)
         if scope is None:
             return False
-        scope.under_way -= 1
         if isinstance(error, (*REFUSALS, UnexpectedPayload, IncompleteAnswer)):
             scope.refused(question, error)
             return True
+        scope.numbers.pop(question)
         return False
 
     @property
@@ -113,8 +112,10 @@ class Scopes(Generic[Q, A]):
         for scope in self._scopes.values():
             if scope.is_doubtful and may_ask:
                 is_fine = self._somebody_known_gets_something(scope)
-                if is_fine or (is_fine is None and scope.has_given):
+                if is_fine:
                     kept += scope.confirmed()
+                elif is_fine is None and scope.has_given:
+                    kept += [(question, Unproven(answer)) for question, answer in scope.confirmed()]
                 elif is_fine is None and not scope.refusals:
                     scope.has_controls = False
                 else:

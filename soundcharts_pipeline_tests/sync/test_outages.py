@@ -4,6 +4,7 @@ import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -70,6 +71,29 @@ def test_an_outage_that_begins_in_the_middle_of_a_run_leaves_no_trace(
     # The one or two that chance explains are believed.
     lost = missing_entities(sqlite_warehouse, expected(simulator.world, chart, days))
     assert len(lost) <= 2, lost
+
+
+@pytest.mark.parametrize("what", ["404", "empty"])
+def test_a_good_answer_that_left_before_an_outage_and_came_after_it_began_is_no_evidence(
+    simulator: Simulator, sqlite_warehouse: Warehouse, what: str
+) -> None:
+    days, calls, refused, many = last_days(simulator, SLUG, 1), itertools.count(), itertools.count(1), Event()
+    until("/audience/spotify", new_context(simulator, sqlite_warehouse), days)
+
+    def change(path: str, status: int, body: Any) -> tuple[int, Any]:
+        number = next(calls) if "/audience/spotify" in path else 0
+        if number < 20:
+            # The last good ones are slow, and refusals quick.
+            assert number < 12 or many.wait(60)
+            return status, body
+        if next(refused) == 2:
+            many.set()
+        return empty(path, status, body) if what == "empty" else refusing("", 404, "Not found.")(path, 0, 0)
+
+    with altered(simulator.url, change) as url, pytest.raises(SyncIncomplete) as raised:
+        sync_track_audience(new_context(simulator, sqlite_warehouse, url=url, max_in_flight=16), CHART, days, "spotify")
+    assert isinstance(raised.value.cause, EndpointRefuses)
+    assert notes(sqlite_warehouse) == (0, 20), "what was refused or empty is noted of nobody"
 
 
 def missing_entities(warehouse: Warehouse, truth: Any) -> set[str]:
