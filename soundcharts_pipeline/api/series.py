@@ -15,10 +15,11 @@ from soundcharts_pipeline.api.remarks import ABSENT, LAST_COUNTS, LEFT_EMPTY, LE
 from soundcharts_pipeline.api.values import KEY_LENGTH, calendar_day, key_text, listed, whole_number
 from soundcharts_pipeline.models import AudiencePoint, LocatedDay, Place, Series, Window
 
-# What items are documented to have. One may lack its value: a short window, which has so few items, is no changed API
-# for that.
-ITEM_KEYS = {"date", "value", "plots", "cityPlots", "countryPlots"}
-FEW_ITEMS = 16
+# What items and plots are documented to have. One may lack its value: so few of them, as a short window has, are no
+# changed API for that.
+KEYS = {"date", "value", "plots", "cityPlots", "countryPlots"}
+KEYS |= {"identifier", "countryCode", "countryName", "region", "cityName"}
+FEW = 16
 CITIES, COUNTRIES = "cityPlots", "countryPlots"
 SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1
 
@@ -65,7 +66,7 @@ def track_series(items: Sequence[Any], about: About) -> Series:
                 about.remark("plots.identifier", f"{identifier or 'null'} twice, {of_item[identifier]}", LAST_COUNTS)
             of_item[identifier] = value
             points[day, identifier] = AudiencePoint(day, identifier, value)
-    _check_items([item for item, _ in dated], "plots", about)
+    _check_carried([item for item, _ in dated], "plots", "plots", about)
     for key in ("value", "identifier"):
         _check_carried(_plots_of(dated, "plots"), key, f"plots.{key}", about)
     return Series(tuple(points.values()))
@@ -99,7 +100,7 @@ def artist_series(items: Sequence[Any], about: About) -> Series:
             plots = item.get(field)
             if plots is not None and plots != [] and (found := _places(plots, field, about)):
                 places[day, field] = found
-    _check_items([item for item, _ in dated], "value", about)
+    _check_carried([item for item, _ in dated], "value", "value", about)
     for field, name in ((CITIES, "cityName"), (COUNTRIES, "countryCode")):
         for key in ("value", name):
             _check_carried(_plots_of(dated, field), key, f"{field}.{key}", about)
@@ -239,19 +240,15 @@ def _plots_of(dated: Iterable[tuple[dict[str, Any], date]], field: str) -> Itera
         yield from plots if isinstance(plots, list) else ()
 
 
-def _check_items(items: Sequence[dict[str, Any]], key: str, about: About) -> None:
-    """Raise UnexpectedPayload when no item has the key, and there are many or some have one that nobody knows: it has
-    another name now."""
-    unknown = {name for item in items for name in item} - ITEM_KEYS
-    if unknown or len(items) > FEW_ITEMS:
-        _check_carried(items, key, key, about)
-
-
 def _check_carried(rows: Iterable[Any], key: str, where: str, about: About) -> None:
-    """Raise UnexpectedPayload when there are rows and none of them has the key: it has another name now."""
-    row: Any = ABSENT
+    """Raise UnexpectedPayload when no row has the key, and there are many or some have one that nobody knows: it has
+    another name now."""
+    is_renamed, lacking = False, 0
     for row in rows:
-        if isinstance(row, dict) and key in row:
-            return
-    if row is not ABSENT:
+        if isinstance(row, dict):
+            if key in row:
+                return
+            is_renamed |= not row.keys() <= KEYS
+        lacking += 1
+    if is_renamed or lacking > FEW:
         raise missing(about.endpoint, where, "no item carries it")

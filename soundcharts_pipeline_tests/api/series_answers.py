@@ -51,21 +51,24 @@ def _plain_list(value: Any, reading: Reading) -> list[Any] | None:
     return None
 
 
-def _is_changed(dated: list[tuple[date, Any]], key: str) -> bool:
-    """A key that no item has, in many of them or beside another that is not documented."""
-    items = [item for _, item in dated]
-    known = {"date", "value", "plots", "cityPlots", "countryPlots"}
-    return not carried(items, key) and (len(items) > 16 or any(item.keys() - known for item in items))
+KNOWN = {"date", "value", "plots", "cityPlots", "countryPlots"}
+KNOWN |= {"identifier", "countryCode", "countryName", "region", "cityName"}
+
+
+def _is_changed(rows: list[Any], key: str) -> bool:
+    """A key that no row has, of many rows or beside another that is not documented."""
+    is_known = all(row.keys() <= KNOWN for row in rows if isinstance(row, dict))
+    return not carried(rows, key) and (len(rows) > 16 or not is_known)
 
 
 def track_series_rows(body: Any, reading: Reading) -> list[Row] | None:
     _related(body, reading, BAD_GUY)
     dated = _dated(body, reading)
-    if _is_changed(dated, "plots"):
+    if _is_changed([item for _, item in dated], "plots"):
         raise ChangedApi
     lists = [(day, _plain_list(item.get("plots"), reading)) for day, item in dated]
     plots = [plot for _, item in dated if isinstance(item.get("plots"), list) for plot in item["plots"]]
-    if not all(carried(plots, key) for key in ("value", "identifier")):
+    if any(_is_changed(plots, key) for key in ("value", "identifier")):
         raise ChangedApi
     rows: dict[tuple[date, str], int] = {}
     for day, of_item in lists:
@@ -90,7 +93,7 @@ def track_series_rows(body: Any, reading: Reading) -> list[Row] | None:
 def artist_series_rows(body: Any, reading: Reading) -> list[Row] | None:
     _related(body, reading, BILLIE)
     dated = _dated(body, reading)
-    if _is_changed(dated, "value"):
+    if _is_changed([item for _, item in dated], "value"):
         raise ChangedApi
     values: dict[date, int] = {}
     places: dict[tuple[date, str], dict[Row, int]] = {}
@@ -100,7 +103,7 @@ def artist_series_rows(body: Any, reading: Reading) -> list[Row] | None:
             values[day] = value
     for kind, name in (("cityPlots", "cityName"), ("countryPlots", "countryCode")):
         plots = [plot for _, item in dated if isinstance(item.get(kind), list) for plot in item[kind]]
-        if not all(carried(plots, key) for key in ("value", name)):
+        if any(_is_changed(plots, key) for key in ("value", name)):
             raise ChangedApi
         for day, item in dated:
             found = _places(item.get(kind), kind, reading)

@@ -25,6 +25,7 @@ def _track(items: list[Any]) -> tuple[Series, list[tuple[str, str]]]:
 
 DAY = date(2026, 5, 29)
 STAMP = "2026-05-29T00:00:00+00:00"
+NEXT_DAY, NEXT_STAMP = date(2026, 5, 30), "2026-05-30T00:00:00+00:00"
 
 
 def _city(value: Any, city: Any, region: Any = "New York", country: Any = "US") -> dict[str, Any]:
@@ -175,6 +176,30 @@ def test_a_few_items_without_their_value_are_days_without_one(count: int, unrema
 @pytest.mark.parametrize(("count", "more"), [(1, {"followerCount": 5}), (17, {})])
 def test_a_renamed_value_and_many_items_without_any_are_a_changed_api(count: int, more: dict[str, int]) -> None:
     items = [{"date": f"2026-11-{day:02}T00:00:00+00:00", **more} for day in range(1, count + 1)]
+    for read in (series.track_series, series.artist_series):
+        with pytest.raises(UnexpectedPayload, match="no item carries it"):
+            read(items, Remarks().about("series"))
+
+
+NAMED = {"countryCode": "FR", "countryName": "France", "region": "", "cityName": "Paris", "identifier": "a"}
+
+
+@pytest.mark.parametrize("plots", [[{}], [{"value": 5}], [NAMED], [5], [None, "x"], [{"value": 5}] * 16])
+def test_a_few_odd_plots_cost_neither_the_days_they_stand_in_nor_the_others(plots: list[object]) -> None:
+    found, _ = _track(
+        [{"date": STAMP, "plots": plots}, {"date": NEXT_STAMP, "plots": [{"identifier": "a", "value": 7}]}]
+    )
+    assert AudiencePoint(NEXT_DAY, "a", 7) in found.points
+    alone, _ = _track([{"date": STAMP, "plots": plots}])
+    assert {point.value for point in alone.points} <= {5}
+    for field in ("cityPlots", "countryPlots"):
+        located, _ = _artist([{"date": STAMP, "value": 9, field: plots}])
+        assert located.points == (AudiencePoint(DAY, "", 9),)
+
+
+@pytest.mark.parametrize(("count", "plot"), [(1, {**NAMED, "amount": 5}), (17, NAMED)])
+def test_plots_of_a_renamed_value_and_many_without_any_are_a_changed_api(count: int, plot: dict[str, object]) -> None:
+    items: list[object] = [{"date": STAMP, "value": 9, "plots": [plot] * count, "cityPlots": [plot] * count}]
     for read in (series.track_series, series.artist_series):
         with pytest.raises(UnexpectedPayload, match="no item carries it"):
             read(items, Remarks().about("series"))
