@@ -30,7 +30,8 @@ class Warehouse:
     """One database, SQLite or PostgreSQL. Opens connections on first use; threads may share it.
 
     `guard`, once it is set, looks at each transaction that writes before anything else does, and raises to refuse it.
-    `patience`: for so many seconds the main thread waits for a server that was there and is away.
+    `patience`: for so many seconds, from when it is missed until it has answered again, the main thread waits for a
+    server that was there and is away.
     """
 
     def __init__(self, url: str, *, lock_timeout: float = engine.LOCK_TIMEOUT_SECONDS, patience: float = 0.0) -> None:
@@ -43,7 +44,7 @@ class Warehouse:
         self._lock_timeout = lock_timeout
         self._beside: Warehouse | None = None
         self.patience = patience
-        self._is_waiting = False
+        self._latest: float | None = None
         self.guard: Callable[[Connection], None] | None = None
 
     @property
@@ -57,6 +58,7 @@ class Warehouse:
         self.prepare()
         with explained(self.url, reading=True), self._connect(self._reader) as connection, connection.begin():
             yield connection
+        self._latest = None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -71,19 +73,27 @@ class Warehouse:
             if self.guard is not None:
                 self.guard(connection)
             yield connection
+        self._latest = None
 
     def save(self, work: Callable[[Connection], T], *, undo: Callable[[], object] = lambda: None) -> T:
         """What `work` writes, in one transaction. When the server goes away in the midst of it, it is tried again from
         the start, after `undo`: nobody knows whether it was saved, so it must be the same when done twice."""
-        latest: float | None = None
+
+        def saved() -> T:
+            with self.write() as connection:
+                return work(connection)
+
+        return self.again(saved, undo=undo)
+
+    def again(self, work: Callable[[], T], *, undo: Callable[[], object] = lambda: None) -> T:
+        """What `work` brings, which reads or writes. When the server goes away in the midst of it, it is done again,
+        after `undo`: it must be the same when done twice."""
         while True:
             try:
-                with self.write() as connection:
-                    return work(connection)
+                return work()
             except StorageUnavailable as error:
                 undo()
-                latest = latest or monotonic() + self.patience
-                if not error.is_away or not self._may_wait(latest):
+                if not error.is_away or not self._may_wait():
                     raise
             sleep(AGAIN_SECONDS)
 
@@ -138,30 +148,27 @@ class Warehouse:
             self._beside.close()
 
     def _connect(self, engine: Engine) -> Connection:
-        latest = monotonic() + self.patience
         while True:
             try:
-                connection = engine.connect()
-                self._is_waiting = False
-                return connection
+                return engine.connect()
             except OperationalError:
-                if not self._may_wait(latest):
+                if not self._may_wait():
                     raise
             sleep(AGAIN_SECONDS)
 
-    def _may_wait(self, latest: float) -> bool:
+    def _may_wait(self) -> bool:
         """In other threads nobody could interrupt it; a file that cannot be opened is not away. Whoever is told to end
         waits no more, also not to tidy up."""
         if is_interrupted():
             self.patience = 0.0
         is_main = threading.current_thread() is threading.main_thread()
         is_server = self._engine.dialect.name == "postgresql"
-        if not is_server or not is_main or not self.patience or monotonic() >= latest:
+        if not is_server or not is_main or not self.patience:
             return False
-        if not self._is_waiting:
-            self._is_waiting = True
+        if self._latest is None:
+            self._latest = monotonic() + self.patience
             _log.warning("%s is away: waiting for it, up to %.0f s", place(self.url), self.patience)
-        return True
+        return monotonic() < self._latest
 
     def _describe(self) -> None:
         with self._writer.begin() as connection:

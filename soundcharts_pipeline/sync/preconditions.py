@@ -39,16 +39,15 @@ def inside_source(ctx: SyncContext, source: str) -> Iterator[None]:
     `source` is the API's host, or `local` for anything on this machine (a simulator's port changes). Raises
     SourceMismatch before the block when the warehouse was filled from elsewhere.
     """
-    check_filled_from(ctx.warehouse, source)
-    with ctx.warehouse.afterwards(partial(_note_answers, ctx, source)):
+    ctx.warehouse.again(partial(check_filled_from, ctx.warehouse, source))
+    with ctx.warehouse.afterwards(partial(ctx.save, partial(_note_answers, ctx, source))):
         yield
 
 
-def _note_answers(ctx: SyncContext, source: str) -> None:
-    with ctx.warehouse.write() as conn:
-        if ctx.client.usage.answered and worklists.fact(conn, SOURCE_FACT) is None:
-            note_fact(conn, SOURCE_FACT, source, ctx.clock())
-        ctx.keep_usage(conn)
+def _note_answers(ctx: SyncContext, source: str, conn: Connection) -> None:
+    if ctx.client.usage.answered and worklists.fact(conn, SOURCE_FACT) is None:
+        note_fact(conn, SOURCE_FACT, source, ctx.clock())
+    ctx.keep_usage(conn)
 
 
 def check_filled_from(warehouse: Warehouse, source: str) -> None:

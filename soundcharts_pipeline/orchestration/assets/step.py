@@ -5,7 +5,7 @@ behind when it fails or is interrupted is in `recording.py`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -122,7 +122,8 @@ class _Step:
             with self._recording.span(span, record):
                 self._recording.done |= self._sync(span, record)
         left_out = not any(self._is_included(span) for span in spans)
-        yield from self._recording.results(self._checks(spans_of(self._recording.done)), left_out=left_out)
+        checks = self._ctx.warehouse.again(partial(self._checks, spans_of(self._recording.done)))
+        yield from self._recording.results(checks, left_out=left_out)
 
     def _sync(self, span: ChartDays, record: DayRecord) -> dict[str, Metadata]:
         """Work on those days of the span that have what the step works on; returns what to record of them."""
@@ -139,7 +140,8 @@ class _Step:
                 days = self._days_to_work_on(chart, span, record) if self._stage.deps else span.days
                 if not days:
                     return {}
-                report = self._stage.sync(ctx, chart, days)
+                # What was saved before the database went away is not asked for again.
+                report = ctx.warehouse.again(partial(self._stage.sync, ctx, chart, days))
                 self._note_complete(chart, days)
             # Every call of the step, those too that a sync function makes before it works through its worklist.
             report.calls = ctx.client.usage.calls - calls_before
@@ -156,18 +158,22 @@ class _Step:
         for reason in report.left_out.values():
             self._context.log.warning(f"{span}: left out, {reason}")
         self._announce(chart)
-        found = self._metadata(span, chart, days, report)
+        found = ctx.warehouse.again(partial(self._metadata, span, chart, days, report))
         found[partition_key(span.slug, days[-1])] |= as_metadata(remarks, len(days))
         return found
 
     def _days_to_work_on(self, chart: ChartSettings, span: ChartDays, record: DayRecord) -> list[date]:
-        reasons = lacking(self._ctx, chart, span, metadata=self._stage.group == "artists")
+        look = partial(lacking, self._ctx, chart, span, metadata=self._stage.group == "artists")
+        reasons = self._ctx.warehouse.again(look)
         if not reasons:
             return span.days
         record.leave_out([day for reason in reasons for day in reason.days])
-        with self._ctx.warehouse.read() as conn:
-            published = published_days(conn, span.slug)
+        published = self._ctx.warehouse.again(partial(self._published, span.slug))
         return self._recording.lack(reasons, span, published)
+
+    def _published(self, slug: str) -> Collection[date]:
+        with self._ctx.warehouse.read() as conn:
+            return published_days(conn, slug)
 
     def _note_complete(self, chart: ChartSettings, days: Sequence[date]) -> None:
         if self._stage.completes and self._is_whole(chart, [partition_key(chart.slug, day) for day in days]):
@@ -235,7 +241,7 @@ class _Step:
         self._told[partition][fact] = text
 
     def _announce(self, chart: ChartSettings) -> None:
-        news = self._stage.announce(self._ctx, chart.slug, self._started)
+        news = self._ctx.warehouse.again(partial(self._stage.announce, self._ctx, chart.slug, self._started))
         if news and chart.active:
             self._context.log_event(news)
 
