@@ -123,7 +123,8 @@ class _Lines:
         self._print(self._begun)
 
     def show(self, steps: Steps) -> None:
-        self._latest = steps
+        # A restore that somebody forced takes the rows of steps away; what they last said stays true.
+        self._latest = {**self._latest, **steps}
         before = list(self._begun)
         for key in steps:
             self._begun.setdefault(key, time.monotonic())
@@ -131,7 +132,7 @@ class _Lines:
             self._print(before)
         if time.monotonic() - self._said_at >= LINE_SECONDS:
             for key in self._begun.keys() - self._printed:
-                left = _time_left(self._seconds(key), *steps[key])
+                left = _time_left(self._seconds(key), *self._latest[key])
                 self._say(key, f", {left} left" if left else "")
 
     def _print(self, keys: Sequence[str] | Mapping[str, float]) -> None:
