@@ -72,9 +72,11 @@ class SoundchartsClient:
             yield parsing.published(page["items"], self.remarks)
 
     def newest_ranking(self, slug: str) -> tuple[Chart, PublishedRanking]:
-        """The chart and the day of its newest ranking. One call. Raises NotFound for an unknown slug."""
+        """The chart, under the slug that was asked for, and the day of its newest ranking. One call. Raises NotFound
+        for an unknown slug."""
         body = self._get("ranking", {"slug": slug, "datetime": "latest"}, {"offset": 0, "limit": 1})
-        return parsing.newest(body.get("related"), self.remarks)
+        chart, published = parsing.newest(body.get("related"), self.remarks)
+        return self._as_asked(chart, slug), published
 
     def ranking(self, published: PublishedRanking, slug: str) -> Ranking:
         """One whole ranking, under the slug that was asked for. One call per 100 places. Raises UnexpectedPayload for
@@ -88,11 +90,14 @@ class SoundchartsClient:
                 f"ranking: asked for {slug} of {published.day}, got {ranking.day}; nothing of it was saved",
                 endpoint="ranking",
             )
-        if ranking.chart.slug != slug:
-            # Renamed, or written otherwise: it stays the chart that charts.yaml and every stored row know.
-            self.remarks.add("ranking", slug, "related.chart.slug", ranking.chart.slug, KEPT)
-            return replace(ranking, chart=replace(ranking.chart, slug=slug))
-        return ranking
+        return replace(ranking, chart=self._as_asked(ranking.chart, slug))
+
+    def _as_asked(self, chart: Chart, slug: str) -> Chart:
+        """Renamed, or written otherwise: it stays the chart that charts.yaml and every stored row know."""
+        if chart.slug == slug:
+            return chart
+        self.remarks.add("ranking", slug, "related.chart.slug", chart.slug, KEPT)
+        return replace(chart, slug=slug)
 
     # Tracks and artists
 

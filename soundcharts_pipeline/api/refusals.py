@@ -92,23 +92,21 @@ def is_error(response: requests.Response) -> bool:
 
 def quota_remaining(response: requests.Response) -> int | None:
     """Billed calls left in the term, as the server says."""
-    number = _number(response.headers.get("x-quota-remaining"))
-    return None if number is None else int(number)
+    return _whole(response.headers.get("x-quota-remaining"), bits=64)
 
 
 def rate_news(response: requests.Response, permit: RatePermit) -> RateNews:
     """What the answer to this call tells of the account's minute and term."""
-    limit, remaining, reset = (
-        _number(response.headers.get(f"x-ratelimit-{name}")) for name in ("limit", "remaining", "reset")
-    )
+    limit, remaining, reset = (response.headers.get(f"x-ratelimit-{name}") for name in ("limit", "remaining", "reset"))
+    seconds = _number(reset)
     return RateNews(
         call=permit.call,
         under_way=permit.under_way,
         quota=quota_remaining(response),
         let_in=response.status_code != 429,
-        limit=None if limit is None else int(limit),
-        remaining=None if remaining is None else int(remaining),
-        reset=None if reset is None else max(reset, 0.0),
+        limit=_whole(limit, bits=32),
+        remaining=_whole(remaining, bits=32),
+        reset=None if seconds is None else max(seconds, 0.0),
     )
 
 
@@ -177,7 +175,7 @@ def _server_wait(response: requests.Response) -> float | None:
     if seconds is None and after:
         try:
             seconds = parsedate_to_datetime(after).timestamp() - utc_now().timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):  # an offset of more than a day, or of more than there are
             return None
     return None if seconds is None else min(max(seconds, 0.0), MAX_SERVER_WAIT_SECONDS)
 
@@ -188,6 +186,12 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return number if number is not None and math.isfinite(number) else None
+
+
+def _whole(text: str | None, *, bits: int) -> int | None:
+    """A whole number that a column of so many bits holds; another one says nothing that could be worked with."""
+    number = _number(text)
+    return None if number is None or abs(number) >= 2 ** (bits - 1) else int(number)
 
 
 def _error_text(response: requests.Response) -> str:

@@ -44,8 +44,8 @@ class Heartbeat:
             self._is_lost = not leases.is_held(conn, self._run_id, self._holder)
         if self._is_lost:
             raise DagsterExecutionInterruptedError(
-                "the run is not this process's any more: it was silent for so long that it was ended, or a restore took its "
-                "lease away; what was saved stays, run it again, or leave that to a running daemon"
+                "the run is not this process's any more: it was silent for so long that it was ended, or a restore "
+                "took its lease away; what was saved stays, run it again, or leave that to a running daemon"
             )
 
     def stop(self) -> None:

@@ -35,14 +35,16 @@ def test_a_new_chart_costs_what_its_plan_says(
     simulator: Simulator, sqlite_warehouse: Warehouse, days: int, error: float
 ) -> None:
     ctx = new_context(simulator, sqlite_warehouse)
-    today = ctx.clock().date()
-    first = today - ONE_DAY * (days - 1)
-    chart = small_chart(first_date=first, track_audience_platforms=("spotify",), artist_audience_platforms=("tiktok",))
+    yesterday = ctx.clock().date() - ONE_DAY
+    first = yesterday - ONE_DAY * (days - 1)
+    platforms = ("spotify", "airplay")
+    chart = small_chart(first_date=first, track_audience_platforms=platforms, artist_audience_platforms=("tiktok",))
 
     newest, history = priced(ctx, chart)
 
-    assert newest == planned(ctx, chart, today, today)
-    assert history == pytest.approx(planned(ctx, chart, first, today), rel=error)
+    assert newest == planned(ctx, chart, yesterday, yesterday)
+    assert newest > 2 * 50, "totals and radio plays of 50 tracks"
+    assert history == pytest.approx(planned(ctx, chart, first, yesterday), rel=error)
     assert simulator.counters.total == 0
 
 
@@ -78,7 +80,7 @@ def test_days_before_a_long_stored_history_are_counted_too(simulator: Simulator,
 
 def test_what_a_chart_does_not_ask_by_itself_is_said(simulator: Simulator, sqlite_warehouse: Warehouse) -> None:
     ctx = new_context(simulator, sqlite_warehouse)
-    chart = small_chart(first_date=ctx.clock().date())
+    chart = small_chart(first_date=ctx.clock().date() - ONE_DAY)
 
     def said(chart: ChartSettings, allowance: Allowance = ENOUGH) -> tuple[list[str], str]:
         price = price_of(ctx, Settings({chart.slug: chart}), chart)

@@ -112,6 +112,13 @@ def test_a_ranking_of_another_day_than_asked_for_is_not_taken() -> None:
         client.ranking(asked, "global-28")
 
 
+def test_a_chart_that_answers_under_another_name_is_kept_under_the_one_asked_for() -> None:
+    with _answering_client(lambda _: Says.json(payload("ranking"))) as (client, _):
+        found = [client.newest_ranking("old-name")[0].slug, client.ranking(NOON, "old-name").chart.slug]
+    assert found == ["old-name", "old-name"]
+    assert _remarks(client) == [("ranking", "related.chart.slug", KEPT, [("old-name", "global-28")] * 2)]
+
+
 def test_days_beyond_those_wanted_are_not_paid_for(simulate: Simulate) -> None:
     simulator = simulate()
     client = caller_of(simulator.url).client

@@ -154,6 +154,7 @@ FAR_AHEAD = format_datetime(datetime(2199, 1, 1, tzinfo=UTC), usegmt=True)
         ({"retry_after": "2.5"}, 2.5),
         ({"retry_after": FAR_AHEAD}, 300.0),
         ({"retry_after": "whenever"}, 10.0),
+        ({"retry_after": "Mon, 01 Jan 2026 00:00:00 +99999999999999"}, 10.0),
         ({}, 10.0),
     ],
 )
