@@ -19,7 +19,7 @@ from soundcharts_pipeline.api.errors import (
     UnreadableRecord,
 )
 from soundcharts_pipeline.api.pages import REFUSALS, WINDOW_DAYS, all_pages, each_page, items_of, total_of
-from soundcharts_pipeline.api.remarks import KEPT, LAST_COUNTS, LEFT_OUT, About, Remarks
+from soundcharts_pipeline.api.remarks import KEPT, LAST_COUNTS, LEFT_OUT, SAID_AGAIN, About, Remarks
 from soundcharts_pipeline.api.transport import Transport
 from soundcharts_pipeline.api.usage import UsageMeter
 from soundcharts_pipeline.models import Artist, Chart, PublishedRanking, Ranking, Series, Track, Window
@@ -61,7 +61,8 @@ class SoundchartsClient:
 
     def charts(self, platform: str) -> list[Chart]:
         """Every chart of one platform. One call per 100."""
-        pages = all_pages(partial(self._get, "charts", {"platform": platform}), "charts", key=parsing.chart_row)
+        get = partial(self._get, "charts", {"platform": platform})
+        pages = all_pages(get, "charts", key=parsing.chart_row, told=self._doubles("charts", platform))
         return parsing.charts([item for page in pages for item in page["items"]], self.remarks)
 
     def published_rankings(self, slug: str) -> Iterator[list[PublishedRanking | None]]:
@@ -79,11 +80,18 @@ class SoundchartsClient:
         return self._as_asked(chart, slug), published
 
     def ranking(self, published: PublishedRanking, slug: str) -> Ranking:
-        """One whole ranking, under the slug that was asked for. One call per 100 places. Raises UnexpectedPayload for
-        another ranking than the one asked for."""
+        """One whole ranking, under the slug that was asked for. One call per 100 places; as many again where it seems
+        to have moved meanwhile. Raises UnexpectedPayload for another ranking than the one asked for."""
         parts = {"slug": slug, "datetime": published.timestamp}
         get = partial(self._get, "ranking", parts)
-        pages = all_pages(get, "ranking", identity=parsing.ranking_identity, key=parsing.ranking_row)
+        pages = all_pages(
+            get,
+            "ranking",
+            identity=parsing.ranking_identity,
+            key=parsing.ranking_row,
+            subject=parsing.ranked_track,
+            told=self._doubles("ranking", slug),
+        )
         ranking = parsing.ranking(pages, self.remarks)
         if ranking.day != published.day:
             raise UnexpectedPayload(
@@ -136,7 +144,10 @@ class SoundchartsClient:
         """The same, summed over the stations. One call per 100 stations."""
         get = partial(self._get, "track_broadcast_groups", {"uuid": uuid})
         span = {"startDate": str(day), "endDate": str(day)}
-        pages = all_pages(lambda page: get({**span, **page}), "track_broadcast_groups", key=parsing.station_row)
+        told = self._doubles("track_broadcast_groups", uuid)
+        pages = all_pages(
+            lambda page: get({**span, **page}), "track_broadcast_groups", key=parsing.station_row, told=told
+        )
         return parsing.plays([item for page in pages for item in page["items"]], self.remarks)
 
     # Account
@@ -145,6 +156,9 @@ class SoundchartsClient:
         """Billed calls left in this term, as the server's header says. A free call."""
         self._get("usage", {}, {})
         return self._transport.usage.quota_remaining
+
+    def _doubles(self, endpoint: str, whose: str) -> Callable[[str], None]:
+        return partial(self.remarks.about(endpoint, whose).remark, "items", done=SAID_AGAIN)
 
     def _get(self, endpoint: str, parts: Mapping[str, str], params: Mapping[str, str | int]) -> dict[str, Any]:
         return self._transport.get(endpoint, self._endpoints.path(endpoint, **parts), params)

@@ -50,9 +50,9 @@ def each_page(get_page: GetPage, endpoint: str, key: Key = _no_key) -> Iterator[
 
     Raises IncompleteAnswer when a later page is refused, and when the pages are exhausted, or one brings nothing new,
     with fewer distinct rows than the first page announced: while they are read, rows may be added in front, which
-    moves the others. A row that stands twice on one page counts twice (a series may hold two points a day); a row of
-    an earlier page does not count again (that is how overlapping pages were seen to hide missing rows), nor does one
-    of the same `key` with other values.
+    moves the others. A row that stands twice on one page counts twice (a series may hold two points a day; for lists
+    with a `key`, `all_pages` asks again); a row of an earlier page does not count again (that is how overlapping pages
+    were seen to hide missing rows), nor does one of the same `key` with other values.
     """
     offset, seen, distinct = 0, set[Any](), 0
     announced: int | None = None
@@ -100,30 +100,79 @@ def all_pages(
     tries: int = 2,
     identity: Callable[[dict[str, Any]], Any] = lambda _: None,
     key: Key = _no_key,
+    subject: Key = _no_key,
+    told: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """Every page, or an error: never a part.
 
     Pages that contradict each other, in their total, in the `identity` of what they tell of or by the refusal of a
     later one, are asked again as a whole, `tries` times in all; then IncompleteAnswer is raised. So are those that
     lack rows and repeat others with other values: the list moved while it was read.
+
+    Asked again are pages, too, of which one has a `key` twice, for the double may stand where another row belongs, and
+    those that have the `subject` of an earlier page under another key, for it may have moved and have moved others.
+    Where they say the same again, row by row, that is how the list is, and `told` hears of its doubles.
     """
-    for attempt in range(tries):
+    before: list[Any] | None = None
+    while True:
+        tries -= 1
         pages, incomplete = _tried(get_page, endpoint, key)
-        totals = sorted({total_of(page, endpoint) for page in pages})
-        told = [found for page in pages if (found := identity(page)) is not None]
-        if len(totals) == 1 and all(other == told[0] for other in told):
-            if incomplete is None:
+        error = _contradiction(pages, endpoint, identity) or incomplete
+        if error is None:
+            doubled = _doubled(pages, key)
+            doubt = doubled or _moved(pages, key, subject)
+            rows = [_known_by(item, key, endpoint) for item in _items(pages)] if doubt else []
+            if not doubt or rows == before:
+                if doubled:
+                    told(doubled)
                 return pages
-            is_refusal = incomplete.status is not None
-            if attempt + 1 == tries or not (is_refusal or _repeat_changed_rows(pages, key, endpoint)):
-                raise incomplete
-    what = (
-        f"they announce {' and '.join(map(str, totals))} rows" if len(totals) > 1 else "they tell of different things"
-    )
-    raise IncompleteAnswer(
+            before, error = rows, _contradicted(endpoint, f"{doubt}, and what came in another try differs")
+        elif error is incomplete and error.status is None and not _repeat_changed_rows(pages, key, endpoint):
+            raise error
+        if not tries:
+            raise error
+
+
+def _contradiction(
+    pages: Iterable[dict[str, Any]], endpoint: str, identity: Callable[[dict[str, Any]], Any]
+) -> IncompleteAnswer | None:
+    totals = sorted({total_of(page, endpoint) for page in pages})
+    told = [found for page in pages if (found := identity(page)) is not None]
+    if len(totals) > 1:
+        return _contradicted(endpoint, f"they announce {' and '.join(map(str, totals))} rows")
+    return _contradicted(endpoint, "they tell of different things") if any(it != told[0] for it in told) else None
+
+
+def _contradicted(endpoint: str, what: str) -> IncompleteAnswer:
+    return IncompleteAnswer(
         f"{endpoint}: the pages of one answer contradict each other: {what}; nothing of it was saved, run again",
         endpoint=endpoint,
     )
+
+
+def _items(pages: Iterable[dict[str, Any]]) -> list[Any]:
+    return [item for page in pages for item in page["items"]]
+
+
+def _doubled(pages: Iterable[dict[str, Any]], key: Key) -> str | None:
+    """How many rows stand on one page twice, as far as their key can be read."""
+    twice = 0
+    for page in pages:
+        known = [found for item in page["items"] if (found := key(item)) is not None]
+        twice += len(known) - len(set(known))
+    return f"{twice} of {len(_items(pages))} rows came twice on a page" if twice else None
+
+
+def _moved(pages: Iterable[dict[str, Any]], key: Key, subject: Key) -> str | None:
+    """Whether a subject of an earlier page comes again under another key than it had there."""
+    earlier: dict[Any, set[Any]] = {}
+    for page in pages:
+        rows = [(found, key(item)) for item in page["items"] if (found := subject(item)) is not None]
+        if any(known not in earlier.get(found, {known}) for found, known in rows):
+            return "what an earlier page has comes again elsewhere"
+        for found, known in rows:
+            earlier.setdefault(found, set()).add(known)
+    return None
 
 
 def _tried(get_page: GetPage, endpoint: str, key: Key) -> tuple[list[dict[str, Any]], IncompleteAnswer | None]:
@@ -137,7 +186,7 @@ def _tried(get_page: GetPage, endpoint: str, key: Key) -> tuple[list[dict[str, A
 
 
 def _repeat_changed_rows(pages: Iterable[dict[str, Any]], key: Key, endpoint: str) -> bool:
-    rows = ((key(item), _as_text(item, endpoint)) for page in pages for item in page["items"])
+    rows = ((key(item), _as_text(item, endpoint)) for item in _items(pages))
     first: dict[Any, str] = {}
     return any(known is not None and first.setdefault(known, text) != text for known, text in rows)
 

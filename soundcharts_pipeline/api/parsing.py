@@ -134,6 +134,12 @@ def ranking_row(item: Any) -> tuple[int, str] | None:
         return None
 
 
+def ranked_track(item: Any) -> str | None:
+    """The track of a row of a ranking. None where the row cannot be read."""
+    row = ranking_row(item)
+    return row[1] if row else None
+
+
 def chart_row(item: Any) -> str | None:
     """What a row of the list of charts is known by."""
     slug = item.get("slug") if isinstance(item, dict) else None

@@ -21,6 +21,7 @@ FIRST_COUNTS = "the first one counts"
 LAST_COUNTS = "the last one counts"
 NOT_IN_PLAN = "which the plan does not hold: left out"
 KEPT = "kept under the one asked for"
+SAID_AGAIN = "taken as they are: asked again, the answer was the same"
 
 SHOWN_LENGTH = 80
 EXAMPLES = 3

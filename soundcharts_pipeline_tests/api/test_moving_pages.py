@@ -71,6 +71,125 @@ def test_a_list_that_moved_once_is_whole_when_it_is_asked_again(
     assert len(stub.asked) == 4
 
 
+def _reading(*states: list[Any]) -> Callable[[Asked], Says]:
+    """A list that each call finds in its next state, and at the end in the last one."""
+    left = list(states)
+
+    def answer(asked: Asked) -> Says:
+        rows = left.pop(0) if len(left) > 1 else left[0]
+        offset = int(asked.params["offset"])
+        return Says.json({"related": RELATED, "items": rows[offset : offset + 100], "page": {"total": len(rows)}})
+
+    return answer
+
+
+def _ranked(*tracks: object) -> list[dict[str, Any]]:
+    return [
+        {"song": {"uuid": f"track-{track}", "name": "x"}, "position": number} for number, track in enumerate(tracks, 1)
+    ]
+
+
+BEFORE = _ranked(*range(TOTAL))
+AFTER = _ranked("new", *range(TOTAL - 1))
+
+
+def _taken(answer: Callable[[Asked], Says]) -> tuple[list[tuple[int, str]], list[str], int]:
+    """The places of the ranking, the remarks on it, and the calls it took."""
+    with answering(answer) as stub:
+        client = caller_of(stub.url).client
+        places = [(entry.position, entry.track.uuid) for entry in client.ranking(NOON, "global-28").entries]
+        return places, [str(remark) for remark in client.remarks.drain()], len(stub.asked)
+
+
+def _places(rows: list[dict[str, Any]]) -> list[tuple[int, str]]:
+    return [(row["position"], row["song"]["uuid"]) for row in rows]
+
+
+def test_a_ranking_that_moves_between_two_pages_is_read_again_with_its_new_number_one() -> None:
+    assert _taken(_reading(BEFORE, AFTER)) == (_places(AFTER), [], 4)
+
+
+def test_a_ranking_that_does_not_move_is_read_once() -> None:
+    assert _taken(_reading(BEFORE)) == (_places(BEFORE), [], 2)
+
+
+def test_a_track_that_holds_places_on_two_pages_is_believed_when_the_next_reading_says_the_same() -> None:
+    rows = _ranked(*range(120), 7, *range(121, TOTAL))
+    jittery = [{**row, "metric": 7} for row in rows]
+    assert _taken(_reading(rows, rows, jittery)) == (_places(rows), [], 4)
+
+
+def test_a_ranking_that_moves_whenever_it_is_read_is_refused() -> None:
+    answer = _reading(BEFORE, AFTER, BEFORE, _ranked("newer", "new", *range(TOTAL - 2)))
+    with answering(answer) as stub, pytest.raises(IncompleteAnswer, match="an earlier page has comes again elsewhere"):
+        caller_of(stub.url).client.ranking(NOON, "global-28")
+    assert len(stub.asked) == 4
+
+
+def test_a_list_that_goes_on_moving_is_no_proof_of_itself() -> None:
+    again = _ranked("newer", "new", *range(TOTAL - 2))
+    with answering(_reading(BEFORE, AFTER, AFTER, again)) as stub, pytest.raises(IncompleteAnswer):
+        caller_of(stub.url).client.ranking(NOON, "global-28")
+    assert len(stub.asked) == 4
+
+
+def _as_stations(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"radio": {"slug": row["song"]["uuid"]}, "playCount": 1} for row in rows]
+
+
+def _as_charts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"slug": row["song"]["uuid"], "name": "x", "platform": "spotify"} for row in rows]
+
+
+SHORT = _ranked(*range(12))
+# The fourth row twice, and the fifth nowhere.
+DOUBLED = [*SHORT[:4], SHORT[3], *SHORT[5:]]
+KEYED: list[tuple[Callable[[list[dict[str, Any]]], list[dict[str, Any]]], Ask, Callable[[Any], int], str]] = [
+    (list, LISTS[0][1], LISTS[0][2], "ranking items: 1 of 12 rows came twice on a page of global-28"),
+    (
+        _as_charts,
+        LISTS[1][1],
+        lambda charts: len(set(charts)),
+        "charts items: 1 of 12 rows came twice on a page of spotify",
+    ),
+    (_as_stations, LISTS[2][1], int, f"track_broadcast_groups items: 1 of 12 rows came twice on a page of {BAD_GUY}"),
+]
+
+
+@pytest.mark.parametrize(("shape", "ask", "count", "told"), KEYED)
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_row_twice_on_a_page_is_no_other_row_until_the_next_reading_says_so_again(
+    shape: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
+    ask: Ask,
+    count: Callable[[Any], int],
+    told: str,
+    passes: bool,
+) -> None:
+    doubled = shape(DOUBLED)
+    with answering(_reading(doubled, shape(SHORT) if passes else doubled)) as stub:
+        client = caller_of(stub.url).client
+        assert count(ask(client)) == (12 if passes else 11)
+    remarks = [str(remark) for remark in client.remarks.drain()]
+    assert remarks == ([] if passes else [f"{told}, taken as they are: asked again, the answer was the same"])
+    assert len(stub.asked) == 2
+
+
+def test_doubles_that_are_others_in_the_next_reading_are_refused() -> None:
+    other = [*SHORT[:8], SHORT[7], *SHORT[9:]]
+    with (
+        answering(_reading(DOUBLED, other)) as stub,
+        pytest.raises(IncompleteAnswer, match="1 of 12 rows came twice on a page, and what came in another try"),
+    ):
+        caller_of(stub.url).client.ranking(NOON, "global-28")
+
+
+def test_rows_that_cannot_be_read_are_no_doubles() -> None:
+    rows = [*SHORT[:8], None, None, {"song": None, "position": 9}, {"song": None, "position": 9}]
+    places, remarks, calls = _taken(_reading(rows))
+    assert (len(places), calls) == (8, 1)
+    assert not any("twice" in remark for remark in remarks)
+
+
 def test_a_row_without_a_readable_key_is_known_by_all_that_it_holds() -> None:
     def answer(asked: Asked) -> Says:
         numbers = range(1, 101) if asked.params["offset"] == "0" else range(101, TOTAL + 1)
