@@ -123,12 +123,13 @@ class RankingEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking:
-    """One chart on one day, whole."""
+    """One chart on one day, whole but for so many places that cannot be read."""
 
     chart: Chart
     day: date
     metric_type: str | None
     entries: tuple[RankingEntry, ...]
+    unreadable: int = 0
 
 
 class PublishedRanking(NamedTuple):

@@ -201,7 +201,7 @@ TROUBLES: Mapping[str, Trouble] = {
     "UnreadableRecord": Trouble(
         "Unreadable record",
         "One record of an answer lacks a field that is needed, or has it in another form. That record alone is left "
-        "out, and asked for again after a day.",
+        "out; metadata is asked for again after a day, and so is a ranking, for three days or, of an older day, once.",
         "See the remarks of the asset in Dagster's UI, and report the record to Soundcharts; everything else goes on.",
     ),
     "NoAccount": Trouble(
@@ -232,13 +232,15 @@ TROUBLES: Mapping[str, Trouble] = {
     ),
     "IncompleteAnswer": Trouble(
         "Incomplete answer",
-        "Soundcharts announced more rows than it gave. Half an answer is not saved.",
+        "Soundcharts announced more rows than it gave, or the pages of its answer contradict each other: what they "
+        "tell of moved while it was read. Half an answer is not saved.",
         "Run `soundcharts-pipeline sync SLUG --date DAY` again later.",
         otherwise=["Run it again later."],
     ),
     "UnexpectedPayload": Trouble(
         "Unexpected answer",
-        "An answer lacks a field that is needed, or has it in another shape. Nothing of such an answer is saved.",
+        "An answer lacks a field that is needed, or has it in another shape, in all of its records or in most places "
+        "of a ranking. Nothing of such an answer is saved.",
         "See whether the endpoint has a newer version, and name its path under `endpoints` in charts.yaml "
         "(docs/api.md, Another path).",
     ),

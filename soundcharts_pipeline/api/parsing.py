@@ -167,7 +167,7 @@ def ranking(pages: list[dict[str, Any]], remarks: Remarks) -> models.Ranking:
 
     An entry that pages repeat is one; of two that put a track on the same position and differ the first one counts.
     Position 0 (has left the chart) is not an entry, one below zero is left out.
-    Raises UnexpectedPayload when a place lacks what it must have.
+    Raises UnexpectedPayload when most places lack what they must have: so few are no ranking.
     """
     related, of_day = _related(pages[0].get("related"), remarks.about("ranking"))
     whose = f"{related.chart.slug} {of_day.day}"
@@ -175,7 +175,11 @@ def ranking(pages: list[dict[str, Any]], remarks: Remarks) -> models.Ranking:
     def read(item: Any) -> payloads.EntryItem:
         return _parse(payloads.EntryItem, item, remarks.about("ranking", named(item) or whose))
 
-    items = readable((item for page in pages for item in page["items"]), read, remarks)
+    rows = [item for page in pages for item in page["items"]]
+    items = readable(rows, read, remarks)
+    unreadable = len(rows) - len(items)
+    if unreadable > len(items):
+        raise missing("ranking", "items", f"{unreadable} of {len(rows)} cannot be read")
     if len(items) > 1 and all(item.song.name is None for item in items):
         raise missing("ranking", "song.name", "no track has one")
     entries: dict[tuple[int, str], models.RankingEntry] = {}
@@ -191,6 +195,7 @@ def ranking(pages: list[dict[str, Any]], remarks: Remarks) -> models.Ranking:
         day=of_day.day,
         metric_type=related.chart.metric.type if related.chart.metric else None,
         entries=tuple(sorted(entries.values(), key=lambda entry: entry.position)),
+        unreadable=unreadable,
     )
 
 

@@ -28,7 +28,7 @@ from soundcharts_pipeline.orchestration.stops import canceled_note, stopped_days
 from soundcharts_pipeline.remedies import Subject
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.sync.preconditions import inside_source
-from soundcharts_pipeline.sync.rankings import find_published, republished_days
+from soundcharts_pipeline.sync.rankings import days_due_again, find_published
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
@@ -80,7 +80,7 @@ def _schedule(settings: Settings, chart: ChartSettings, name: str) -> dg.Schedul
         )
         try:
             with inside_source(ctx, soundcharts.source):
-                published, again = find_published(ctx, chart), republished_days(ctx, chart)
+                published, again = find_published(ctx, chart), days_due_again(ctx, chart)
             fresh = still_newest(ctx, chart)
             wanted = {chart.slug: published}
             there = days_there(context.instance, ctx.warehouse, {chart.slug: [RANKINGS]}, wanted)[RANKINGS][chart.slug]
@@ -102,8 +102,8 @@ def _requests(
     there: Collection[date],
     again: list[date],
 ) -> list[dg.RunRequest] | dg.SkipReason:
-    """`there`: days that are materialised and whose ranking is stored; `again`: those of them of which a later one is
-    listed."""
+    """`there`: days that are materialised and whose ranking is stored; `again`: those of them of which it is to
+    be fetched once more."""
     if not published:
         return dg.SkipReason(f"{chart.slug} has no published ranking since {chart.first_date}")
     missing = sorted(set(published).difference(there))

@@ -266,9 +266,10 @@ def _known(database: WarehouseResource, charts: Iterable[ChartSettings], now: da
 
 
 def _to_fetch_again(chart: ChartSettings, known: Sequence[RankingDay], now: datetime) -> set[date]:
-    """Days of which a later ranking is listed than the stored one, less those that the schedule has only just found."""
-    refreshed = known if chart.refresh_rankings else ()
-    return {one.day for one in refreshed if one.checked_at < now - LEAVE_TO_SCHEDULE and one.is_published_again}
+    """Days of which a later ranking is listed than the stored one, or the stored one lacks places, less those that the
+    schedule has only just found."""
+    found = {one.day for one in known if one.is_due_again(now, refresh=chart.refresh_rankings)}
+    return {one.day for one in known if one.day in found and one.checked_at < now - LEAVE_TO_SCHEDULE}
 
 
 def _published(

@@ -86,11 +86,12 @@ def save_unpublished(conn: Connection, slug: str, days: Iterable[date], now: dat
     merge(conn, s.ranking_days, [(slug, day, None, now) for day in sorted(absent)], columns=DAY_COLUMNS)
 
 
-def save_ranking(conn: Connection, ranking: Ranking, published: PublishedRanking, now: datetime) -> int:
-    """One chart-day, replaced as a whole; its tracks come into being. Returns the number of places.
-
-    An entry that comes twice is one place. `changed_at` goes by the machine's clock, for it is compared with Dagster's
-    records. Raises RowsLost when fewer places are stored than the ranking has.
+def save_ranking(
+    conn: Connection, ranking: Ranking, published: PublishedRanking, now: datetime, *, is_final: bool = True
+) -> int:
+    """One chart-day, replaced as a whole; its tracks come into being. Returns the number of places: an entry that comes
+    twice is one. What is not final notes no version, so it is due again. `changed_at` goes by the machine's clock, for
+    it is compared with Dagster's records. Raises RowsLost when fewer places are stored than the ranking has.
     """
     slug, day = ranking.chart.slug, ranking.day
     entries = list(dict.fromkeys(ranking.entries))
@@ -110,7 +111,7 @@ def save_ranking(conn: Connection, ranking: Ranking, published: PublishedRanking
     stored = conn.scalar(select(func.count()).select_from(s.chart_rankings).where(of_day)) or 0
     if stored < len(entries):
         raise RowsLost(f"the ranking of {slug} of {day} has {len(entries)} places, {stored} could be stored")
-    saved: dict[str, Any] = {"saved_at": now, "saved_version": published.timestamp}
+    saved: dict[str, Any] = {"saved_at": now, "saved_version": published.timestamp if is_final else None}
     saved |= {"changed_at": utc_now(), "completed_at": None} if known and known.saved_at and changed else {}
     listed = published.timestamp
     if known and known.published_at and is_later(known.published_at, listed):

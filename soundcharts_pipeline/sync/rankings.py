@@ -28,11 +28,12 @@ class NotPublished(NotFound):
 def sync_rankings(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) -> SyncReport:
     """The rankings of a chart on the given days (contiguous, oldest first), each saved as a whole.
 
-    Costs one call per 100 places of a ranking that is not saved yet, or of which a later version is listed
-    (`refresh_rankings`), and one or more for the list of rankings when it is not known whether a day is published. A
-    day without a ranking that is older than the newest one is noted as such. Raises SyncIncomplete by NotPublished when
-    a day is newer than that and by NotListed when the list does not say, after saving the others, UnknownChart with
-    the nearest slugs, and RankingRefused when a known chart's list of rankings is not found.
+    Costs one call per 100 places of a ranking that is not saved yet, of which a later version is listed
+    (`refresh_rankings`) or of which places could not be read a day ago, and one or more for the list of rankings when
+    it is not known whether a day is published. A day without a ranking that is older than the newest one is noted as
+    such. Raises SyncIncomplete by NotPublished when a day is newer than that and by NotListed when the list does not
+    say, after saving the others, UnknownChart with the nearest slugs, and RankingRefused when a known chart's list of
+    rankings is not found.
     """
     calls_before = ctx.client.usage.calls
     todo = due_rankings(ctx, chart, days)
@@ -97,12 +98,12 @@ def unlisted_days(ctx: SyncContext, chart: ChartSettings, days: Sequence[date]) 
     return [day for day in known if listed_ranking(ctx, known[day]) is None]
 
 
-def republished_days(ctx: SyncContext, chart: ChartSettings) -> list[date]:
-    """Stored days of the last `heal_days` of which a later version is listed, oldest first. Makes no call."""
-    if not chart.refresh_rankings:
-        return []
+def days_due_again(ctx: SyncContext, chart: ChartSettings) -> list[date]:
+    """Stored days of the last `heal_days` of which a later version is listed, or places could not be read a day ago;
+    oldest first. Makes no call."""
+    now = ctx.clock()
     with ctx.warehouse.read() as conn:
-        return worklists.published_again(conn, span_to_heal(chart, ctx.clock()))
+        return worklists.due_again(conn, span_to_heal(chart, now), now, refresh=chart.refresh_rankings)
 
 
 def late_days(ctx: SyncContext, chart: ChartSettings) -> set[date]:
@@ -143,14 +144,15 @@ def find_published(ctx: SyncContext, chart: ChartSettings) -> list[date]:
 
 
 def _is_settled(ctx: SyncContext, chart: ChartSettings, day: RankingDay | None) -> bool:
-    """Saved in its newest known version, or confirmed not long ago that there is none."""
+    """Saved in its newest known version, with all places that could be read not long ago, or confirmed not long ago
+    that there is none."""
     if day is None:
         return False
     if day.saved_at is None:
         oldest_check = ctx.clock() - timedelta(days=chart.metadata_refresh_days)
         return day.published_at is None and day.checked_at >= max(oldest_check, ctx.known_since or oldest_check)
     is_old = ctx.known_since is not None and day.saved_at < ctx.known_since
-    return not is_old and not (chart.refresh_rankings and day.is_published_again)
+    return not is_old and not day.is_due_again(ctx.clock(), refresh=chart.refresh_rankings)
 
 
 def listed_ranking(ctx: SyncContext, day: RankingDay | None) -> PublishedRanking | None:
@@ -184,8 +186,8 @@ class _Rankings(Worklist[PublishedRanking, Ranking]):
         return sum(self._save(conn, asked, got) for asked, got in answers if isinstance(got, Ranking))
 
     def _save(self, conn: Connection, asked: PublishedRanking, ranking: Ranking) -> int:
-        before = StoredVersion(conn, ranking.chart.slug, asked)
-        rows = save_ranking(conn, ranking, asked, self._ctx.clock())
+        before, now = StoredVersion(conn, ranking.chart.slug, asked), self._ctx.clock()
+        rows = save_ranking(conn, ranking, asked, now, is_final=before.is_final(ranking, now))
         if moved := before.told(ranking):
             self._ctx.watcher.note(asked.day, PUBLISHED_AGAIN, moved)
         return rows

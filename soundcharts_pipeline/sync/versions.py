@@ -1,6 +1,7 @@
 """What is told of a ranking that took the place of a stored one."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -9,6 +10,9 @@ from soundcharts_pipeline.storage.queries import rankings, worklists
 
 # The name that it has in the metadata of the day's materialisation.
 PUBLISHED_AGAIN = "published_again"
+
+# So long after its day a ranking is read once more every day while places of it cannot be read; a weekend passes.
+PLACES_AWAITED_FOR = timedelta(days=3)
 
 Names = Mapping[int, Mapping[str, str]]
 
@@ -19,8 +23,15 @@ class StoredVersion:
     def __init__(self, conn: Connection, slug: str, asked: PublishedRanking) -> None:
         known = worklists.ranking_days(conn, ChartDays(slug, asked.day, asked.day)).get(asked.day)
         self._asked = asked
+        self._is_first = known is None or known.saved_at is None
         self._version = known.saved_version if known else None
         self._names = rankings.names_of(conn, slug, asked.day) if known and known.saved_at else {}
+
+    def is_final(self, ranking: Ranking, now: datetime) -> bool:
+        """Whether the ranking need not be read again: all of its places could be read, or some not for so long that
+        they are like that. What is read for the first time is read a second time, however old it is."""
+        is_young = now.date() <= self._asked.day + PLACES_AWAITED_FOR
+        return not ranking.unreadable or not (self._is_first or is_young)
 
     def told(self, ranking: Ranking) -> str | None:
         """What moved; None for a day without an earlier version, and for the same version with the same places."""

@@ -149,6 +149,36 @@ def test_a_day_that_is_listed_late_is_healed(project: Project) -> None:
     assert project.evaluate(HEALING_SENSOR).requests == []
 
 
+def _lacks_a_place(project: Project, day: date) -> None:
+    """What a run leaves behind that could not read the number one, a day ago and longer."""
+    r, d = s.chart_rankings, s.ranking_days
+    with project.warehouse.write() as conn:
+        conn.execute(r.delete().where(r.c.rank_date == day, r.c.position == 1))
+        long_ago = {"saved_version": None, "saved_at": project.now - timedelta(hours=25)}
+        conn.execute(d.update().where(d.c.rank_date == day).values(long_ago))
+
+
+@pytest.mark.parametrize("asks", ["schedule", "sensor"])
+def test_a_day_of_which_a_place_could_not_be_read_is_requested_again(project: Project, asks: str) -> None:
+    day, days = project.span(DAYS).first, project.span(DAYS).days
+    _lacks_a_place(project, day)
+    if asks == "sensor":
+        project.publish(project.span(DAYS), known_since=timedelta(minutes=1))
+        assert project.evaluate(HEALING_SENSOR).requests == [], "the schedule has only just found it"
+        project.publish(project.span(DAYS))
+    tick = project.tick(SCHEDULE) if asks == "schedule" else project.evaluate(HEALING_SENSOR)
+    assert spans(tick) == [one_day(day)]
+    assert asset_names(tick.requests[0]) == asked_keys(project.settings)
+    project.simulator.reset()
+
+    assert project.perform(tick.requests[0]).success
+    assert project.simulator.counters.calls == {"ranking": 1}
+    assert stored(project.warehouse) == expected(project.simulator.world, project.settings.chart(SLUG), days)
+    assert (project.tick(SCHEDULE).skipped or "").startswith(f"{SLUG}: nothing new")
+    project.publish(project.span(DAYS))
+    assert project.evaluate(HEALING_SENSOR).requests == []
+
+
 def test_a_later_version_that_cannot_be_had_is_asked_for_after_a_pause(project: Project) -> None:
     day = project.span(DAYS).first
     project.simulator.publish_again(SLUG, day)

@@ -168,6 +168,9 @@ class Project:
                 insert_missing(conn, s.ranking_days, rows, columns=columns)
                 of_days = (s.ranking_days.c.chart_slug == slug, s.ranking_days.c.rank_date.in_(days))
                 conn.execute(s.ranking_days.update().where(*of_days).values({noted: self.now}))
+                if key == RANKINGS:
+                    version = {"saved_version": s.ranking_days.c.published_at}
+                    conn.execute(s.ranking_days.update().where(*of_days).values(version))
 
 
 @dataclass(frozen=True, slots=True)

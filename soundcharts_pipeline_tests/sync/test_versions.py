@@ -17,7 +17,7 @@ from soundcharts_pipeline.storage.tables import schema as s
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.context import SyncContext, Unwatched
 from soundcharts_pipeline.sync.planning.plan import plan_cascade
-from soundcharts_pipeline.sync.rankings import due_rankings, find_published, republished_days, sync_rankings
+from soundcharts_pipeline.sync.rankings import days_due_again, due_rankings, find_published, sync_rankings
 from soundcharts_pipeline.sync.report import SyncIncomplete
 from soundcharts_pipeline_tests.support.altered import altered
 from soundcharts_pipeline_tests.support.helpers import SLUG, last_days, new_context, run_cascade, small_chart
@@ -46,7 +46,7 @@ def newest(simulator: Simulator, chart: ChartSettings) -> date:
 def look(ctx: SyncContext, chart: ChartSettings) -> list[date]:
     """What a tick of the schedule finds published again."""
     find_published(ctx, chart)
-    return republished_days(ctx, chart)
+    return days_due_again(ctx, chart)
 
 
 def version_of(warehouse: Warehouse, day: date) -> tuple[str | None, str | None]:
@@ -183,7 +183,7 @@ def test_a_later_version_that_cannot_be_had_leaves_the_stored_one_and_stays_want
     with pytest.raises(SyncIncomplete, match="1 of 1 rankings are still to do"):
         sync_rankings(new_context(simulator, sqlite_warehouse), chart, [day])
     assert stored(sqlite_warehouse)["chart_rankings"] == before
-    assert republished_days(new_context(simulator, sqlite_warehouse), chart) == [day]
+    assert days_due_again(new_context(simulator, sqlite_warehouse), chart) == [day]
 
 
 def test_a_plan_counts_the_later_version(simulator: Simulator, sqlite_warehouse: Warehouse) -> None:

@@ -46,6 +46,17 @@ class RankingDay:
         stored, listed = self.saved_version, self.published_at
         return self.saved_at is not None and bool(stored and listed and is_later(listed, stored))
 
+    @property
+    def lacks_places(self) -> bool:
+        """Whether places of the stored ranking could not be read, and may still be: then no version is noted."""
+        return self.saved_at is not None and self.published_at is not None and self.saved_version is None
+
+    def is_due_again(self, now: datetime, *, refresh: bool) -> bool:
+        """Whether a stored ranking is to be fetched once more: its places could not all be read a day ago or, with
+        `refresh`, it is published again."""
+        is_over = self.saved_at is not None and self.saved_at < now - UNPROVEN_FOR
+        return (self.lacks_places and is_over) or (refresh and self.is_published_again)
+
 
 _D = s.ranking_days.c
 _OF_A_DAY = (_D.rank_date, _D.published_at, _D.checked_at, _D.saved_at, _D.saved_version, _D.changed_at)
@@ -97,9 +108,9 @@ def listed_late(conn: Connection, slug: str) -> set[date]:
     return set(conn.scalars(select(t.c.rank_date).where(t.c.chart_slug == slug, *late)))
 
 
-def published_again(conn: Connection, days: ChartDays) -> list[date]:
-    """Stored days of the span of which a later version is listed, oldest first."""
-    return sorted(day for day, known in ranking_days(conn, days).items() if known.is_published_again)
+def due_again(conn: Connection, days: ChartDays, now: datetime, *, refresh: bool) -> list[date]:
+    """Stored days of the span whose ranking is to be fetched once more, oldest first."""
+    return sorted(day for day, known in ranking_days(conn, days).items() if known.is_due_again(now, refresh=refresh))
 
 
 def newest_ranking(conn: Connection, slug: str) -> RankingDay | None:

@@ -41,7 +41,8 @@ ranking_days = Table(
     Column(
         "saved_version",
         String,
-        comment="published_at of the ranking that is stored; where they differ, a later version was not fetched",
+        comment="published_at of the ranking that is stored; where they differ, a later version was not fetched; null"
+        " with a saved ranking: places could not be read, it is fetched again",
     ),
     Column(
         "changed_at",

@@ -65,7 +65,7 @@ class Forecast:
             self._listing = forecasts.listing(conn, chart.slug)
             self._on_chart = _by_entity(worklists.ranked_tracks(conn, self._span, gone_after=ctx.believed_since(chart)))
             self._again = forecasts.places_of(conn, chart.slug, due)
-        self._republished = any(known[day].is_published_again for day in self._again)
+        self._republished = any(known[day].is_published_again or known[day].lacks_places for day in self._again)
         self._unlisted = [day for day in due if listed_ranking(ctx, known.get(day)) is None]
         # Asked again, a day that is known to have no ranking, or to have one, is taken to be so still.
         settled = set() if ctx.known_since is None else known.keys()
