@@ -111,7 +111,7 @@ def all_pages(
 
     Asked again are pages, too, of which one has a `key` twice, for the double may stand where another row belongs, and
     those that have the `subject` of an earlier page under another key, for it may have moved and have moved others.
-    Where they say the same again, row by row, that is how the list is, and `told` hears of its doubles.
+    Where they say the same again, row by row, that is how the list is, and `told` hears of it.
     """
     before: list[Any] | None = None
     while True:
@@ -119,12 +119,11 @@ def all_pages(
         pages, incomplete = _tried(get_page, endpoint, key)
         error = _contradiction(pages, endpoint, identity) or incomplete
         if error is None:
-            doubled = _doubled(pages, key)
-            doubt = doubled or _moved(pages, key, subject)
+            doubt = _doubled(pages, key) or _moved(pages, key, subject)
             rows = [_known_by(item, key, endpoint) for item in _items(pages)] if doubt else []
             if not doubt or rows == before:
-                if doubled:
-                    told(doubled)
+                if doubt:
+                    told(doubt)
                 return pages
             before, error = rows, _contradicted(endpoint, f"{doubt}, and what came in another try differs")
         elif error is incomplete and error.status is None and not _repeat_changed_rows(pages, key, endpoint):
@@ -164,15 +163,15 @@ def _doubled(pages: Iterable[dict[str, Any]], key: Key) -> str | None:
 
 
 def _moved(pages: Iterable[dict[str, Any]], key: Key, subject: Key) -> str | None:
-    """Whether a subject of an earlier page comes again under another key than it had there."""
+    """How many rows have the subject of one on an earlier page, and another key than it had there."""
     earlier: dict[Any, set[Any]] = {}
+    moved = 0
     for page in pages:
         rows = [(found, key(item)) for item in page["items"] if (found := subject(item)) is not None]
-        if any(known not in earlier.get(found, {known}) for found, known in rows):
-            return "what an earlier page has comes again elsewhere"
+        moved += sum(known not in earlier.get(found, {known}) for found, known in rows)
         for found, known in rows:
             earlier.setdefault(found, set()).add(known)
-    return None
+    return f"{moved} of {len(_items(pages))} rows came on an earlier page at another place" if moved else None
 
 
 def _tried(get_page: GetPage, endpoint: str, key: Key) -> tuple[list[dict[str, Any]], IncompleteAnswer | None]:

@@ -116,12 +116,13 @@ def test_a_ranking_that_does_not_move_is_read_once() -> None:
 def test_a_track_that_holds_places_on_two_pages_is_believed_when_the_next_reading_says_the_same() -> None:
     rows = _ranked(*range(120), 7, *range(121, TOTAL))
     jittery = [{**row, "metric": 7} for row in rows]
-    assert _taken(_reading(rows, rows, jittery)) == (_places(rows), [], 4)
+    told = "ranking items: 1 of 130 rows came on an earlier page at another place of global-28, taken as they are: "
+    assert _taken(_reading(rows, rows, jittery)) == (_places(rows), [f"{told}asked again, the answer was the same"], 4)
 
 
 def test_a_ranking_that_moves_whenever_it_is_read_is_refused() -> None:
     answer = _reading(BEFORE, AFTER, BEFORE, _ranked("newer", "new", *range(TOTAL - 2)))
-    with answering(answer) as stub, pytest.raises(IncompleteAnswer, match="an earlier page has comes again elsewhere"):
+    with answering(answer) as stub, pytest.raises(IncompleteAnswer, match="2 of 130 rows came on an earlier page"):
         caller_of(stub.url).client.ranking(NOON, "global-28")
     assert len(stub.asked) == 4
 
