@@ -213,7 +213,8 @@ def _fill_warehouse(url: str, filling: Filling) -> None:
         for slug in filling.slugs:
             of_chart = {"chart_slug": slug, "checked_at": now, "saved_at": now}
             with warehouse.write() as conn:
-                days = [of_chart | {"rank_date": day, "published_at": str(day)} for day in filling.history()]
+                dated = [(day, str(day)) for day in filling.history()]
+                days = [of_chart | {"rank_date": day, "published_at": at, "saved_version": at} for day, at in dated]
                 conn.execute(s.ranking_days.insert(), days)
         with warehouse.write() as conn:
             tracks = [_track(number) for number in range(TRACKS)]

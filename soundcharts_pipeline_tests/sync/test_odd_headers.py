@@ -11,8 +11,8 @@ from soundcharts_pipeline_tests.api.recorded import payload
 
 @pytest.mark.parametrize("value", ["100000000000", "1e30", "-1e30", "1e309", "nan", "many", ""])
 def test_no_answer_is_lost_for_a_header(environ: dict[str, str], warehouse: Warehouse, value: str) -> None:
-    headers = ("x_ratelimit_limit", "x_ratelimit_remaining", "x_ratelimit_reset")
-    says = Says.json(payload("ranking"), **dict.fromkeys(headers, value), x_quota_remaining=value)
+    limits = {"x_ratelimit_limit": value, "x_ratelimit_remaining": value, "x_ratelimit_reset": value}
+    says = Says.json(payload("ranking"), 200, **limits, x_quota_remaining=value)
     with answering(lambda _: says) as stub:
         client = open_client(read_environment({**environ, "SOUNDCHARTS_BASE_URL": stub.url}), warehouse=warehouse)
         for _ in range(3):
