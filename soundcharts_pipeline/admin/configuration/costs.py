@@ -71,8 +71,9 @@ def price_of(ctx: SyncContext, settings: Settings, chart: ChartSettings) -> Pric
         newest_day=newest,
         days=(newest - first).days + 1,
         newest=newest_plan.counts,
-        history={key: _sum(part[key] for part in histories) for key in keys},
-        assumed_places=newest_plan.assumed_places,
+        history={key: _sum(counts[key] for counts, _ in histories) for key in keys},
+        # The newest may be stored, in the archive even, where others are not.
+        assumed_places=newest_plan.assumed_places or next((places for _, places in histories if places), None),
     )
 
 
@@ -85,16 +86,20 @@ def _days(first: date, last: date) -> list[date]:
     return [first + ONE_DAY * number for number in range((last - first).days + 1)]
 
 
-def _calls(ctx: SyncContext, chart: ChartSettings, days: Sequence[date], keys: Sequence[str]) -> dict[str, Count]:
-    counted = plan_cascade(ctx, chart, days[-COUNTED_DAYS:], keys).counts
+def _calls(
+    ctx: SyncContext, chart: ChartSettings, days: Sequence[date], keys: Sequence[str]
+) -> tuple[dict[str, Count], int | None]:
+    """By asset, and the places that were assumed."""
+    plan = plan_cascade(ctx, chart, days[-COUNTED_DAYS:], keys)
     if len(days) <= COUNTED_DAYS:
-        return counted
+        return plan.counts, plan.assumed_places
     fewer = plan_cascade(ctx, chart, days[-FEWER_DAYS:], keys).counts
     more = (len(days) - COUNTED_DAYS) / (COUNTED_DAYS - FEWER_DAYS)
-    return {
+    counts = {
         key: Count(count.calls + round(more * max(0, count.calls - fewer[key].calls)), estimate=True, basis="")
-        for key, count in counted.items()
+        for key, count in plan.counts.items()
     }
+    return counts, plan.assumed_places
 
 
 def _sum(counts: Iterable[Count]) -> Count:

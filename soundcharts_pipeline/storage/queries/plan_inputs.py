@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.storage.tables import audience
@@ -36,7 +36,7 @@ class Listing:
 
 
 def newest_saved(conn: Connection, slug: str) -> date | None:
-    """The newest day of the chart whose ranking is stored."""
+    """The newest day of the chart whose ranking is stored, here or in the archive."""
     t = s.ranking_days
     newest: date | None = conn.scalar(
         select(func.max(t.c.rank_date)).where(t.c.chart_slug == slug, t.c.saved_at.is_not(None))
@@ -45,11 +45,21 @@ def newest_saved(conn: Connection, slug: str) -> date | None:
 
 
 def nearest_saved(conn: Connection, slug: str, day: date) -> date | None:
-    """The stored ranking of the chart that is nearest to the day, of two the earlier."""
+    """The day, of all whose ranking was saved, that is nearest to this one; its rows may be in the archive."""
     t = s.ranking_days
-    saved = select(t.c.rank_date).where(t.c.chart_slug == slug, t.c.saved_at.is_not(None))
-    before: date | None = conn.scalar(saved.where(t.c.rank_date <= day).order_by(t.c.rank_date.desc()).limit(1))
-    after: date | None = conn.scalar(saved.where(t.c.rank_date >= day).order_by(t.c.rank_date).limit(1))
+    return _nearest(conn, t.c.rank_date, and_(t.c.chart_slug == slug, t.c.saved_at.is_not(None)), day)
+
+
+def nearest_ranking(conn: Connection, slug: str, day: date) -> date | None:
+    """The day nearest to this one whose ranking is here to be read. One in the archive is not."""
+    t = s.chart_rankings
+    return _nearest(conn, t.c.rank_date, t.c.chart_slug == slug, day)
+
+
+def _nearest(conn: Connection, column: ColumnElement[date], which: ColumnElement[bool], day: date) -> date | None:
+    """Of two that are equally near, the earlier."""
+    before: date | None = conn.scalar(select(func.max(column)).where(which, column <= day))
+    after: date | None = conn.scalar(select(func.min(column)).where(which, column >= day))
     if before is None or after is None:
         return before or after
     return before if day - before <= after - day else after

@@ -61,7 +61,8 @@ class Forecast:
         due = due_rankings(ctx, chart, days) if rankings else []
         with ctx.warehouse.read() as conn:
             known = worklists.ranking_days(conn, ChartDays(chart.slug, days[0], days[-1]))
-            self._nearest = forecasts.nearest_saved(conn, chart.slug, days[-1])
+            self._nearest = forecasts.nearest_ranking(conn, chart.slug, days[-1])
+            self._in_step_with = forecasts.nearest_saved(conn, chart.slug, days[-1])
             self._listing = forecasts.listing(conn, chart.slug)
             self._on_chart = _by_entity(worklists.ranked_tracks(conn, self._span, gone_after=ctx.believed_since(chart)))
             self._again = forecasts.places_of(conn, chart.slug, due)
@@ -154,7 +155,7 @@ class Forecast:
         """All of them, or one a week."""
         if self._listing.frequency != "weekly" or not unknown:
             return list(unknown)
-        since = self._nearest or unknown[0]
+        since = self._in_step_with or unknown[0]
         return [day for day in unknown if (day - since) % WEEK == timedelta()]
 
     def _pages_of_list(self) -> int:
