@@ -259,6 +259,14 @@ TROUBLES: Mapping[str, Trouble] = {
         "Run the statement that the message gives, as the owner of the tables, or drop that month's table.",
         shared=True,
     ),
+    "BuiltOnOurs": Trouble(
+        "Built on our tables",
+        "Views, keys or functions that others have made hang on tables or views that were to be replaced, and would go "
+        "with them. Nothing was changed.",
+        "Keep how they are made, as the message says, drop them, repeat the command, and make them again "
+        "(docs/production.md, Upgrade).",
+        shared=True,
+    ),
     "RightsMissing": Trouble(
         "Rights missing",
         "The database is there, and its user may not do what was asked. Nothing of it was done.",

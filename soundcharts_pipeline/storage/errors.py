@@ -3,6 +3,7 @@
 StorageError
 ├── StorageUnavailable   cannot be opened or reached: correct the path, the URL or the permissions
 │   ├── MonthDetached    a month of points was taken out of its table: put it back or drop it
+│   ├── BuiltOnOurs      views or keys of others hang on tables that are to be changed: drop them for the while
 │   └── RightsMissing    the user of the database may not do it: have it granted, or take another user
 ├── StorageBusy          another process was in the way; nothing was changed, a later attempt may work
 ├── StorageFull          no space left: make room
@@ -41,6 +42,10 @@ class MonthDetached(StorageUnavailable):
     """A month of points lies beside its table, where another one would come."""
 
 
+class BuiltOnOurs(StorageUnavailable):
+    """What others have built on our tables and views would go with them."""
+
+
 class RightsMissing(StorageUnavailable):
     """The user of the database lacks a right."""
 
@@ -77,7 +82,7 @@ SQLITE_BUSY, SQLITE_LOCKED, SQLITE_READONLY, SQLITE_IOERR = 5, 6, 8, 10
 SQLITE_CORRUPT, SQLITE_FULL, SQLITE_CANTOPEN, SQLITE_NOTADB = 11, 13, 14, 26
 
 # SQLSTATE classes and codes, https://www.postgresql.org/docs/current/errcodes-appendix.html
-PG_LOCKED, PG_DENIED = "55P03", "42501"
+PG_LOCKED, PG_DENIED, PG_DEPENDED_ON = "55P03", "42501", "2BP01"
 PG_BUSY = ("40001", "40P01", "53", "57014")
 PG_LOST = ("08", "25P03", "57P01", "57P02", "57P03", "57P05")
 
@@ -160,6 +165,8 @@ def _from_postgresql(error: Exception, url: URL, *, reading: bool, preparing: bo
         return StorageBusy(f"{where} was busy ({reason}); nothing was changed, try again later")
     if state == PG_DENIED:
         return RightsMissing(f"{where}: {reason}; {_to_be_granted(reason, reading=reading, preparing=preparing)}")
+    if state == PG_DEPENDED_ON and preparing:
+        return BuiltOnOurs(f"{where}: {reason}; drop what hangs on it, repeat the command, and make it again")
     if state == "25006" and not reading:
         return StorageUnavailable(
             f"{where} accepts no writes ({reason}); point {URL_IS_IN} to the primary, and to a user that may write"

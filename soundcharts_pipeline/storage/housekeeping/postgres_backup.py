@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import URL, text
 
 from soundcharts_pipeline.storage import engine, migrations
+from soundcharts_pipeline.storage.dependents import refuse_built
 from soundcharts_pipeline.storage.errors import (
     GRANTED,
     MonthDetached,
@@ -68,11 +69,12 @@ def dump(url: URL, path: Path) -> int:
 
 def load(url: URL, path: Path) -> None:
     """Our tables as the dump holds them, in one transaction, which is only committed once all of it has come. Before
-    it begins the dump is known to hold a whole database of ours."""
+    it begins the dump is known to hold a whole database of ours. Raises BuiltOnOurs where something of others' would
+    go with the tables."""
     version = server_version(url)
     psql, pg_restore = find_program("psql", version), find_program("pg_restore", version)
     migrations.check_whole(_columns(pg_restore, path), _revisions(pg_restore, path), str(path))
-    function = months.function_of(_schema(url))
+    function = months.function_of(_replaceable(url))
     command = [psql, "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]
     ended_early = False
     with _environment(url) as environ, tempfile.TemporaryFile() as said:
@@ -174,11 +176,13 @@ def _held(listed: str) -> set[str]:
     return made | set(re.findall(r" TABLE DATA \S+ (\S+) ", listed))
 
 
-def _schema(url: URL) -> str:
-    """Where the warehouse's tables are."""
+def _replaceable(url: URL) -> str:
+    """Where the warehouse's tables are; raises BuiltOnOurs unless they can go alone."""
+    names = [*_tables(), *(view.table.name for view in VIEWS)]
     opened = engine.open_engine(url, lock_timeout=LOCK_TIMEOUT_SECONDS)
     try:
         with explained(url), opened.connect() as connection:
+            refuse_built(connection, names, ours=names)
             return str(connection.scalar(text("SELECT current_schema()")))
     finally:
         opened.dispose()

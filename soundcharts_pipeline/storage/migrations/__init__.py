@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, create_engine, inspect, text
 
+from soundcharts_pipeline.storage.dependents import refuse_built
 from soundcharts_pipeline.storage.errors import SchemaMismatch
 from soundcharts_pipeline.storage.migrations import narrow
 from soundcharts_pipeline.storage.tables import comments, view_sql
@@ -57,7 +58,8 @@ def config(connection: Connection) -> "Config":
 
 def upgrade(engine: Engine) -> None:
     """Bring the database to `HEAD`; other processes wait until it is there. One transaction, unless many rows have to
-    move: then each step is one, and a process that was ended goes on from there when it is started again."""
+    move: then each step is one, and a process that was ended goes on from there when it is started again. Raises
+    BuiltOnOurs, before anything is changed, where others' views hang on ours."""
     with engine.begin() as connection:
         found = _revision(connection)
         moving = found is not None and found < HEAD and narrow.left(connection) >= narrow.STEP
@@ -95,6 +97,8 @@ def _run(connection: Connection, revision: str) -> None:
         return
     with _one_at_a_time:
         # Views hold nothing, and a table below one cannot be changed freely: they are made anew by every step.
+        names = [view.table.name for view in VIEWS]
+        refuse_built(connection, names, ours=[*names, *metadata.tables])
         view_sql.drop(connection, VIEWS)
         command.upgrade(config(connection), revision)
         if revision == HEAD:

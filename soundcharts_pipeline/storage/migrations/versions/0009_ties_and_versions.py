@@ -67,5 +67,8 @@ def _copy_table() -> None:
         " ORDER BY chart_slug, rank_date, position"
     )
     op.drop_table("chart_rankings")
+    # Else SQLite looks at every view, and refuses for one of somebody else's whose table is away for the moment.
+    op.execute("PRAGMA legacy_alter_table = ON")
     op.rename_table("chart_rankings_wide", "chart_rankings")
+    op.execute("PRAGMA legacy_alter_table = OFF")
     op.create_index(op.f("ix_chart_rankings_track_uuid_rank_date"), "chart_rankings", ["track_uuid", "rank_date"])
