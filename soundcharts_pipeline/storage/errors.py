@@ -15,6 +15,7 @@ StorageError
 Mistakes in our own SQL are not in this tree: they surface as SQLAlchemy raised them.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,6 +86,8 @@ SQLITE_CORRUPT, SQLITE_FULL, SQLITE_CANTOPEN, SQLITE_NOTADB = 11, 13, 14, 26
 PG_LOCKED, PG_DENIED, PG_DEPENDED_ON = "55P03", "42501", "2BP01"
 PG_BUSY = ("40001", "40P01", "53", "57014")
 PG_LOST = ("08", "25P03", "57P01", "57P02", "57P03", "57P05")
+# What a server says to somebody whom it knows.
+NOT_LET_IN = re.compile("permission denied for database|is not permitted to log in")
 
 
 # Where the URL of the database stands, in a message to whoever set it: a project that embeds ours may name its own.
@@ -172,6 +175,8 @@ def _from_postgresql(error: Exception, url: URL, *, reading: bool, preparing: bo
             f"{where} accepts no writes ({reason}); point {URL_IS_IN} to the primary, and to a user that may write"
         )
     # libpq reports a failed connection or login without a code.
+    if not state and NOT_LET_IN.search(reason):
+        return RightsMissing(f"{where}: {reason}; a user needs LOGIN, and CONNECT on the database. {GRANTED}")
     if state.startswith(PG_LOST) or (not state and isinstance(error, OperationalError | InterfaceError)):
         unreached = StorageUnavailable(
             f"cannot reach {where}: {reason}; check that the server runs and that {URL_IS_IN}"

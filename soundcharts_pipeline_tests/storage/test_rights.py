@@ -128,16 +128,38 @@ def test_a_command_of_a_user_who_may_only_read_says_what_to_grant(
         assert wrong not in done.text, done.text
 
 
+@pytest.mark.parametrize("denied", ["REVOKE CONNECT ON DATABASE {database} FROM PUBLIC", "ALTER ROLE {role} NOLOGIN"])
+def test_who_is_not_let_in_is_told_the_rights_and_not_to_start_the_server(filled: Warehouse, denied: str) -> None:
+    denied = denied.replace("{database}", str(filled.url.database))
+    with (
+        user_of(filled, [*SAVE, denied]) as url,
+        closing(Warehouse(url)) as warehouse,
+        pytest.raises(RightsMissing, match=r"needs LOGIN, and CONNECT on the database. Let their owner") as raised,
+    ):
+        warehouse.prepare()
+    assert not raised.value.is_away
+    assert "server runs" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("grants", "said"),
+    [
+        (SAVE, r"must be owner of .*Nothing was changed; restore as the user that owns"),
+        (
+            (*READ, "ALTER ROLE {role} SET default_transaction_read_only = on"),
+            r"read-only transaction.*Nothing was changed; restore as the user that owns .*, on the primary",
+        ),
+    ],
+)
 def test_a_restore_by_who_does_not_own_the_tables_is_told_who_may(
     filled: Warehouse,
     tmp_path: Path,
     postgres_programs: Path,  # noqa: ARG001
+    grants: Sequence[str],
+    said: str,
 ) -> None:
     path = back_up(filled, tmp_path, keep=1, now=NOW).path
-    with (
-        user_of(filled, SAVE) as url,
-        pytest.raises(RightsMissing, match=r"must be owner of .*Nothing was changed; restore as the user that owns"),
-    ):
+    with user_of(filled, grants) as url, pytest.raises(RightsMissing, match=said):
         restore(make_url(url), path, replace=True)
 
 

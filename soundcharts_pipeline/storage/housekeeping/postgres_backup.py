@@ -42,7 +42,7 @@ MONTH = "[0-9][0-9][0-9][0-9]_[0-9][0-9]"
 LOCK_TIMEOUT_SECONDS = 60
 # In the words of the programs, which say no code: what a user may not do, and a month that lies where a new one comes.
 NO_RIGHT = re.compile("permission denied for|may lack SELECT privilege")
-NOT_THE_OWNER = re.compile(r"must be owner of|permission denied for")
+NOT_THE_OWNER = re.compile(r"must be owner of|permission denied for|in a read-only transaction")
 IN_THE_WAY = re.compile(rf'"({"|".join(months.TABLES)})_(\d{{4}})_(\d\d)\w*" already exists')
 # Nor do they of what only looks like a dump.
 NO_STATEMENT = re.compile(r"syntax error|invalid |missing data|extra data|unexpected |unterminated ")
@@ -120,8 +120,10 @@ def _refusal(url: URL, path: Path, reason: str) -> StorageError:
     """Why the server took nothing of a dump that is whole."""
     told = f"{path} could not be restored into {place(url)}: {_shortened(reason)}. Nothing was changed"
     if NOT_THE_OWNER.search(reason):
+        # A role that only reads is refused as every role of a standby is.
+        where = ", on the primary" if "read-only" in reason else ""
         return RightsMissing(
-            f"{told}; restore as the user that owns the tables and has CREATE and USAGE on their schema (docs/"
+            f"{told}; restore as the user that owns the tables and has CREATE and USAGE on their schema{where} (docs/"
             "production.md, Upgrade)"
         )
     if found := IN_THE_WAY.search(reason):
