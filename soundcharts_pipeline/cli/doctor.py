@@ -33,7 +33,7 @@ from soundcharts_pipeline.storage.disk import FULL_BYTES, NO_ROOM, free_bytes, f
 from soundcharts_pipeline.storage.endpoint_states import EndpointState, refusing_endpoints
 from soundcharts_pipeline.storage.errors import StorageError, StorageFull, StorageUnavailable, place
 from soundcharts_pipeline.storage.files import readable_by_others
-from soundcharts_pipeline.storage.rights import check_rights
+from soundcharts_pipeline.storage.rights import check_rights, try_to_write
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.account import open_client, source_of
 from soundcharts_pipeline.sync.context import SyncContext
@@ -176,14 +176,17 @@ def _tokens(environment: Environment) -> Iterator[Finding]:
 
 
 def _database(environment: Environment) -> str:
-    warehouse = Warehouse(environment.database_url)
+    warehouse, file = Warehouse(environment.database_url), _file_of(environment)
     try:
         check_filled_from(warehouse, source_of(environment.base_url))
         with warehouse.read() as conn:
             check_rights(conn)
+        if file:
+            with warehouse.write() as conn:
+                try_to_write(conn)
     finally:
         warehouse.close()
-    if file := _file_of(environment):
+    if file:
         _check_room(file, "SOUNDCHARTS_DATA_DIR")
     return f"{place(warehouse.url)}: tables are up to date"
 

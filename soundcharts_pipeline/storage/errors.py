@@ -15,6 +15,7 @@ StorageError
 Mistakes in our own SQL are not in this tree: they surface as SQLAlchemy raised them.
 """
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -90,6 +91,9 @@ PG_LOST = ("08", "25P03", "57P01", "57P02", "57P03", "57P05")
 NOT_LET_IN = re.compile("permission denied for database|is not permitted to log in")
 
 
+# Who asks is who acts, where the system can say so.
+EFFECTIVE = os.access in os.supports_effective_ids
+
 # Where the URL of the database stands, in a message to whoever set it: a project that embeds ours may name its own.
 URL_IS_IN = "SOUNDCHARTS_DATABASE_URL (or the variable that your project names for it)"
 
@@ -149,10 +153,18 @@ def _from_sqlite(cause: sqlite3.Error, url: URL, *, reading: bool) -> StorageErr
     # Inside read() SQLite refuses writes with the same code: that one is a mistake of ours, not of the user.
     if code in (SQLITE_CANTOPEN, SQLITE_IOERR) or (code == SQLITE_READONLY and not reading):
         return StorageUnavailable(
-            f"{where} cannot be opened for writing ({cause}); make it and its folder writable,"
+            f"{where} cannot be opened for writing ({cause}); make {_kept_from_us(file)} writable,"
             f" or set SOUNDCHARTS_DATA_DIR or {URL_IS_IN}"
         )
     return None
+
+
+def _kept_from_us(file: Path) -> str:
+    """What of an SQLite database this user may not write, in words. The files beside it have the rights that it had
+    when they were made, and outlive a process that may not write them."""
+    parts = [file, *(file.with_name(file.name + end) for end in ("-wal", "-shm")), file.absolute().parent]
+    kept = [part for part in parts if part.exists() and not os.access(part, os.W_OK, effective_ids=EFFECTIVE)]
+    return " and ".join(map(str, kept)) or "it and its folder"
 
 
 def _from_postgresql(error: Exception, url: URL, *, reading: bool, preparing: bool) -> StorageError | None:

@@ -1,6 +1,6 @@
 """What the user of a PostgreSQL database may do with the tables, before a save finds out that it may not."""
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, false, text
 
 from soundcharts_pipeline.storage.errors import (
     GRANTED,
@@ -10,7 +10,7 @@ from soundcharts_pipeline.storage.errors import (
     StorageUnavailable,
     place,
 )
-from soundcharts_pipeline.storage.tables.schema import metadata
+from soundcharts_pipeline.storage.tables.schema import metadata, tracks
 
 _ON_TABLES = text("""
     SELECT wanted, count(*) AS lacking FROM unnest(CAST(:rights AS text[])) wanted, pg_class c
@@ -42,6 +42,11 @@ def check_rights(conn: Connection) -> None:
             f"{place(conn.engine.url)}: this user lacks {'; '.join(lacking)}; so nothing can be saved, for {TO_SAVE}. "
             f"{GRANTED}"
         )
+
+
+def try_to_write(conn: Connection) -> None:
+    """Write nothing, in a transaction that writes: what an SQLite file and those beside it allow shows no sooner."""
+    conn.execute(tracks.delete().where(false()))
 
 
 def _lacking(conn: Connection) -> list[str]:

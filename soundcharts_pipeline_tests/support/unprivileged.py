@@ -9,13 +9,28 @@ NOBODY = 65534
 
 
 @contextmanager
+def somebody(folder: Path) -> Iterator[None]:
+    """The folder with all that is in it belongs to somebody who is not root, who this process is while the block
+    lasts."""
+    was_root = os.geteuid() == 0
+    if was_root:
+        _let_through(folder)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, NOBODY, -1)
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if was_root:
+            os.seteuid(0)
+
+
+@contextmanager
 def read_only(file: Path) -> Iterator[None]:
     """The file and its folder may be read and not written to by this process, all its threads included, while the
     block lasts."""
     was_root = os.geteuid() == 0
-    for folder in file.parents:
-        if folder.stat().st_uid == os.getuid() and not folder.stat().st_mode & 0o005:
-            folder.chmod(0o755)
+    _let_through(file.parent)
     file.parent.chmod(0o555)
     file.chmod(0o444)
     if was_root:
@@ -27,3 +42,9 @@ def read_only(file: Path) -> Iterator[None]:
             os.seteuid(0)
         file.parent.chmod(0o755)
         file.chmod(0o644)
+
+
+def _let_through(inner: Path) -> None:
+    for folder in (inner, *inner.parents):
+        if folder.stat().st_uid == os.getuid() and not folder.stat().st_mode & 0o005:
+            folder.chmod(0o755)
