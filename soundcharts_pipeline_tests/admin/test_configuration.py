@@ -129,7 +129,7 @@ def test_a_chart_is_found_priced_added_and_on_the_dashboard(desk: Desk) -> None:
     said = words(preview)
     for told in ("Add Germany Daily Top Songs?", "+ - slug: " + slug, "track_audience/spotify", "in all", EFFECT):
         assert told in said
-    assert re.search(r"All that is missing 4 days", said)
+    assert re.search(r"All that is missing 3 days", said), "to yesterday"
     assert desk.text == CHARTS
 
     saved = desk.send(preview, new, "save")

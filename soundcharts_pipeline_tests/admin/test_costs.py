@@ -80,7 +80,7 @@ def test_days_before_a_long_stored_history_are_counted_too(simulator: Simulator,
 
 def test_what_a_chart_does_not_ask_by_itself_is_said(simulator: Simulator, sqlite_warehouse: Warehouse) -> None:
     ctx = new_context(simulator, sqlite_warehouse)
-    chart = small_chart(first_date=ctx.clock().date() - ONE_DAY)
+    chart = small_chart(first_date=ctx.clock().date())
 
     def said(chart: ChartSettings, allowance: Allowance = ENOUGH) -> tuple[list[str], str]:
         price = price_of(ctx, Settings({chart.slug: chart}), chart)

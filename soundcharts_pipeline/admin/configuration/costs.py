@@ -51,10 +51,11 @@ class Row:
 
 def price_of(ctx: SyncContext, settings: Settings, chart: ChartSettings) -> Price:
     """What the chart's schedule asks by itself. Makes no call."""
+    today = ctx.clock().date()
     with ctx.warehouse.read() as conn:
         known = worklists.newest_ranking(conn, chart.slug)
-        # Of today no radio plays are asked, and no ranking may be out.
-        newest = known.day if known else ctx.clock().date() - ONE_DAY
+        # Of today no radio plays are asked, and its ranking may not be out.
+        newest = known.day if known else min(today, max(today - ONE_DAY, chart.first_date))
         span = ChartDays(chart.slug, chart.first_date, newest)
         saved = [day for day, of_it in worklists.ranking_days(conn, span).items() if of_it.saved_at is not None]
     keys = scheduled_keys(settings, chart) if chart.active else []
