@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Table, select
 
@@ -38,6 +39,17 @@ ARCHIVED: dict[str, tuple[Table, FromClause]] = {
         (s.artist_audience, audience.ARTIST),
         (s.artist_audience_geo, audience.LOCATED),
         (s.audience_trends, s.audience_trends),
+    )
+}
+
+# Whose the rows are: what shows them asks for a name.
+OWNERS: dict[str, tuple[Table, str]] = {
+    str(table.name): (owners, column)
+    for table, owners, column in (
+        (s.chart_rankings, s.tracks, "track_uuid"),
+        (s.track_audience, s.tracks, "track_uuid"),
+        (s.artist_audience, s.artists, "artist_uuid"),
+        (s.artist_audience_geo, s.artists, "artist_uuid"),
     )
 }
 
@@ -135,6 +147,7 @@ class _Archiving:
                     noted = [(part.table, part.first_day, self._now, count)]
                     bulk.merge(conn, b.archived_months, noted, columns=["table_name", "month", "archived_at", "files"])
                     current = less_replaced(conn, part, rows[start : start + self._batch])
+                    _note_owners(conn, part, current)
                     gone += _remove(conn, table, current)
                 self._on_progress(f"{part.file}: {gone:,} of {part.rows:,} rows deleted from the warehouse")
         self.manifest.mark(part, removed=True)
@@ -204,9 +217,24 @@ def _restore(warehouse: Warehouse, manifest: Manifest, part: Part, report: Resto
     manifest.mark(part, removed=False)
     for rows in parquet_files.read(manifest.path(part), table):
         with warehouse.write() as conn:
-            back = _insert_missing(conn, table, less_replaced(conn, part, rows))
+            current = less_replaced(conn, part, rows)
+            _note_owners(conn, part, current)
+            back = _insert_missing(conn, table, current)
         report.restored[part.table] = report.restored.get(part.table, 0) + back
     report.files += 1
+
+
+def _note_owners(conn: Connection, part: Part, rows: parquet_files.Rows) -> None:
+    """The tracks and artists of a file are known, those that a restored backup lacks by their UUID alone."""
+    if part.table not in OWNERS:
+        return
+    owners, column = OWNERS[part.table]
+    place = [found.name for found in ARCHIVED[part.table][0].columns].index(column)
+    seen: dict[str, Any] = {"first_seen_at": datetime.fromisoformat(part.archived_at)}
+    if owners is s.tracks:
+        seen |= {"artists_extracted": False, "genres_extracted": False}
+    uuids = sorted({row[place] for row in rows})
+    bulk.insert_missing(conn, owners, [(uuid, uuid, *seen.values()) for uuid in uuids], columns=["uuid", "name", *seen])
 
 
 def _remove(conn: Connection, table: Table, rows: parquet_files.Rows) -> int:
