@@ -12,27 +12,32 @@ NOBODY = 65534
 def somebody(folder: Path) -> Iterator[None]:
     """The folder with all that is in it belongs to somebody who is not root, who this process is while the block
     lasts."""
-    was_root = os.geteuid() == 0
-    if was_root:
+    if os.geteuid() == 0:
         _let_through(folder)
         for path in (folder, *folder.rglob("*")):
             os.chown(path, NOBODY, -1)
-        os.seteuid(NOBODY)
-    try:
+    with _not_root():
         yield
-    finally:
-        if was_root:
-            os.seteuid(0)
 
 
 @contextmanager
 def read_only(file: Path) -> Iterator[None]:
     """The file and its folder may be read and not written to by this process, all its threads included, while the
     block lasts."""
-    was_root = os.geteuid() == 0
     _let_through(file.parent)
     file.parent.chmod(0o555)
     file.chmod(0o444)
+    try:
+        with _not_root():
+            yield
+    finally:
+        file.parent.chmod(0o755)
+        file.chmod(0o644)
+
+
+@contextmanager
+def _not_root() -> Iterator[None]:
+    was_root = os.geteuid() == 0
     if was_root:
         os.seteuid(NOBODY)
     try:
@@ -40,8 +45,6 @@ def read_only(file: Path) -> Iterator[None]:
     finally:
         if was_root:
             os.seteuid(0)
-        file.parent.chmod(0o755)
-        file.chmod(0o644)
 
 
 def _let_through(inner: Path) -> None:
