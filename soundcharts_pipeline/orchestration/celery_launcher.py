@@ -24,8 +24,9 @@ class LeasedCeleryRunLauncher(LeftToItsLease, CeleryRunLauncher):
         return super().check_run_worker_health(run)
 
     def has_taken(self, run: dg.DagsterRun) -> bool:
-        """Whether a worker has; False also while Redis is away."""
+        """Whether a worker has, one too that failed with it before it began, as where Redis was just out of its reach;
+        False also while Redis is away."""
         with suppress(Exception):  # whatever clients of Redis raise: the next look asks again
             if DAGSTER_CELERY_TASK_ID_TAG in run.tags:
-                return CeleryRunLauncher.check_run_worker_health(self, run).status == WorkerStatus.RUNNING
+                return CeleryRunLauncher.check_run_worker_health(self, run).status != WorkerStatus.UNKNOWN
         return False

@@ -64,11 +64,12 @@ def _starting(instance: dg.DagsterInstance, task: str) -> str:
     return instance.create_run_for_job(_job, tags=tags, status=dg.DagsterRunStatus.STARTING).run_id
 
 
+@pytest.mark.parametrize(("came", "state"), [({}, "STARTED"), (ConnectionError("no route to Redis"), "FAILURE")])
 def test_a_run_that_its_worker_never_began_is_lost_and_one_that_waits_is_not(
-    instance: dg.DagsterInstance, sqlite_warehouse: Warehouse
+    instance: dg.DagsterInstance, sqlite_warehouse: Warehouse, came: object, state: str
 ) -> None:
     taken, waiting = _starting(instance, "taken"), _starting(instance, "waiting")
-    _backend(instance).store_result("taken", {}, "STARTED")
+    _backend(instance).store_result("taken", came, state)
 
     looks = [fail_dead_runs(instance, sqlite_warehouse, AT_ONCE) for _ in range(3)]
 
