@@ -23,6 +23,7 @@ from soundcharts_pipeline.api.errors import (
 )
 from soundcharts_pipeline.cli.console import counted
 from soundcharts_pipeline.cli.exit import FAILED, LIMITS, OK, code_of
+from soundcharts_pipeline.cli.processes.env_file import unread_env_file
 from soundcharts_pipeline.cli.processes.simulator import has_credentials
 from soundcharts_pipeline.config.environment import Environment
 from soundcharts_pipeline.config.read_charts import load_settings
@@ -211,7 +212,7 @@ def _credentials(environment: Environment) -> Finding:
     if not has_credentials(environment):
         text = (
             "none set: set SOUNDCHARTS_APP_ID and SOUNDCHARTS_API_KEY, or SOUNDCHARTS_CLIENT_ID and "
-            "SOUNDCHARTS_CLIENT_SECRET"
+            f"SOUNDCHARTS_CLIENT_SECRET{unread_env_file()}"
         )
         return Finding("credentials", False, text, AuthenticationError(text))
     with_token = environment.client_id and environment.client_secret

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import requests
 
+from soundcharts_pipeline.monitoring.health import ENDED
 from soundcharts_pipeline.simulator import Simulator
-from soundcharts_pipeline_tests.admin.site import free_port
+from soundcharts_pipeline_tests.admin.site import TOKEN, Client, free_port, wait_for
 from soundcharts_pipeline_tests.support.command_line import Done, end, read_until, user_environ
 from soundcharts_pipeline_tests.support.helpers import SLUG
 from soundcharts_pipeline_tests.support.installed import CHECKOUT, PROJECT_FILES, Installed, install
@@ -31,6 +32,14 @@ defaults:
   history_days: 7
 charts:
   - slug: {SLUG}
+"""
+# Dagster's programs would read it by themselves, and put it above all else.
+FOR_A_SHELL = """\
+SOUNDCHARTS_APP_ID=
+SOUNDCHARTS_API_KEY=
+SOUNDCHARTS_BASE_URL=http://127.0.0.1:1
+SOUNDCHARTS_DATA_DIR=elsewhere
+DAGSTER_HOME={folder}/elsewhere/dagster
 """
 # Beside the charts, in a group of a name that ours have too.
 OF_THE_TEAM = """\
@@ -127,9 +136,14 @@ def test_the_programs_of_dagster_work_there(project: Folder) -> None:
     assert project.run("dagster", "job", "list", "-w", "workspace.yaml").says("full_sync")
 
 
-def test_pages_and_simulator_are_served_from_there(project: Folder) -> None:
+def test_pages_simulator_and_runs_are_served_from_there_whatever_a_file_for_shells_says(project: Folder) -> None:
+    (project.path / "charts.yaml").write_text(CHARTS)
+    elsewhere = project.path / "elsewhere"
+    (elsewhere / "dagster").mkdir(parents=True)
+    (project.path / ".env").write_text(FOR_A_SHELL.format(folder=project.path))
     for name in ("BASE_URL", "AUTH_URL", "APP_ID", "API_KEY"):
         del project.environ[f"SOUNDCHARTS_{name}"]
+    project.environ["SOUNDCHARTS_ADMIN_TOKEN"] = TOKEN
     ports = {"--port": free_port(), "--ui-port": free_port()}
     options = [text for name, port in ports.items() for text in (name, str(port))]
     with subprocess.Popen(
@@ -147,8 +161,16 @@ def test_pages_and_simulator_are_served_from_there(project: Folder) -> None:
         styles = re.findall(r'href="([^"]+\.css[^"]*)"', page.text)
         assert styles
         assert [requests.get(url + style, timeout=30).status_code for style in styles] == [200] * len(styles)
+        client = Client(url)
+        assert client.trigger(SLUG).status_code == 202
+        wait_for("end of the run", lambda: [task["status"] in ENDED for task in client.status(SLUG)["tasks"]] == [True])
+        (task,) = client.status(SLUG)["tasks"]
         code, printed = end(process, signal.SIGTERM)
+    assert ".env is read by a shell alone" in lines[0]
     assert "a local simulator answers" in lines[0]
+    assert task["status"] == "complete", printed
+    assert project.places() == 50
+    assert list(elsewhere.rglob("*")) == [elsewhere / "dagster"]
     assert code == 0, printed
 
 

@@ -7,9 +7,11 @@ import runpy
 import sys
 
 from soundcharts_pipeline.cli.processes.endings import end_with_stdin, hear_everything
+from soundcharts_pipeline.cli.processes.env_file import go_by_what_is_given
 
 if __name__ == "__main__":
     hear_everything()
     end_with_stdin()
+    go_by_what_is_given()
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from soundcharts_pipeline.admin.state.code_reload import CodeReload
 from soundcharts_pipeline.admin.state.dagster_client import Dagster, DagsterUnreachable
+from soundcharts_pipeline.cli.processes.env_file import unread_env_file
 from soundcharts_pipeline.cli.processes.simulator import has_credentials, simulator_process, use_simulator
 from soundcharts_pipeline.cli.processes.supervisor import Program, check_free, run_together
 from soundcharts_pipeline.config.environment import PACKAGE_FOLDER, Environment, project_folder, read_environment
@@ -49,7 +50,7 @@ def run_dev(port: int, console: Console) -> None:
             simulator = simulator_process(latency=SIMULATOR_LATENCY, rate=SIMULATOR_RATE, now=environment.now)
             url = stack.enter_context(simulator)
             use_simulator(url, calls_per_minute=environment.calls_per_minute)
-            say(f"No credentials are set: a local simulator answers at {url}, its data is made up.")
+            say(f"No credentials are set{unread_env_file()}: a local simulator answers at {url}, its data is made up.")
         say("Starting Dagster's webserver and its daemon ...")
         ready = f"Dagster UI: {ui}  (state in {home}; Ctrl-C ends it)"
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="soundcharts-")))

@@ -15,6 +15,7 @@ from soundcharts_pipeline.cli.processes.dev import (
     dagster_programs,
     workspace_file,
 )
+from soundcharts_pipeline.cli.processes.env_file import unread_env_file
 from soundcharts_pipeline.cli.processes.simulator import has_credentials, simulator_process, use_simulator
 from soundcharts_pipeline.cli.processes.supervisor import Program, check_free, run_together
 from soundcharts_pipeline.config.environment import Environment, read_environment
@@ -41,7 +42,10 @@ def serve_all(host: str, port: int, ui_port: int, console: Console) -> None:
             simulator = simulator_process(latency=SIMULATOR_LATENCY, rate=SIMULATOR_RATE, now=environment.now)
             url = stack.enter_context(simulator)
             use_simulator(url, calls_per_minute=environment.calls_per_minute)
-            _say(console, f"No credentials are set: a local simulator answers at {url}, its data is made up.")
+            _say(
+                console,
+                f"No credentials are set{unread_env_file()}: a local simulator answers at {url}, its data is made up.",
+            )
         ui = f"http://{_reachable(host)}:{ui_port}"
         api = f"http://{_reachable(host)}:{port}"
         _link_to(ui)
