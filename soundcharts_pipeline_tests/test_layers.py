@@ -34,7 +34,12 @@ ALLOWED: dict[str, set[str]] = {
 # `config.cron` asks Dagster for the ticks of a schedule when somebody needs them; it imports nothing of it on load.
 KNOW_DAGSTER = {"orchestration", "monitoring", "embedding", "definitions", "cli.run_in_process", "config.cron"}
 
-TAKE_INTERNALS = {"orchestration.dagster_internals", "orchestration.daemon", "config.cron"}
+TAKE_INTERNALS = {
+    "orchestration.dagster_internals",
+    "orchestration.daemon",
+    "orchestration.dagster_program",
+    "config.cron",
+}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -23,8 +23,7 @@ from soundcharts_pipeline.api.errors import (
 )
 from soundcharts_pipeline.cli.console import counted
 from soundcharts_pipeline.cli.exit import FAILED, LIMITS, OK, code_of
-from soundcharts_pipeline.cli.processes.env_file import unread_env_file
-from soundcharts_pipeline.cli.processes.simulator import has_credentials
+from soundcharts_pipeline.cli.processes.simulator import has_credentials, unread_env_file
 from soundcharts_pipeline.config.environment import Environment
 from soundcharts_pipeline.config.read_charts import load_settings
 from soundcharts_pipeline.config.settings import BadUse, Settings, SettingsError

@@ -81,7 +81,11 @@ def open_engine(url: URL, *, lock_timeout: float) -> Engine:
     }
     # A save updates or deletes a dozen rows by their keys: together they are one message to the server, not a dozen.
     together = {"executemany_mode": "values_plus_batch"}
-    engine = create_engine(url, connect_args=settings, pool_pre_ping=True, hide_parameters=True, **together, **POOL)
+    # A database or a user may have another default. A save looks up what another transaction has just made for it.
+    isolation = {"isolation_level": "READ COMMITTED"}
+    engine = create_engine(
+        url, connect_args=settings, pool_pre_ping=True, hide_parameters=True, **isolation, **together, **POOL
+    )
     event.listen(
         engine, "connect", partial(_set_up_postgres, {"lock_timeout": max(1, round(lock_timeout * 1000)), **OF_SERVER})
     )

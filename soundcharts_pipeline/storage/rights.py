@@ -1,4 +1,4 @@
-"""What the user of a PostgreSQL database may do with the tables, before a save finds out that it may not."""
+"""What a PostgreSQL database takes, and what its user may do with the tables, before a save finds out."""
 
 from sqlalchemy import Connection, false, text
 
@@ -25,6 +25,8 @@ _ON_SEQUENCES = text("""
     WHERE t.relnamespace = CAST(current_schema() AS regnamespace) AND t.relname = ANY (:tables)
       AND NOT has_sequence_privilege(q.seqrelid, 'USAGE')
 """)
+# The second one takes every byte as it comes.
+EVERY_NAME = ("UTF8", "SQL_ASCII")
 RIGHTS = ["SELECT", "INSERT", "UPDATE", "DELETE"]
 
 
@@ -41,6 +43,20 @@ def check_rights(conn: Connection) -> None:
         raise RightsMissing(
             f"{place(conn.engine.url)}: this user lacks {'; '.join(lacking)}; so nothing can be saved, for {TO_SAVE}. "
             f"{GRANTED}"
+        )
+
+
+def check_encoding(conn: Connection) -> None:
+    """Raise StorageUnavailable where the database cannot hold every name: answers would be paid for and not be saved,
+    again and again. What it holds can be read."""
+    if conn.dialect.name != "postgresql":
+        return
+    encoding = conn.scalar(text("SHOW server_encoding"))
+    if encoding not in EVERY_NAME:
+        raise StorageUnavailable(
+            f"{place(conn.engine.url)} keeps text in {encoding}, which lacks the letters of many names: make a database"
+            f" with ENCODING 'UTF8' TEMPLATE template0, point {URL_IS_IN} to it, and bring over what this one holds"
+            " with `soundcharts-pipeline backup` and `restore`"
         )
 
 

@@ -16,6 +16,7 @@ from soundcharts_pipeline.models import ONE_DAY, ChartDays
 from soundcharts_pipeline.storage.errors import StorageError
 from soundcharts_pipeline.storage.queries import quality, worklists
 from soundcharts_pipeline.storage.queries.summaries import archived_too_soon
+from soundcharts_pipeline.storage.rights import check_encoding
 from soundcharts_pipeline.storage.saves import note_fact
 from soundcharts_pipeline.storage.tables import months
 from soundcharts_pipeline.storage.warehouse import Warehouse
@@ -51,8 +52,10 @@ def _note_answers(ctx: SyncContext, source: str, conn: Connection) -> None:
 
 
 def check_filled_from(warehouse: Warehouse, source: str) -> None:
-    """Raise SourceMismatch when the warehouse was filled from elsewhere than `source`. Makes no call."""
+    """Raise SourceMismatch when the warehouse was filled from elsewhere than `source`, StorageUnavailable where it
+    cannot hold what comes from there. Makes no call."""
     with warehouse.read() as conn:
+        check_encoding(conn)
         known = worklists.fact(conn, SOURCE_FACT)
     if known is not None and known != source:
         raise SourceMismatch(

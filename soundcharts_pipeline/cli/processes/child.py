@@ -7,7 +7,7 @@ import runpy
 import sys
 
 from soundcharts_pipeline.cli.processes.endings import end_with_stdin, hear_everything
-from soundcharts_pipeline.cli.processes.env_file import go_by_what_is_given
+from soundcharts_pipeline.orchestration.dagster_program import go_by_what_is_given
 
 if __name__ == "__main__":
     hear_everything()

@@ -14,8 +14,12 @@ from ruamel.yaml import YAML
 
 from soundcharts_pipeline.admin.state.code_reload import CodeReload
 from soundcharts_pipeline.admin.state.dagster_client import Dagster, DagsterUnreachable
-from soundcharts_pipeline.cli.processes.env_file import unread_env_file
-from soundcharts_pipeline.cli.processes.simulator import has_credentials, simulator_process, use_simulator
+from soundcharts_pipeline.cli.processes.simulator import (
+    has_credentials,
+    simulator_process,
+    unread_env_file,
+    use_simulator,
+)
 from soundcharts_pipeline.cli.processes.supervisor import Program, check_free, run_together
 from soundcharts_pipeline.config.environment import PACKAGE_FOLDER, Environment, project_folder, read_environment
 from soundcharts_pipeline.config.read_charts import load_settings

@@ -15,8 +15,12 @@ from soundcharts_pipeline.cli.processes.dev import (
     dagster_programs,
     workspace_file,
 )
-from soundcharts_pipeline.cli.processes.env_file import unread_env_file
-from soundcharts_pipeline.cli.processes.simulator import has_credentials, simulator_process, use_simulator
+from soundcharts_pipeline.cli.processes.simulator import (
+    has_credentials,
+    simulator_process,
+    unread_env_file,
+    use_simulator,
+)
 from soundcharts_pipeline.cli.processes.supervisor import Program, check_free, run_together
 from soundcharts_pipeline.config.environment import Environment, read_environment
 from soundcharts_pipeline.config.read_charts import load_settings

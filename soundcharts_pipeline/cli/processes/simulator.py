@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 from soundcharts_pipeline.api.errors import NetworkError
 from soundcharts_pipeline.config.environment import Environment
@@ -53,3 +54,8 @@ def has_credentials(environment: Environment) -> bool:
     """Whether a pair of either kind is set."""
     pair = environment.app_id and environment.api_key
     return bool(pair or (environment.client_id and environment.client_secret))
+
+
+def unread_env_file() -> str:
+    """What to tell somebody who lacks credentials, within a sentence; empty where no such file could hold them."""
+    return " (.env is read by a shell alone: `set -a; . ./.env; set +a`)" if Path(".env").exists() else ""

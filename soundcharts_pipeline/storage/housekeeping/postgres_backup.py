@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
@@ -58,8 +58,10 @@ def dump(url: URL, path: Path) -> int:
     program = find_program("pg_dump", server_version(url))
     names = [*_tables(), *(f"{table}_{MONTH}" for table in months.TABLES), *(view.table.name for view in VIEWS)]
     tables = [argument for name in names for argument in ("--table", name)]
+    # Otherwise in the user's own, which may lack letters that the database has.
+    options = ["--format=custom", "--encoding=UTF8", "--no-password", f"--file={path}"]
     with _environment(url) as environ:
-        _run([program, "--format=custom", "--no-password", f"--file={path}", *tables, _database()], environ, url)
+        _run([program, *options, *tables, _database()], environ, url)
         listed = _list(path)
     held = len(re.findall(r" TABLE DATA ", listed))
     if missing := [name for name in metadata.tables if name not in _held(listed)]:
@@ -97,6 +99,8 @@ def load(url: URL, path: Path) -> None:
             target.kill()
             raise
         finally:
+            with suppress(BrokenPipeError):
+                target.stdin.close()
             target.wait()
         said.seek(0)
         reason = " ".join(said.read().decode(errors="replace").split())

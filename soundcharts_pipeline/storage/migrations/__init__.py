@@ -14,6 +14,7 @@ from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, crea
 from soundcharts_pipeline.storage.dependents import refuse_built
 from soundcharts_pipeline.storage.errors import SchemaMismatch
 from soundcharts_pipeline.storage.migrations import narrow
+from soundcharts_pipeline.storage.rights import check_encoding
 from soundcharts_pipeline.storage.tables import comments, view_sql
 from soundcharts_pipeline.storage.tables.schema import metadata
 from soundcharts_pipeline.storage.tables.views import VIEWS
@@ -59,9 +60,12 @@ def config(connection: Connection) -> "Config":
 def upgrade(engine: Engine) -> None:
     """Bring the database to `HEAD`; other processes wait until it is there. One transaction, unless many rows have to
     move: then each step is one, and a process that was ended goes on from there when it is started again. Raises
-    BuiltOnOurs, before anything is changed, where others' views hang on ours."""
+    BuiltOnOurs, before anything is changed, where others' views hang on ours, StorageUnavailable where an empty
+    database cannot hold every name."""
     with engine.begin() as connection:
         found = _revision(connection)
+        if found is None:
+            check_encoding(connection)
         moving = found is not None and found < HEAD and narrow.left(connection) >= narrow.STEP
         if moving:
             narrow.announce(connection)

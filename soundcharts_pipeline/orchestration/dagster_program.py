@@ -1,30 +1,22 @@
 """`.env` is for a shell; Dagster's programs read the one of the current folder, and put it above what they were given.
 
 Under `dev` and `serve` they would then work on another database, with other credentials, than every command beside
-them. `python -m soundcharts_pipeline.cli.processes.env_file ARGUMENTS...` is `dagster` that takes no variable of ours
-from there.
+them. `python -m soundcharts_pipeline.orchestration.dagster_program ARGUMENTS...` is `dagster` that takes no variable of
+ours from there.
 """
 
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-HOW_TO_READ = "set -a; . ./.env; set +a"
 OURS = ("SOUNDCHARTS_", "DAGSTER_")
-
-
-def unread_env_file() -> str:
-    """What to tell somebody who lacks variables, after a sentence; empty where no such file could hold them."""
-    return f" (.env is read by a shell alone: `{HOW_TO_READ}`)" if Path(".env").exists() else ""
 
 
 def go_by_what_is_given() -> None:
     """For this process, and for the servers of code that it starts. Dagster has no setting for it."""
     from dagster._cli import utils
+    from dagster._core.secrets.env_file import get_env_var_dict as read
     from dagster._grpc import server
-
-    read = utils.get_env_var_dict
 
     def of_others(folder: str) -> dict[str, str]:
         return {
@@ -37,11 +29,11 @@ def go_by_what_is_given() -> None:
 
 
 def _this_program(executable: str) -> Sequence[str]:
-    return [executable, "-m", "soundcharts_pipeline.cli.processes.env_file"]
+    return [executable, "-m", "soundcharts_pipeline.orchestration.dagster_program"]
 
 
 if __name__ == "__main__":
     from dagster._cli import main
 
     go_by_what_is_given()
-    sys.exit(main())
+    sys.exit(main())  # type: ignore[no-untyped-call]
