@@ -4,8 +4,10 @@
 from contextlib import suppress
 
 import dagster as dg
+import redis.exceptions
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+from kombu.exceptions import OperationalError
 
 from soundcharts_pipeline.orchestration.dagster_internals import CheckRunHealthResult, WorkerStatus
 from soundcharts_pipeline.orchestration.leased_launcher import LeftToItsLease
@@ -17,6 +19,10 @@ class LeasedCeleryRunLauncher(LeftToItsLease, CeleryRunLauncher):
     Tells a run that waits for a worker from one that a worker has taken and did not begin, whose host may be gone:
     Dagster gives both five minutes, but one that waits may need hours, and the other is lost.
     """
+
+    taker = "Redis (DAGSTER_CELERY_BROKER)"
+    # The last of a subscription to results that Celery has tried to renew; the next one is another.
+    away = (OperationalError, redis.exceptions.RedisError, OSError, RuntimeError)
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         if DAGSTER_CELERY_TASK_ID_TAG not in run.tags:

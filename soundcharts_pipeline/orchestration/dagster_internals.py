@@ -7,12 +7,12 @@ the daemon begins.
 
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.errors import DagsterExecutionInterruptedError, DagsterUserCodeUnreachableError
 from dagster._core.events import AssetMaterializationPlannedData, RunFailureReason
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
 from dagster._core.execution.plan.objects import ErrorSource
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.launcher.base import CheckRunHealthResult, RunLauncher, WorkerStatus
+from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, InstigatorType, TickStatus
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
@@ -59,11 +59,13 @@ __all__ = [
     "ConfigurableClassData",
     "DagsterExecutionInterruptedError",
     "DagsterStorage",
+    "DagsterUserCodeUnreachableError",
     "ErrorSource",
     "InstanceRef",
     "InstigatorState",
     "InstigatorTick",
     "InstigatorType",
+    "LaunchRunContext",
     "PartitionBackfill",
     "RunFailureReason",
     "RunLauncher",

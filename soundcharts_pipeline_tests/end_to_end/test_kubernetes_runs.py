@@ -24,6 +24,7 @@ from sqlalchemy import make_url
 from soundcharts_pipeline.config.read_charts import load_settings
 from soundcharts_pipeline.embedding.build import build_definitions
 from soundcharts_pipeline.models import ChartDays
+from soundcharts_pipeline.orchestration.dagster_internals import DagsterUserCodeUnreachableError
 from soundcharts_pipeline.orchestration.dead_runs import fail_dead_runs
 from soundcharts_pipeline.orchestration.jobs import FULL_SYNC
 from soundcharts_pipeline.orchestration.partitions import range_tags
@@ -206,6 +207,15 @@ def test_a_run_of_which_kubernetes_knows_nothing_is_left_to_its_lease(deployment
 
     assert "is gone from" in deployment.reason(run)
     assert deployment.status(in_a_terminal) == DagsterRunStatus.STARTED
+
+
+def test_a_run_stays_in_the_queue_while_the_cluster_is_away(deployment: Deployment) -> None:
+    deployment.cluster.is_away = True
+
+    with pytest.raises(DagsterUserCodeUnreachableError, match="Kubernetes' API cannot be reached"):
+        deployment.launch(0)
+
+    assert not deployment.cluster.jobs
 
 
 def test_whoever_reaches_the_ui_chooses_neither_image_nor_account_of_a_run(deployment: Deployment) -> None:

@@ -7,6 +7,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from ruamel.yaml import YAML
 
@@ -35,11 +39,12 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dag
     """Its runs go the way that deploy/celery/dagster.yaml says, through a Redis of this test alone."""
     port = free_port()
     monkeypatch.setenv("DAGSTER_CELERY_BROKER", f"redis://127.0.0.1:{port}/0")
-    launcher = YAML(typ="safe").load(PROJECT / "deploy" / "celery" / "dagster.yaml")["run_launcher"]
+    shipped = YAML(typ="safe").load(PROJECT / "deploy" / "celery" / "dagster.yaml")
+    settings = {name: shipped[name] for name in ("run_launcher", "run_queue", "concurrency")}
     command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", str(tmp_path), "--save", ""]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as redis:
         try:
-            with dg.DagsterInstance.local_temp(str(tmp_path), overrides={"run_launcher": launcher}) as instance:
+            with dg.DagsterInstance.local_temp(str(tmp_path), overrides=settings) as instance:
                 wait_for("Redis", lambda: _answers(instance))
                 yield instance
         finally:
@@ -105,3 +110,29 @@ def test_without_redis_no_run_is_called_lost(instance: dg.DagsterInstance, sqlit
     found = instance.get_run_by_id(run_id)
     assert found is not None
     assert found.status == dg.DagsterRunStatus.STARTING
+
+
+def test_while_redis_is_away_queued_runs_stay_in_the_queue(instance: dg.DagsterInstance) -> None:
+    origin = dg.reconstructable(_job).get_python_origin()
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("soundcharts_pipeline"), "__repository__")
+    runs = [
+        instance.create_run_for_job(
+            _job,
+            tags={PARTITION_TAG: f"chart-{number}|2026-11-20"},
+            status=dg.DagsterRunStatus.QUEUED,
+            job_code_origin=origin,
+            remote_job_origin=RemoteJobOrigin(repository, _job.name),
+        ).run_id
+        for number in range(2)
+    ]
+    for run_id in runs:
+        instance.report_dagster_event(dg.DagsterEvent(dg.DagsterEventType.RUN_ENQUEUED.value, "_job"), run_id)
+    _backend(instance).client.shutdown(nosave=True)
+
+    with WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as workspace:
+        list(QueuedRunCoordinatorDaemon(1).run_iteration(workspace))
+
+    found = [instance.get_run_by_id(run_id) for run_id in runs]
+    assert [run and run.status for run in found] == [dg.DagsterRunStatus.QUEUED] * 2
+    told = [event.message for event in instance.all_logs(runs[0], of_type=dg.DagsterEventType.ENGINE_EVENT)]
+    assert "re-submitting the run into the queue" in told[-1]
