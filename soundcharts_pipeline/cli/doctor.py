@@ -31,6 +31,7 @@ from soundcharts_pipeline.monitoring import notifications
 from soundcharts_pipeline.storage import alerts
 from soundcharts_pipeline.storage.disk import FULL_BYTES, NO_ROOM, free_bytes, free_in_words, is_full
 from soundcharts_pipeline.storage.endpoint_states import EndpointState, refusing_endpoints
+from soundcharts_pipeline.storage.engine import is_itself_in_a_url
 from soundcharts_pipeline.storage.errors import StorageError, StorageFull, StorageUnavailable, place
 from soundcharts_pipeline.storage.files import readable_by_others
 from soundcharts_pipeline.storage.rights import check_rights, try_to_write
@@ -68,6 +69,7 @@ def examine(environment: Environment) -> Iterator[Finding]:
     yield _finding("charts file", lambda: _charts(environment))
     yield _finding("data directory", lambda: _folder(environment.data_dir, "SOUNDCHARTS_DATA_DIR"))
     yield _finding("Dagster's state", lambda: _folder(environment.dagster_home, "DAGSTER_HOME"))
+    yield from _path(environment)
     yield from _room(environment)
     yield from _others(environment)
     yield _finding("database", lambda: _database(environment))
@@ -130,6 +132,15 @@ def _folder(folder: Path, variable: str) -> str:
             ) from None
     _check_room(folder, variable)
     return str(folder) + ("" if folder.exists() else " (made on first use)")
+
+
+def _path(environment: Environment) -> Iterator[Finding]:
+    """Dagster's configuration, which may name a server, takes a second to read."""
+    if not is_itself_in_a_url(environment.dagster_home):
+        text = (
+            "a ? in its path, or a % before two digits, means something else to Dagster: set DAGSTER_HOME to a folder"
+        )
+        yield Finding("Dagster's state", True, f"{text} without them, unless it is in PostgreSQL", note=True)
 
 
 def _check_room(path: Path, variable: str) -> None:

@@ -37,7 +37,10 @@ from soundcharts_pipeline.orchestration.dagster_state import (
     unopened,
     unwritten,
 )
+from soundcharts_pipeline.storage.engine import is_itself_in_a_url
+from soundcharts_pipeline.storage.errors import StorageError, StorageUnavailable
 
+SQLITE_STORAGE = "DagsterSqliteStorage"
 # Any constant will do, as long as every process takes the same one ("dagster" in ASCII).
 ADVISORY_LOCK = 0x64616773746572
 # Dagster notes a range that is planned as one event per asset, not one per asset and day: 0.4 s a day before the first
@@ -90,6 +93,8 @@ def open_instance() -> Iterator[dg.DagsterInstance]:
     home = Path(os.environ["DAGSTER_HOME"])
     try:
         instance = _opened(home)
+    except StorageError:
+        raise
     except Exception as error:  # whatever its configuration and its storages raise
         raise unopened(home, error) from None
     with instance:
@@ -107,6 +112,7 @@ def _opened(home: Path) -> dg.DagsterInstance:
     """The instance, once its tables are whole."""
     with _alone_on_this_host(home):
         ref = InstanceRef.from_dir(str(home))
+        _check_path(home, ref)
         # A run in a terminal prints there. Dagster would copy all of it, progress bars too, through a file, by programs
         # that answer Ctrl-C with tracebacks.
         ref = ref._replace(compute_logs_data=TO_THE_TERMINAL)
@@ -116,6 +122,16 @@ def _opened(home: Path) -> dg.DagsterInstance:
             if any(found):
                 _complete(instance)
             return instance
+
+
+def _check_path(home: Path, ref: InstanceRef) -> None:
+    """Raise StorageUnavailable where Dagster would keep SQLite files elsewhere than it is told, or nowhere."""
+    data = ref.storage_data
+    if data is not None and data.class_name == SQLITE_STORAGE and not is_itself_in_a_url(home):
+        raise StorageUnavailable(
+            f"Dagster cannot keep its state in {home}: a ? in a path, and a % before two digits, mean something else to "
+            "it; set DAGSTER_HOME to a folder without them"
+        )
 
 
 @contextmanager
@@ -170,7 +186,7 @@ def _databases(ref: InstanceRef) -> Iterator[tuple[AbstractContextManager[Connec
     data, server = ref.storage_data, _server_of(ref)
     if server is not None:
         yield _connected(server), PARTS
-    elif data is not None and data.class_name == "DagsterSqliteStorage":
+    elif data is not None and data.class_name == SQLITE_STORAGE:
         folder = Path(str(data.config_dict["base_dir"]))
         yield from ((open_file(folder / part.file), [part]) for part in PARTS if (folder / part.file).exists())
 

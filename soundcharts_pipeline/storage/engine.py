@@ -121,6 +121,11 @@ def writer(engine: Engine) -> Engine:
     return engine.execution_options(**{WRITES: True})
 
 
+def is_itself_in_a_url(path: Path) -> bool:
+    """Whether the path behind sqlite:/// names that file; a ? and a %2F have a meaning there. Dagster writes its URLs so."""
+    return make_url(f"sqlite:///{path}").database == str(path)
+
+
 def make_parent_folder(url: URL) -> None:
     """Create the folder of an SQLite file."""
     if url.get_backend_name() != "sqlite":

@@ -61,6 +61,24 @@ def test_runs_are_dated_in_utc_whatever_the_zone_of_the_server(tmp_path: Path, p
     assert abs(record.create_timestamp - before) < timedelta(hours=1)
 
 
+@pytest.mark.parametrize("name", ["who?", "feature%2Fcharts", "a%20b", "?", "%41", "x?mode=memory"])
+def test_a_path_that_dagster_takes_for_another_is_refused_by_name(tmp_path: Path, postgres_url: str, name: str) -> None:
+    home = tmp_path / name / "dagster"
+
+    with pytest.raises(StorageUnavailable, match="set DAGSTER_HOME to a folder without them"):
+        _opened(home, postgres_url)
+
+    assert [path.name for path in tmp_path.rglob("*")] == [name, "dagster", "dagster.yaml"]
+    shutil.copy(PROJECT / "deploy" / "postgres" / "dagster.yaml", home)
+    assert _opened(home, postgres_url) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["a b", "#1", "100%", "50%-off", "a;b", "a&b=c", "ü", "it's", "[x]", "a:b@c", "a+b"])
+def test_any_other_path_is_good(tmp_path: Path, name: str) -> None:
+    assert _opened(tmp_path / name, "") == [0, 0, 0]
+    assert {path.name for path in tmp_path.iterdir()} == {name}
+
+
 def _open(home: Path, url: str, barrier: Barrier, answers: "Queue[object]") -> None:
     barrier.wait()
     try:
