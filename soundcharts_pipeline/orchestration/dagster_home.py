@@ -129,8 +129,8 @@ def _check_path(home: Path, ref: InstanceRef) -> None:
     data = ref.storage_data
     if data is not None and data.class_name == SQLITE_STORAGE and not is_itself_in_a_url(home):
         raise StorageUnavailable(
-            f"Dagster cannot keep its state in {home}: a ? in a path, and a % before two digits, mean something else to "
-            "it; set DAGSTER_HOME to a folder without them"
+            f"Dagster cannot keep its state in {home}: a ? in a path, and a % before two digits, mean something else "
+            "to it; set DAGSTER_HOME to a folder without them"
         )
 
 

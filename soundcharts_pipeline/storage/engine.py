@@ -122,7 +122,7 @@ def writer(engine: Engine) -> Engine:
 
 
 def is_itself_in_a_url(path: Path) -> bool:
-    """Whether the path behind sqlite:/// names that file; a ? and a %2F have a meaning there. Dagster writes its URLs so."""
+    """Whether the path behind sqlite:/// names that file, for a ? and a %2F have a meaning there. So Dagster writes."""
     return make_url(f"sqlite:///{path}").database == str(path)
 
 
