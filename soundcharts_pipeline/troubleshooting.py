@@ -36,8 +36,8 @@ TROUBLES: Mapping[str, Trouble] = {
     ),
     "NetworkError": Trouble(
         "Network down",
-        "No answer came from the host that the message names, although it was asked several times. The network, a "
-        "proxy, a firewall or Soundcharts itself is down.",
+        "No answer came from the host that the message names, although it was asked several times, or something else "
+        "answered in its stead. The network, a proxy, a firewall or Soundcharts itself is down, or redirects calls.",
         "Ask `soundcharts-pipeline doctor` on the machine that made the call, mend the connection or "
         "SOUNDCHARTS_BASE_URL, and run it again; a running daemon does so by itself.",
         shared=True,

@@ -11,7 +11,16 @@ from typing import Any, Protocol
 import requests
 
 from soundcharts_pipeline.api.errors import AuthenticationError, NetworkError, ServerError
+from soundcharts_pipeline.api.gateways import (
+    is_passing,
+    is_tunnel_without_password,
+    is_web_page,
+    redirect_of,
+    wants_a_password,
+    wrong_way,
+)
 from soundcharts_pipeline.api.redaction import credentials_in
+from soundcharts_pipeline.api.session import ApiSession
 from soundcharts_pipeline.wording import program
 
 # The token is renewed this long before it ends, as the vendor's own SDK does; one that lives shorter than twice
@@ -20,6 +29,8 @@ RENEW_EARLY_SECONDS = 45
 OAUTH_PATH = "/oauth/token"
 # An answer to an earlier token may come when there is a newer one.
 TOKENS_HIDDEN = 8
+# With these a token host gives a token or refuses credentials (RFC 6749, 5.2).
+_OF_OAUTH = (200, 400, 401, 403)
 # As the vendor gives tokens, for an answer that does not say how long one lives; none is trusted for longer than a day.
 USUAL_LIFE_SECONDS, LONGEST_LIFE_SECONDS = 3_600.0, 86_400.0
 
@@ -89,7 +100,7 @@ class ClientCredentials:
         client_secret: str,
         *,
         team_id: str | None = None,
-        session: requests.Session,
+        session: ApiSession,
         timeout: tuple[float, float] = (10, 30),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -121,25 +132,8 @@ class ClientCredentials:
         return {*self._pair, ":".join(self._pair), *self._tokens, *credentials_in([self._url])}
 
     def _fetch(self) -> None:
-        try:
-            response = self._session.post(
-                self._url,
-                auth=self._pair,
-                data=self._form,
-                timeout=self._timeout,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise NetworkError(
-                f"no answer from {self._url} ({type(error).__name__}); check the network and SOUNDCHARTS_AUTH_URL",
-                endpoint="token",
-            ) from None
-        if response.status_code >= 500 or response.status_code == 429:
-            raise ServerError(
-                f"{self._url} answered {response.status_code}; try again later",
-                endpoint="token",
-                status=response.status_code,
-            )
+        response = self._asked()
+        status = response.status_code
         try:
             # A redirect is no token either: following it would carry the secret elsewhere.
             body = response.json() if response.ok and not response.is_redirect else {}
@@ -148,16 +142,42 @@ class ClientCredentials:
         token = body.get("access_token") if isinstance(body, dict) else None
         if not isinstance(token, str) or not _SENDABLE.fullmatch(token):
             team = ", and SOUNDCHARTS_TEAM_ID" if "team_id" in self._form else ""
-            raise AuthenticationError(
-                f"{self._url} refused the client credentials ({response.status_code}); "
-                f"check SOUNDCHARTS_CLIENT_ID and SOUNDCHARTS_CLIENT_SECRET{team}",
-                endpoint="token",
-                status=response.status_code,
+            what = (
+                f"refused the client credentials ({status}); check SOUNDCHARTS_CLIENT_ID and SOUNDCHARTS_CLIENT_SECRET"
             )
+            if status not in _OF_OAUTH or is_web_page(response):
+                what, team = f"gave no token ({status}); check SOUNDCHARTS_AUTH_URL", ""
+            raise AuthenticationError(f"{self._url} {what}{team}", endpoint="token", status=status)
         self._tokens = (*self._tokens, token)[-TOKENS_HIDDEN:]
         self._headers = {"Authorization": f"Bearer {token}"}
         life = _life(body.get("expires_in"))
         self._renew_at = self._monotonic() + life - min(RENEW_EARLY_SECONDS, life / 2)
+
+    def _variables(self) -> str:
+        team = ", and SOUNDCHARTS_TEAM_ID" if "team_id" in self._form else ""
+        return f"SOUNDCHARTS_CLIENT_ID and SOUNDCHARTS_CLIENT_SECRET{team}"
+
+    def _asked(self) -> requests.Response:
+        """What the token host says of the credentials; raises for what says nothing of them."""
+        proxy = self._session.proxy_variable(self._url)
+        try:
+            response = self._session.post(
+                self._url, auth=self._pair, data=self._form, timeout=self._timeout, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            what = f"no answer ({type(error).__name__}); check the network and SOUNDCHARTS_AUTH_URL"
+            if is_tunnel_without_password(error):
+                what = wants_a_password(proxy)
+            raise NetworkError(f"{self._url}: {what}", endpoint="token") from None
+        status = response.status_code
+        if wrong := wrong_way(response, variable="SOUNDCHARTS_AUTH_URL", proxy=proxy):
+            raise NetworkError(f"{self._url}: {wrong}", endpoint="token", status=status)
+        if place := redirect_of(response):
+            wrong = f"redirected ({status}) to {place}; check SOUNDCHARTS_AUTH_URL"
+            raise NetworkError(f"{self._url}: {wrong}", endpoint="token", status=status)
+        if status == 429 or 300 <= status < 400 or is_passing(status):
+            raise ServerError(f"{self._url} answered {status}; try again later", endpoint="token", status=status)
+        return response
 
 
 def _life(told: Any) -> float:

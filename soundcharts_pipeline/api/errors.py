@@ -2,8 +2,8 @@
 
 SoundchartsError
 ├── TransientError            a later try may succeed; the transport has already tried a few times
-│   ├── NetworkError          no answer came: host unreachable, reset, time-out
-│   ├── ServerError           5xx, or a body that is not what was announced
+│   ├── NetworkError          no answer of the host came: unreachable, reset, time-out, redirected, a proxy's refusal
+│   ├── ServerError           5xx, 408, 421, 425, or a body that is not what was announced
 │   └── RateLimited           429 of the minute: waiting helps
 ├── QuotaExhausted            429 of the billing term, or the reserve is reached: waiting does not help
 │   └── BudgetSpent           the calls that this run may make are made: the next run has its own
@@ -12,7 +12,7 @@ SoundchartsError
 ├── NotInPlan                 403: this endpoint or object is not in the plan; the credentials are fine
 ├── NotFound                  404 or 410: the API has no such thing
 │   └── NoAccount             404: the entity is there, and has no account on this platform
-├── BadRequest                400: the question itself is wrong
+├── BadRequest                400, 413, 414, 422: the question itself is wrong
 │   └── WrongPlatform         the endpoint does not know this platform: charts.yaml is wrong, not the entity
 ├── EndpointRefuses           the same refusal to everything that a run asked: no entity's fault
 ├── IncompleteAnswer          fewer distinct rows than the API announced, or pages that contradict each other
@@ -43,7 +43,7 @@ class TransientError(SoundchartsError):
 
 
 class NetworkError(TransientError):
-    """No answer came."""
+    """No answer of the host came."""
 
 
 class ServerError(TransientError):

@@ -24,6 +24,7 @@ from soundcharts_pipeline.api.errors import (
     UnexpectedPayload,
     WrongPlatform,
 )
+from soundcharts_pipeline.api.gateways import PASSING, is_of_the_host, is_passing, is_web_page, redirect_of
 from soundcharts_pipeline.clock import utc_now
 from soundcharts_pipeline.models import RateNews, RatePermit
 
@@ -48,7 +49,10 @@ _REFUSALS: dict[int, tuple[type[SoundchartsError], str]] = {
     403: (NotInPlan, "the plan (or the sandbox) does not include it"),
     404: (NotFound, "Soundcharts has no such thing"),
     410: (NotFound, "Soundcharts has withdrawn it"),
+    **dict.fromkeys((413, 414, 422), (BadRequest, "the API refuses this question; a later run asks again")),
 }
+# Statuses that neither the API's documentation nor HTTP explains.
+_OTHERWISE = (UnexpectedPayload, "check SOUNDCHARTS_BASE_URL, and `endpoints:` in charts.yaml")
 
 
 def body_of(
@@ -87,7 +91,14 @@ def body_of(
 def is_error(response: requests.Response) -> bool:
     """Whether something went wrong: that an artist has no account on a platform is an answer like any other."""
     no_account = response.status_code == 404 and _NO_ACCOUNT.search(_error_text(response))
-    return response.status_code >= 400 and not no_account
+    return response.status_code >= 300 and not no_account
+
+
+def is_billed(response: requests.Response, path: str) -> bool:
+    """The vendor's rule (help.soundcharts.com article 10104246): what the server did not answer is not billed."""
+    status = response.status_code
+    is_free = status in (401, 402, 429) or (status == 404 and "/by-platform/" in path)
+    return is_of_the_host(response) and not is_free
 
 
 def quota_remaining(response: requests.Response) -> int | None:
@@ -114,13 +125,9 @@ def _refusal(response: requests.Response, endpoint: str, path: str, redact: Call
     status, text = response.status_code, _short(redact(_error_text(response)))
     if status in (402, 429):
         return _limit_reached(response, endpoint, f"{path}: {status} {text}", text.lower())
-    if status >= 500:
-        error = ServerError(
-            f"{path}: the server answered {status}; a later run asks again", endpoint=endpoint, status=status
-        )
-        error.wait = _server_wait(response)
-        return error
-    if status in (403, 404, 410) and response.content.lstrip().startswith(b"<"):
+    if 300 <= status < 400 or is_passing(status):
+        return _passing(response, endpoint, path)
+    if is_web_page(response):
         # The API refuses in JSON. A gateway's page says nothing of the plan or the entity.
         return ServerError(
             f"{path}: a gateway answered {status} with a web page; check the network and SOUNDCHARTS_BASE_URL",
@@ -136,8 +143,24 @@ def _refusal(response: requests.Response, endpoint: str, path: str, redact: Call
         )
     if status == 404 and _NO_ACCOUNT.search(text):
         return NoAccount(f"{path}: 404 {text}", endpoint=endpoint, status=status)
-    kind, remedy = _REFUSALS.get(status, (UnexpectedPayload, "check `endpoints:` in charts.yaml"))
+    kind, remedy = _REFUSALS.get(status, _OTHERWISE)
     return kind(f"{path}: {status} {text.rstrip('.')}; {remedy}", endpoint=endpoint, status=status)
+
+
+def _passing(response: requests.Response, endpoint: str, path: str) -> SoundchartsError:
+    """The state of a moment, or a redirect within the host: of this question, for all others may be well."""
+    status, place = response.status_code, redirect_of(response)
+    if place is not None and status in (301, 308):
+        return UnexpectedPayload(
+            f"{path}: redirected ({status}) to {place}; if the endpoint has moved, set its path under `endpoints:` in "
+            "charts.yaml",
+            endpoint=endpoint,
+            status=status,
+        )
+    what = f"redirected ({status}) to {place}" if place else f"the server answered {status}"
+    error = ServerError(f"{path}: {what}; a later run asks again", endpoint=endpoint, status=status)
+    error.wait = _server_wait(response)
+    return error
 
 
 def _limit_reached(response: requests.Response, endpoint: str, what: str, text: str) -> SoundchartsError:
@@ -210,7 +233,7 @@ def _short(text: str) -> str:
 def _lasts(errors: Any) -> bool:
     """Errors that are all refusals: of a member of a batch, or of the question."""
     codes = [e.get("code") if isinstance(e, dict) else None for e in errors] if isinstance(errors, list) else [None]
-    return all(isinstance(code, int) and 400 <= code < 500 and code != 429 for code in codes)
+    return all(isinstance(code, int) and 400 <= code < 500 and code not in {429, *PASSING} for code in codes)
 
 
 def _messages(body: Any) -> str:

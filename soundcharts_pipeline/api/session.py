@@ -10,12 +10,24 @@ from urllib.parse import urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3.connectionpool import ConnectionPool
 
 
 class ApiSession(requests.Session):
     """Keeps no cookies."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__()
+        self._environ = environ
+
+    def proxy_variable(self, url: str) -> str:
+        """The variable that names the proxy for calls to `url`; "" without a proxy."""
+        proxy = select_proxy(url, self.proxies)
+        if not proxy:
+            return ""
+        names = [name for name, value in self._environ.items() if value == proxy and name.lower().endswith("_proxy")]
+        return " and ".join(sorted(names)) or f"{url.partition(':')[0].upper()}_PROXY"
 
     def ask(
         self, url: str, params: Mapping[str, str | int], headers: Mapping[str, str], timeout: tuple[float, float]
@@ -60,7 +72,7 @@ def new_session(pool_size: int, base_url: str, environ: Mapping[str, str]) -> Ap
     `trust_env` is off because requests would read netrc and proxy settings anew for every call (measured: a
     third of the client's time); the proxies and the CA bundle of the environment are read once, here.
     """
-    session = ApiSession()
+    session = ApiSession(environ)
     session.trust_env = False
     session.proxies.update(get_environ_proxies(base_url))
     session.verify = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or True

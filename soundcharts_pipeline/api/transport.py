@@ -32,8 +32,9 @@ from soundcharts_pipeline.api.errors import (
     TransientError,
     UnexpectedPayload,
 )
+from soundcharts_pipeline.api.gateways import is_tunnel_without_password, wants_a_password, wrong_way
 from soundcharts_pipeline.api.redaction import credentials_in, redacted
-from soundcharts_pipeline.api.refusals import body_of, cause_of, is_error, quota_remaining, rate_news
+from soundcharts_pipeline.api.refusals import body_of, cause_of, is_billed, is_error, quota_remaining, rate_news
 from soundcharts_pipeline.api.session import ApiSession
 from soundcharts_pipeline.api.throttle import Throttle
 from soundcharts_pipeline.api.usage import UsageMeter
@@ -158,6 +159,10 @@ class Transport:
         return response
 
     def _body(self, response: requests.Response, endpoint: str, path: str) -> dict[str, Any]:
+        if response.status_code != 200:
+            proxy = self._session.proxy_variable(self._base_url)
+            if wrong := wrong_way(response, variable="SOUNDCHARTS_BASE_URL", proxy=proxy):
+                raise NetworkError(f"{unquote(path)}: {wrong}", endpoint=endpoint, status=response.status_code)
         try:
             return body_of(response, endpoint, path, self.redact)
         except RateLimited as error:
@@ -198,6 +203,9 @@ class Transport:
             ) from None
         except requests.RequestException as error:
             self.usage.add(endpoint, billed=False, error=True, throttled=False)
+            if is_tunnel_without_password(error):
+                wanted = wants_a_password(self._session.proxy_variable(self._base_url))
+                raise NetworkError(f"{unquote(path)}: {wanted}", endpoint=endpoint, status=407) from None
             raise NetworkError(
                 f"no whole answer from {self._host} for {unquote(path)} ({cause_of(error)}); check the network, "
                 "the proxy settings and SOUNDCHARTS_BASE_URL, then run again: what was saved stays",
@@ -257,14 +265,9 @@ class Transport:
         status = response.status_code
         self.usage.add(
             endpoint,
-            billed=endpoint not in FREE and _is_billed(path, status),
+            billed=endpoint not in FREE and is_billed(response, path),
             error=is_error(response),
             throttled=status == 429,
             quota=quota_remaining(response),
             since=calls_before,
         )
-
-
-def _is_billed(path: str, status: int) -> bool:
-    """The vendor's rule (help.soundcharts.com article 10104246)."""
-    return status < 500 and status not in (401, 402, 429) and not (status == 404 and "/by-platform/" in path)

@@ -163,7 +163,9 @@ def answering(answer: Callable[[Asked], Says]) -> Iterator[Stub]:
             self.end_headers()
             self.wfile.write(says.body)
 
-        do_POST = do_GET  # noqa: N815 (the name is http.server's)
+        # The names are http.server's.
+        do_POST = do_GET  # noqa: N815
+        do_CONNECT = do_GET  # noqa: N815
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

@@ -14,7 +14,6 @@ from soundcharts_pipeline.api.errors import (
     RateLimited,
     ServerError,
     SoundchartsError,
-    UnexpectedPayload,
 )
 from soundcharts_pipeline.api.transport import RetryPolicy
 
@@ -149,21 +148,6 @@ def test_our_own_limit_keeps_the_server_from_ever_refusing(simulate: Simulate) -
 
     assert (simulator.counters.answered, simulator.counters.rejected_by_rate) == (170, 0)
     assert caller.time.slept == [61.0] * 3
-
-
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_no_redirect_carries_the_credentials_elsewhere(status: int) -> None:
-    with answering(lambda _: Says()) as elsewhere:
-        redirect = Says(status, b"", {"location": f"{elsewhere.url}/api"})
-        with answering(lambda _: redirect) as stub:
-            by_pair = error_of(caller_of(stub.url), UnexpectedPayload)
-            by_token = error_of(caller_of(stub.url, oauth_url=stub.url), AuthenticationError)
-
-    assert elsewhere.asked == []
-    assert len(stub.asked) == 2
-    assert f"{TRACK}: {status}" in str(by_pair)
-    assert "`endpoints:` in charts.yaml" in str(by_pair)
-    assert f"({status})" in str(by_token)
 
 
 def test_a_call_carries_the_url_s_own_user_and_what_every_call_carries_and_no_cookie() -> None:
