@@ -20,6 +20,7 @@ from soundcharts_pipeline.api.gateways import (
     wrong_way,
 )
 from soundcharts_pipeline.api.redaction import credentials_in
+from soundcharts_pipeline.api.refusals import cause_of
 from soundcharts_pipeline.api.session import ApiSession
 from soundcharts_pipeline.wording import program
 
@@ -165,7 +166,7 @@ class ClientCredentials:
                 self._url, auth=self._pair, data=self._form, timeout=self._timeout, allow_redirects=False
             )
         except requests.RequestException as error:
-            what = f"no answer ({type(error).__name__}); check the network and SOUNDCHARTS_AUTH_URL"
+            what = f"no answer ({cause_of(error)}); check the network and SOUNDCHARTS_AUTH_URL"
             if is_tunnel_without_password(error):
                 what = wants_a_password(proxy)
             raise NetworkError(f"{self._url}: {what}", endpoint="token") from None

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import requests
+from urllib3.exceptions import ReadTimeoutError
 
 from soundcharts_pipeline.api.bodies import NotReadable, read_json
 from soundcharts_pipeline.api.errors import (
@@ -254,7 +255,8 @@ def cause_of(error: requests.RequestException) -> str:
     """What went wrong in a few words; the exception's own text holds addresses of Python objects."""
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return "no connection in time"
-    if isinstance(error, requests.exceptions.Timeout):
+    # In the middle of an answer a time-out is a ConnectionError of requests.
+    if isinstance(error, requests.exceptions.Timeout) or isinstance(next(iter(error.args), None), ReadTimeoutError):
         return "no answer in time"
     if isinstance(error, requests.exceptions.SSLError):
         return "TLS failed"

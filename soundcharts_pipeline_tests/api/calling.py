@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import monotonic
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -52,11 +53,13 @@ def caller_of(
     time: FakeTime | None = None,
     per_minute: int = 10_000,
     throttle: Throttle | None = None,
+    answer_seconds: float = 300.0,
+    clock: Callable[[], float] = monotonic,
     **more: Any,
 ) -> Caller:
-    """A transport to `url`, with the header pair unless other credentials are asked for."""
+    """A transport to `url`, with the header pair unless other credentials are asked for; `clock` measures answers."""
     time, between = time or FakeTime(), list[float]()
-    session = new_session(32, url, {})
+    session = new_session(32, url, {}, answer_seconds=answer_seconds, monotonic=clock)
     if oauth_url is not None:
         auth = ClientCredentials(oauth_url, *CLIENT, session=session, monotonic=time.monotonic)
     auth = auth or HeaderPair(*APP)
