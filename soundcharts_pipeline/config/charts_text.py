@@ -181,10 +181,21 @@ def _dumped(key: str, value: SettingValue, *, inside_braces: bool = False) -> st
     dumped = stream.getvalue().removeprefix(f"{key}:").strip(" \n")
     if len(dumped.splitlines()) != 1:
         raise Unusual
-    if inside_braces and isinstance(value, str) and dumped == value and not re.fullmatch(r"\w[\w ./-]*", value):
-        # There more signs mean something.
+    if isinstance(value, str) and dumped == value and not _is_plain(value, inside_braces=inside_braces):
         return "'" + value.replace("'", "''") + "'"
     return dumped
+
+
+def _is_plain(text: str, *, inside_braces: bool) -> bool:
+    """Whether it may stand without quotes. In braces more signs mean something; where the file says `%YAML 1.1`, `yes`
+    and its like are no texts."""
+    if inside_braces and not re.fullmatch(r"\w[\w ./-]*", text):
+        return False
+    try:
+        node = yaml_nodes.compose(f"%YAML 1.1\n---\na: {text}\n")
+    except yaml_nodes.Mistake:
+        return False
+    return isinstance(node, MappingNode) and str(node.value[0][1].tag).endswith(":str")
 
 
 def _said(entry: tuple[object, Node] | None) -> Iterator[tuple[str, tuple[int, str]]]:

@@ -22,6 +22,11 @@ from soundcharts_pipeline.wording import day_named, write_nearest
 _TAGS = "tag:yaml.org,2002:"
 _LONGEST_QUOTE = 80
 _VERSION = re.compile(r"^%YAML[ \t]+(1\.(?![12]\b)\S+)", re.MULTILINE)
+_OLD = re.compile(r"^%YAML[ \t]+1\.1\b", re.MULTILINE)
+# By YAML 1.1 of the eighth, by any later one of the tenth.
+_OCTAL = re.compile(r"[-+]?0[0-7_]+")
+# `yes` and its like are flags where the file says that it is YAML 1.1, and texts elsewhere.
+_FLAGS = dict.fromkeys(("true", "yes", "on", "y"), True) | dict.fromkeys(("false", "no", "off", "n"), False)
 # Halves of characters, which a double-quoted text can write and no encoding can.
 _HALVES = re.compile("[\ud800-\udfff]")
 
@@ -78,7 +83,26 @@ def compose(text: str) -> Node | None:
         raise Mistake(line, "a character here is not allowed in YAML", "remove it") from None
     except (YAMLError, ValueError, AttributeError, RecursionError, AssertionError, LookupError, TypeError):
         raise _unreadable(None, "not a YAML document") from None
+    if root is not None and _OLD.search(text):
+        _refuse_octals(root)
     return root
+
+
+def _refuse_octals(root: Node) -> None:
+    """Numbers that mean another one by YAML 1.1 than to whoever knows a later one."""
+    left, seen = [root], set[int]()
+    while left:
+        node = left.pop()
+        if id(node) in seen:  # an alias may stand within its own anchor
+            continue
+        seen.add(id(node))
+        if isinstance(node, ScalarNode) and _kind(node) == "int" and _OCTAL.fullmatch(node.value):
+            problem = f"{describe(node)} is an octal number by %YAML 1.1"
+            raise Mistake(line_of(node), problem, "write it without the zero, or in quotes where it is a text")
+        if isinstance(node, MappingNode):
+            left += [part for pair in node.value for part in pair]
+        elif isinstance(node, SequenceNode):
+            left += node.value
 
 
 def _unreadable(line: int | None, reason: str) -> Mistake:
@@ -169,10 +193,11 @@ def as_text(entry: Entry) -> str:
 
 def as_flag(entry: Entry) -> bool:
     """true or false. Raises Mistake."""
-    if _kind(entry.node) != "bool":
+    flag = _FLAGS.get(entry.node.value.lower()) if _kind(entry.node) == "bool" else None
+    if flag is None:
         remedy = f"write '{entry.key}: true' or '{entry.key}: false'"
         raise Mistake(entry.line, f"{entry.key} is {describe(entry.node)}, neither true nor false", remedy)
-    return bool(entry.node.value.lower() == "true")
+    return flag
 
 
 def as_whole_number(entry: Entry, *, least: int, most: int, example: int) -> int:
