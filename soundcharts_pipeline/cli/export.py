@@ -142,8 +142,9 @@ def _columns(source: "Source", what: str, wanted: str | None) -> list[str]:
 
 
 def _kind(kind: str | None, output: Path | None, *, raw: bool, bom: bool) -> str:
-    if output and _is_there(output) and output.is_dir():
-        raise typer.BadParameter(f"{output} is a folder; name a file in it", param_hint="--output")
+    if output and (what := _no_file(output)):
+        remedy = "name a file in it" if what == "a folder" else "name a file"
+        raise typer.BadParameter(f"{output} is {what}; {remedy}", param_hint="--output")
     ending = output.suffix.lower().removeprefix(".") if output else ""
     made = kind or (ending if output else FORMATS[0])
     if kind and kind not in FORMATS:
@@ -158,6 +159,13 @@ def _kind(kind: str | None, output: Path | None, *, raw: bool, bom: bool) -> str
     if (raw or bom) and made != "csv":
         raise typer.BadParameter("--raw and --bom are about csv alone")
     return made
+
+
+def _no_file(path: Path) -> str | None:
+    from soundcharts_pipeline.storage.files import no_file
+
+    # Of a link that leads to itself nothing is there, either.
+    return no_file(path) if _is_there(path) or path.is_symlink() else None
 
 
 def _is_there(path: Path) -> bool:

@@ -3,6 +3,7 @@
 What a disk refuses is raised as an error of `storage.errors` that says which folder and what to do.
 """
 
+import errno
 import fcntl
 import glob
 import hashlib
@@ -19,6 +20,12 @@ from soundcharts_pipeline.storage.processes import host_name, is_alive
 
 TEMPORARY = ".tmp"
 READ_BYTES = 1 << 20
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 class FileDamaged(StorageUnavailable):
@@ -69,11 +76,30 @@ def settle(path: Path) -> None:
     _force(path.parent)
 
 
+def no_file(path: Path) -> str | None:
+    """What stands at a path, or where its links lead, that is no file and must not be replaced by one: `a pipe`."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "a link that leads to itself"
+        raise
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return None if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "no file")
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Where to write, for this process alone; when the block ends the file has its own name, durable and in one step.
-    A block that raises leaves nothing behind; what a process that was killed left, also in folders whose names begin
-    so, is removed by the next one."""
+    Of a link the file that it leads to is written. A block that raises leaves nothing behind; what a process that was
+    killed left, also in folders whose names begin so, is removed by the next one. Raises OSError for what is no file.
+    """
+    if what := no_file(path):
+        raise OSError(errno.EINVAL, f"it is {what}", str(path))
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     of_this_host = f".{path.name}.{host_name()}-"
     temporary = path.with_name(f"{of_this_host}{os.getpid()}{TEMPORARY}")

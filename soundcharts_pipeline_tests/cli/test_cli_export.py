@@ -1,11 +1,13 @@
 """Exports as a user types them, after a real sync."""
 
 import csv
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
+from socket import AF_UNIX, socket
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -138,6 +140,35 @@ def test_a_file_that_is_there_stays_unless_force_is_given(user: User, tmp_path: 
     assert path.read_text(encoding="utf-8").startswith("chart_slug,rank_date,position")
     # Whoever was let in stays so.
     assert open_to_others(path) == [f"{path} 664"]
+
+
+def test_through_a_link_the_file_that_it_leads_to_is_replaced(user: User, tmp_path: Path) -> None:
+    target, link = tmp_path / "target.csv", tmp_path / "link.csv"
+    target.write_text("mine")
+    link.symlink_to(target)
+    assert run_here(user, "export", SLUG, "--output", link, "--force").code == 0
+    assert link.is_symlink()
+    assert target.read_text(encoding="utf-8").startswith("chart_slug,rank_date,position")
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_what_is_no_file_is_named_and_left(user: User, tmp_path: Path, force: list[str]) -> None:
+    pipe, link, door, loop = (tmp_path / f"{name}.csv" for name in ("pipe", "link", "door", "loop"))
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    loop.symlink_to(loop)
+    with socket(AF_UNIX) as listening:
+        listening.bind(str(door))
+        for path, said in (
+            *((pipe, "is a pipe"), (link, "is a pipe"), (door, "is a socket")),
+            # Nobody's device is put at risk by a test.
+            *([] if force else [(Path(os.devnull), "is a device")]),
+            *((tmp_path, "is a folder"), (loop, "is a link that leads to itself")),
+        ):
+            before = (path.lstat().st_mode, path.lstat().st_ino)
+            done = run_here(user, "export", SLUG, "--format", "csv", "--output", path, *force)
+            assert (done.code, done.says(f"{path} {said}", "name a file")) == (2, True), done.text
+            assert (path.lstat().st_mode, path.lstat().st_ino) == before
 
 
 def test_without_an_output_the_file_goes_to_the_data_directory(user: User) -> None:

@@ -1,5 +1,6 @@
 """Files that are whole or not there."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,36 @@ def test_what_a_killed_process_left_is_removed_by_the_next_one_and_nothing_else_
     with whole_file(path) as temporary:
         temporary.write_text("whole")
     assert set(tmp_path.iterdir()) == {path, other}
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_of_a_link_the_file_it_leads_to_is_made(tmp_path: Path, is_there: bool) -> None:
+    target, first, second = tmp_path / "there" / "made.txt", tmp_path / "first", tmp_path / "second"
+    target.parent.mkdir()
+    first.symlink_to("there/made.txt")
+    second.symlink_to(first)
+    if is_there:
+        target.write_text("before")
+        target.chmod(0o640)
+    with whole_file(second) as temporary:
+        temporary.write_text("whole")
+    assert target.read_text() == "whole"
+    assert (first.is_symlink(), second.is_symlink()) == (True, True)
+    assert list(target.parent.iterdir()) == [target]
+    if is_there:
+        assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
+    pipe, folder, loop = tmp_path / "pipe", tmp_path / "folder", tmp_path / "loop"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    loop.symlink_to(loop)
+    before = {path: path.lstat().st_mode for path in tmp_path.iterdir()}
+    for path in (pipe, folder, loop):
+        with pytest.raises(OSError, match="it is a"), whole_file(path) as temporary:
+            temporary.write_text("whole")
+    assert {path: path.lstat().st_mode for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize(
