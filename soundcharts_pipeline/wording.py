@@ -60,7 +60,10 @@ def program() -> str:
     beside = Path(sys.executable).parent / PROGRAM
     if shutil.which(PROGRAM) or not beside.exists():
         return PROGRAM
-    return os.path.relpath(beside)
+    try:
+        return os.path.relpath(beside)
+    except FileNotFoundError:  # the current folder is gone
+        return str(beside)
 
 
 # Letters with a stroke, or none of the dots of others, that are no base letter with a mark.
@@ -77,6 +80,24 @@ def folded(text: str) -> str:
     spread = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", plain).casefold())
     bare = "".join(letter for letter in spread if not unicodedata.combining(letter)).translate(_PLAIN)
     return " ".join(bare.split()) or plain
+
+
+# The names of control characters that people know; Unicode has none for them.
+_CONTROLS = {"\r": "a carriage return", "\n": "a line break", "\t": "a tab"}
+
+
+def unseen_in(text: str) -> str | None:
+    """The first character that nobody sees, by its name and number: a control or formatting character, or a blank that
+    is no plain one."""
+    found = next((letter for letter in text if _is_unseen(letter)), None)
+    if found is None:
+        return None
+    kind = _CONTROLS.get(found) or f"a {unicodedata.name(found, 'control character').lower()}"
+    return f"{kind} (U+{ord(found):04X})"
+
+
+def _is_unseen(letter: str) -> bool:
+    return letter != " " and unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp", "Zs")
 
 
 SURROGATE = re.compile("[\ud800-\udfff]")

@@ -14,7 +14,7 @@ from soundcharts_pipeline.config.read_charts import load_settings
 from soundcharts_pipeline.config.settings import BadUse, ChartSettings, Settings, SettingsError
 from soundcharts_pipeline.config.yaml_nodes import brief
 from soundcharts_pipeline.remedies import Subject
-from soundcharts_pipeline.wording import nearest, program
+from soundcharts_pipeline.wording import nearest, program, unseen_in
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -33,6 +33,8 @@ def choose_chart(slug: str, first: date | None, last: date | None) -> tuple[Envi
 def chart_of(settings: Settings, slug: str, path: Path) -> ChartSettings:
     """The chart's settings; raises BadUse with the nearest slug, or for a chart-day with the day as an option."""
     if slug not in settings.charts:
+        if unseen := unseen_in(slug):
+            raise BadUse(f"the chart '{brief(slug)}' holds {unseen}, which nobody sees; write it without")
         name, _, day = slug.partition("|")
         if name in settings.charts and DAY.fullmatch(day):
             raise BadUse(f"'{slug}' is a chart and a day; write `{program()} {_day_for(shlex.quote(name), day)}`")

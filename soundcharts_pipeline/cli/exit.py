@@ -4,6 +4,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -44,7 +45,13 @@ def code_of(error: Exception | None) -> int:
 
 def complain(what: str, text: str) -> None:
     """One message on standard error."""
-    open_console(stderr=True).print(f"[red]{what}:[/red] {escape(text)}", soft_wrap=True)
+    _say(f"[red]{what}:[/red] {escape(text)}")
+
+
+def _say(text: str) -> None:
+    # Where it cannot be said, the exit code says it.
+    with suppress(OSError):
+        open_console(stderr=True).print(text, soft_wrap=True)
 
 
 def advise(failures: Iterable[tuple[str, str]]) -> None:
@@ -55,8 +62,7 @@ def advise(failures: Iterable[tuple[str, str]]) -> None:
             continue
         trouble = trouble_of(kind)
         words = (remedy or trouble.advice()).replace(f"`{PROGRAM} ", f"`{program()} ")
-        text = f"{escape(words)} [dim]({trouble.place})[/dim]"
-        open_console(stderr=True).print(f"[bold]What to do:[/bold] {text}", soft_wrap=True)
+        _say(f"[bold]What to do:[/bold] {escape(words)} [dim]({trouble.place})[/dim]")
 
 
 def leave_interrupted(number: int) -> NoReturn:
@@ -69,8 +75,9 @@ def leave_interrupted(number: int) -> NoReturn:
 def leave_at_once(code: int) -> NoReturn:
     """End a command that was told to. Python would first wait for the calls in flight, and answer a second Ctrl-C with
     a traceback."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
     os._exit(code)
 
 
@@ -89,7 +96,7 @@ def end(outcomes: "Sequence[Outcome]") -> None:
             complain("Not run", f"{', '.join(outcome.not_run)}, below a step that failed")
         complain("Not complete", f"run {outcome.run_id}; `{program()} dev` shows it in the Dagster UI")
     for note in dict.fromkeys(note for outcome in outcomes for note in outcome.notes):
-        open_console(stderr=True).print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
+        _say(f"[yellow]Note:[/yellow] {escape(note)}")
     if failed:
         failures = [(failure.kind, failure.remedy) for outcome in failed for failure in outcome.failures]
         advise(failures)

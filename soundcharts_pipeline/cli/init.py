@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from soundcharts_pipeline.cli.console import open_console
-from soundcharts_pipeline.config.environment import PROJECT_FILES
+from soundcharts_pipeline.config.environment import PROJECT_FILES, working_folder
 from soundcharts_pipeline.config.settings import BadUse
 from soundcharts_pipeline.wording import program
 
@@ -48,6 +48,8 @@ def init(
     """
     if keep and force:
         raise typer.BadParameter("give --keep or --force, not both")
+    if not folder.is_absolute():
+        working_folder()
     files = {path.name: path.read_text(encoding="utf-8") for path in sorted(PROJECT_FILES.iterdir())} | FOR_DG
     there = [name for name in files if (folder / name).exists() or (folder / name).is_symlink()]
     if there and not (keep or force):

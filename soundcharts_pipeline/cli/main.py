@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from soundcharts_pipeline.cli.arguments import check_arguments
 from soundcharts_pipeline.cli.charts import charts
 from soundcharts_pipeline.cli.console import ASKED_ABOUT, open_console
 from soundcharts_pipeline.cli.days import as_day, check_range, day_option
@@ -34,6 +35,7 @@ from soundcharts_pipeline.cli.help import KEEP, RUN, SYNC, TRY, USE, command
 from soundcharts_pipeline.cli.housekeeping import housekeeping_commands
 from soundcharts_pipeline.cli.init import EXAMPLE as INIT_EXAMPLE
 from soundcharts_pipeline.cli.init import init
+from soundcharts_pipeline.cli.outputs import told_outputs
 from soundcharts_pipeline.cli.processes.endings import listen
 from soundcharts_pipeline.cli.prune import EXAMPLE as PRUNE_EXAMPLE
 from soundcharts_pipeline.cli.prune import prune
@@ -256,9 +258,9 @@ def main() -> None:
     told_by = listen()
     keep_private(os.environ)
     try:
-        if any(not _is_text(argument) for argument in sys.argv):
-            raise BadUse("an argument is no text in UTF-8; write it anew")
-        app()
+        check_arguments(sys.argv[1:])
+        with told_outputs():
+            app()
     except PipelineError as error:
         complain("Error", str(error))
         kind = type(error.cause if isinstance(error, SyncIncomplete) else error).__name__
@@ -269,15 +271,6 @@ def main() -> None:
         if exited.code == INTERRUPTED:
             leave_interrupted(told_by())
         raise
-
-
-def _is_text(argument: str) -> bool:
-    """Whether its bytes were text: others come as halves of characters, which no file and no database takes."""
-    try:
-        argument.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _say(line: str) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from soundcharts_pipeline.clock import Clock, standing_still, utc_now
-from soundcharts_pipeline.config.settings import SettingsError
+from soundcharts_pipeline.config.settings import BadUse, SettingsError
 from soundcharts_pipeline.config.variable_reader import VariableReader
 
 PACKAGE_FOLDER = Path(__file__).absolute().parents[1]
@@ -73,7 +73,7 @@ def read_environment(environ: Mapping[str, str], *, current_folder: Path | None 
 
     Raises one SettingsError that lists every mistake.
     """
-    current = (current_folder or Path.cwd()).absolute()
+    current = (current_folder or working_folder()).absolute()
     project = project_folder(package=PACKAGE_FOLDER, current_folder=current)
     reader = VariableReader(environ, current)
     data_dir = reader.folder("SOUNDCHARTS_DATA_DIR", default=project / "data")
@@ -109,6 +109,14 @@ def read_environment(environ: Mapping[str, str], *, current_folder: Path | None 
     if reader.mistakes:
         raise SettingsError("\n".join(reader.mistakes))
     return environment
+
+
+def working_folder() -> Path:
+    """The current folder. Raises BadUse when somebody has removed it."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise BadUse("the folder that this was started in is gone; change to one that is there") from None
 
 
 def keep_private(environ: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from soundcharts_pipeline.config.settings import SettingsError
 from soundcharts_pipeline.config.yaml_nodes import brief
-from soundcharts_pipeline.wording import day_named
+from soundcharts_pipeline.wording import day_named, unseen_in
 
 _MOST = 999_999_999
 # A name (also one of other letters than ASCII), or an address of either kind.
@@ -40,12 +40,19 @@ class VariableReader:
         self.mistakes: list[str] = []
 
     def text(self, name: str) -> str | None:
-        """The value, None when unset, empty or blank."""
+        """The value, None when unset, empty or blank, or with a character that nobody sees (several lines may be)."""
+        text = self._value(name)
+        if text and (unseen := unseen_in(re.sub(r"\s", " ", text))):
+            self.mistakes.append(f"{name}: it holds {unseen}, which nobody sees; write it without")
+            return None
+        return text
+
+    def _value(self, name: str) -> str | None:
         return self._environ.get(name, "").strip() or None
 
     def credential(self, name: str) -> str | None:
         """A text that travels in a header. No message repeats it."""
-        text = self.text(name)
+        text = self._value(name)
         if text is None or re.fullmatch(r"[\x20-\x7e]+", text):
             return text
         what = "a line break" if re.search(r"[\r\n]", text) else "a character that is no plain letter, digit or sign"
