@@ -154,10 +154,6 @@ class ClientCredentials:
         life = _life(body.get("expires_in"))
         self._renew_at = self._monotonic() + life - min(RENEW_EARLY_SECONDS, life / 2)
 
-    def _variables(self) -> str:
-        team = ", and SOUNDCHARTS_TEAM_ID" if "team_id" in self._form else ""
-        return f"SOUNDCHARTS_CLIENT_ID and SOUNDCHARTS_CLIENT_SECRET{team}"
-
     def _asked(self) -> requests.Response:
         """What the token host says of the credentials; raises for what says nothing of them."""
         proxy = self._session.proxy_variable(self._url)
