@@ -1,17 +1,18 @@
 """The list of a chart's rankings: which days are published, and which certainly are not."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import Connection
 
-from soundcharts_pipeline.api.errors import IncompleteAnswer, NotFound, NotInPlan, SoundchartsError
+from soundcharts_pipeline.api.errors import IncompleteAnswer, NotFound, NotInPlan, SoundchartsError, UnexpectedPayload
 from soundcharts_pipeline.clock import last_ranking_day
 from soundcharts_pipeline.models import PublishedRanking, is_later
 from soundcharts_pipeline.storage.queries import worklists
 from soundcharts_pipeline.storage.saves import save_published, save_unpublished
-from soundcharts_pipeline.sync.catalog import each_platform
+from soundcharts_pipeline.sync.catalog import fill_catalog
 from soundcharts_pipeline.sync.context import SyncContext
 from soundcharts_pipeline.wording import nearest_ones
 
@@ -129,13 +130,16 @@ def _no_list(ctx: SyncContext, slug: str, error: NotFound) -> SoundchartsError:
 
 
 def nearest_charts(ctx: SyncContext, slug: str) -> list[str]:
-    """Slugs that look alike, from the charts met so far; an empty warehouse is given the catalog first
-    (a call per 100 charts, once)."""
-    with ctx.warehouse.read() as conn:
-        slugs = worklists.chart_slugs(conn)
-    near = nearest_ones(slug, slugs, most=3)
-    if near:
+    """Slugs that look alike, from the charts met so far. Where none does, the catalog is read first, unless it was (a
+    call per 100 charts, once): it may hold one."""
+    if near := _nearest_saved(ctx, slug):
         return near
-    for _, charts in each_platform(ctx):
-        slugs += [chart.slug for chart in charts]
-    return nearest_ones(slug, slugs, most=3)
+    # What refuses the catalog alone does not make the chart known; what could be read is saved.
+    with suppress(NotInPlan, IncompleteAnswer, UnexpectedPayload):
+        fill_catalog(ctx)
+    return _nearest_saved(ctx, slug)
+
+
+def _nearest_saved(ctx: SyncContext, slug: str) -> list[str]:
+    with ctx.warehouse.read() as conn:
+        return nearest_ones(slug, worklists.chart_slugs(conn), most=3)
