@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from rich.console import Console
 
@@ -22,6 +22,7 @@ from soundcharts_pipeline.monitoring.given_up import read_given_up, reasons, tol
 from soundcharts_pipeline.monitoring.health import GOOD, STRIP_DAYS, ChartHealth, RunState, Task, shown_first
 from soundcharts_pipeline.monitoring.task_progress import Meter, remedy_of, task_of
 from soundcharts_pipeline.monitoring.ticks import failed_ticks, next_ticks
+from soundcharts_pipeline.monitoring.unseen_days import days_of, read_made, unseen_days
 from soundcharts_pipeline.orchestration.dagster_home import open_instance, prepare_home
 from soundcharts_pipeline.storage.endpoint_states import EndpointState, refusing_endpoints
 from soundcharts_pipeline.storage.queries.chart_states import ChartState, chart_states, progress_of_runs
@@ -58,16 +59,24 @@ def _read(
         of_all = read_runs(instance, settings, concerned, reasons(given_up, settings))
         ticks = next_ticks(instance, settings, utc_now())
         failed = failed_ticks(instance, settings, ticks.keys() & {*slugs})
-    runs = [run for run in of_all if run.chart in slugs]
-    with warehouse.read() as conn:
-        states = chart_states(conn, now.date() - timedelta(days=STRIP_DAYS))
-        counts = progress_of_runs(conn, [run.run_id for run in runs if run.state not in ("pending", "complete")])
-        refusing = refusing_endpoints(conn)
+        runs: dict[str, list[RunState]] = {slug: [] for slug in slugs}
+        for run in of_all:
+            runs.get(run.chart, []).append(run)
+        working = [run.run_id for run in of_all if run.chart in runs and run.state not in ("pending", "complete")]
+        since = now.date() - timedelta(days=STRIP_DAYS)
+        with warehouse.read() as conn:
+            states = chart_states(conn, since)
+            counts = progress_of_runs(conn, working)
+            refusing = refusing_endpoints(conn)
+        unseen = unseen_days(settings, states, {slug: days_of(runs[slug], since) for slug in slugs})
+        made = read_made(instance, unseen)
     healths = []
     for slug in slugs:
-        of_chart = [run for run in runs if run.chart == slug]
-        state = states.get(slug, ChartState())
-        facts = chart_facts(settings, settings.charts[slug], state, ticks.get(slug), refusing, failed.get(slug))
+        of_chart, chart = runs[slug], settings.charts[slug]
+        state, no_days = states.get(slug, ChartState()), frozenset[date]()
+        facts = chart_facts(
+            settings, chart, state, ticks.get(slug), refusing, failed.get(slug), made.get(slug, no_days)
+        )
         tasks = [_task(run, counts.get(run.run_id, {}), now) for run in shown_first(of_chart)]
         healths.append(chart_health(facts, of_chart, tasks, now, remedy_of))
     return healths, refusing, told_of(given_up, settings, of_all, utc_now())

@@ -170,6 +170,9 @@ def _is_early(run: RunState) -> bool:
 def _day_state(chart: ChartFacts, covering: Sequence[RunState], day: date, wanted: bool) -> DayState:
     if any(not run.is_over for run in covering):
         return "running"
+    if not covering and day in chart.saved:
+        # Its runs were pruned, or are too many to be read.
+        return "complete" if day in chart.made and day not in chart.incomplete else "partial"
     changed = chart.changed.get(day)
     since = [run for run in covering if changed is None or run.ended_at is None or run.ended_at >= changed]
     done = {step for run in since for step in run.ended_steps_of(day)}

@@ -3,10 +3,12 @@ run's tags, selection and status are read. `read_runs` asks an instance; the adm
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 
 import dagster as dg
 
+from soundcharts_pipeline.clock import utc_now
 from soundcharts_pipeline.config.cascade import (
     ANALYTICS,
     AUDIENCE_TRENDS,
@@ -25,9 +27,9 @@ from soundcharts_pipeline.monitoring.health import (
     ChartFacts,
     FailedTick,
     RunState,
-    TaskState,
     recorded_days,
 )
+from soundcharts_pipeline.monitoring.run_history import STATES, RunQuery, RunRecord, past_runs
 from soundcharts_pipeline.orchestration.due_days import followed_days
 from soundcharts_pipeline.orchestration.freshness import period_of
 from soundcharts_pipeline.orchestration.jobs import CASCADE, CHART_SYNC
@@ -39,43 +41,14 @@ from soundcharts_pipeline.orchestration.run_events import (
     said_of_run,
     step_failure,
 )
-from soundcharts_pipeline.orchestration.run_requests import CANCELED_BACKFILLS, CUT_TAG, TRIGGER_TAG
+from soundcharts_pipeline.orchestration.run_requests import CANCELED_BACKFILLS, CHART_TAG, CUT_TAG, TRIGGER_TAG
 from soundcharts_pipeline.remedies import Subject
 from soundcharts_pipeline.storage.endpoint_states import EndpointState
 from soundcharts_pipeline.storage.queries.chart_states import ChartState
 from soundcharts_pipeline.troubleshooting import GIVEN_UP, trouble_of
 
-STATES: Mapping[str, TaskState] = {
-    "QUEUED": "pending",
-    "NOT_STARTED": "pending",
-    "STARTING": "processing",
-    "STARTED": "processing",
-    "CANCELING": "processing",
-    "SUCCESS": "complete",
-    "FAILURE": "failed",
-    "CANCELED": "canceled",
-}
-# Runs of an instance that are read at most, newest first: a month of forty charts that run three times a day.
-MOST_RUNS = 4000
-
 # Dagster's own tags of runs that people launch.
 _BACKFILL_TAG, _SCHEDULE_TAG, _SENSOR_TAG = "dagster/backfill", "dagster/schedule_name", "dagster/sensor_name"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
-    """One run as Dagster records it, from wherever it was read. `selection` is None for all that its job has;
-    `updated`: when anything about it last changed, in seconds since 1970."""
-
-    run_id: str
-    status: str
-    job: str
-    tags: Mapping[str, str]
-    selection: Sequence[str] | None
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    updated: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +144,7 @@ def read_runs(
     instance: dg.DagsterInstance, settings: Settings, slugs: Collection[str], given_up: Mapping[str, str] | None = None
 ) -> list[RunState]:
     """The newest runs of these charts, with what their steps and events say. `given_up`: why, by backfill."""
-    rows = [_row(record) for record in instance.get_run_records(limit=MOST_RUNS)]
+    rows = past_runs(partial(_ask, instance), partial(_ask_charts, instance), slugs, utc_now())
     backfills = EndedEarly(given_up or {}, {*canceled_backfills(instance, backfills_of_canceled(rows))})
     found = [run for row in rows for run in facts_of(row, settings, backfills) if run.chart in slugs]
     explained = to_explain(found)
@@ -187,6 +160,20 @@ def to_explain(runs: Iterable[RunState]) -> set[str]:
         if run.state == "failed" and run.error is None and counted[run.chart] <= RECENT_RUNS:
             chosen.add(run.run_id)
     return chosen
+
+
+def _ask(instance: dg.DagsterInstance, query: RunQuery) -> list[RunRecord]:
+    filters = dg.RunsFilter(
+        job_name=query.job or None,
+        statuses=[dg.DagsterRunStatus(status) for status in query.statuses],
+        updated_after=query.changed_since,
+    )
+    return [_row(record) for record in instance.get_run_records(filters, limit=query.most, cursor=query.before)]
+
+
+def _ask_charts(instance: dg.DagsterInstance, slugs: Sequence[str], most: int) -> Iterator[RunRecord]:
+    for slug in slugs:
+        yield from map(_row, instance.get_run_records(dg.RunsFilter(tags={CHART_TAG: slug}), limit=most))
 
 
 def _row(record: dg.RunRecord) -> RunRecord:
@@ -244,9 +231,10 @@ def chart_facts(
     next_run: datetime | None,
     refusing: Iterable[EndpointState] = (),
     failed_tick: FailedTick | None = None,
+    made: frozenset[date] = frozenset(),
 ) -> ChartFacts:
     """`next_run`: when the chart's schedule ticks next, None when it is off; `refusing`: endpoints that refuse
-    everything; `failed_tick`: the last one of the schedule, if it failed."""
+    everything; `failed_tick`: the last one of the schedule, if it failed; `made`: as of `unseen_days`."""
     if failed_tick is not None:
         remedy = trouble_of(failed_tick.error.kind).advice(Subject(chart.slug))
         failed_tick = replace(failed_tick, error=replace(failed_tick.error, remedy=remedy))
@@ -267,6 +255,7 @@ def chart_facts(
         saved=state.saved,
         changed=state.changed,
         absent=state.absent,
+        made=made,
         incomplete=state.incomplete if AUDIENCE_TRENDS in keys else frozenset(),
         newest_saved_at=state.saved_at,
         failed_tick=failed_tick,

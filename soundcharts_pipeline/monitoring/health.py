@@ -106,7 +106,8 @@ class ChartFacts:
     """What is known of a chart beside its runs. `published` are the published days that charts.yaml follows, with the
     moment at which each was found to be, `saved` days whose ranking is in the warehouse, `changed` those of which
     it took the place of another one, and when, `absent` days that certainly have none, `incomplete` saved days of which
-    the warehouse does not note that all is there, where it would. `keys` are the assets that make a day complete,
+    the warehouse does not note that all is there, where it would. `made`: of days of which no run is
+    known, those that Dagster records as done. `keys` are the assets that make a day complete,
     `left_out` those of them that Soundcharts refuses to this plan, `failed_tick` the last tick of its schedule, if that
     failed."""
 
@@ -123,6 +124,7 @@ class ChartFacts:
     saved: frozenset[date] = frozenset()
     changed: Mapping[date, datetime] = field(default_factory=dict)
     absent: frozenset[date] = frozenset()
+    made: frozenset[date] = frozenset()
     incomplete: frozenset[date] = frozenset()
     newest_saved_at: datetime | None = None
     failed_tick: FailedTick | None = None

@@ -10,13 +10,13 @@ from uuid import uuid4
 import requests
 
 from soundcharts_pipeline.admin.state import dagster_queries
+from soundcharts_pipeline.admin.state.dagster_answers import given_up, run_record
 from soundcharts_pipeline.admin.state.failure_events import EndedTick, ended_tick, said_of_run, step_failure
 from soundcharts_pipeline.errors import PipelineError
 from soundcharts_pipeline.models import RunError
-from soundcharts_pipeline.monitoring.facts import RunRecord
 from soundcharts_pipeline.monitoring.given_up import LOOK_BACK, MOST, GivenUp
+from soundcharts_pipeline.monitoring.run_history import RunRecord
 from soundcharts_pipeline.orchestration.jobs import FULL_SYNC, VERSION_TAG
-from soundcharts_pipeline.orchestration.partitions import is_chart_day
 from soundcharts_pipeline.orchestration.run_events import SaidOfRun, failed_as_a_whole, key_of_step, moment
 from soundcharts_pipeline.orchestration.run_requests import CANCELED_BACKFILLS, IN_FLIGHT
 from soundcharts_pipeline.orchestration.stops import GIVEN_UP
@@ -27,6 +27,7 @@ CONNECT_SECONDS = 3.05
 ANSWER_SECONDS = 20.0
 LAUNCH_SECONDS = 60.0
 RUNS_AT_ONCE = 500
+CHARTS_AT_ONCE = 25
 EVENTS_AT_ONCE = 1000
 # On a run that we ask for, to find it by when Dagster refuses it.
 REQUEST_TAG = "soundcharts/request"
@@ -80,16 +81,23 @@ class Dagster:
         """The run in Dagster's UI."""
         return f"{self.shown_url}/runs/{run_id}"
 
-    def runs(self, filters: Mapping[str, object], *, most: int) -> Iterator[RunRecord]:
-        """Runs of a RunsFilter, newest first, page by page."""
-        cursor, left = None, most
+    def runs(self, filters: Mapping[str, object], *, most: int, before: str | None = None) -> Iterator[RunRecord]:
+        """Runs of a RunsFilter, newest first, page by page; older ones than the run `before`."""
+        cursor, left = before, most
         while left > 0:
             limit = min(RUNS_AT_ONCE, left)
             page = self._ask(dagster_queries.RUNS, "runsOrError", filter=filters, cursor=cursor, limit=limit)["results"]
-            yield from map(_run_record, page)
+            yield from map(run_record, page)
             if len(page) < limit:
                 return
             cursor, left = page[-1]["runId"], left - len(page)
+
+    def newest_of_charts(self, slugs: Sequence[str], most: int) -> Iterator[RunRecord]:
+        """The newest runs of each chart, of those that were launched for it alone."""
+        for start in range(0, len(slugs), CHARTS_AT_ONCE):
+            asked = slugs[start : start + CHARTS_AT_ONCE]
+            for found in self._post(dagster_queries.runs_of_charts(asked, most), {}).values():
+                yield from map(run_record, found.get("results", ()))
 
     def in_flight(self) -> list[RunRecord]:
         """Every run that is queued or at work, whoever launched it."""
@@ -119,6 +127,16 @@ class Dagster:
             for run in found
         }
 
+    def materialized(self, asset: str, partitions: Sequence[str]) -> set[str]:
+        """Those of its partitions on which the asset is materialised. Raises DagsterUnreachable while our code is not
+        loaded, too."""
+        found: set[str] = set()
+        for start in range(0, len(partitions), RUNS_AT_ONCE):
+            asked = {"key": {"path": asset.split("/")}, "partitions": list(partitions[start : start + RUNS_AT_ONCE])}
+            made = self._ask(dagster_queries.MATERIALIZED, "assetNodeOrError", **asked)
+            found |= {one["partition"] for one in made["latestMaterializationByPartition"] if one}
+        return found
+
     def failure(self, run_id: str) -> RunError:
         """Why a run failed: its first failed step, or what was said of it as a whole."""
         cursor = None
@@ -139,7 +157,7 @@ class Dagster:
         """The newest backfills of chart-days that Dagster gave up. `now` is that of its clock."""
         filters = {"statuses": [one.value for one in GIVEN_UP], "createdAfter": (now - LOOK_BACK).timestamp()}
         found = self._ask(dagster_queries.GIVEN_UP, "partitionBackfillsOrError", filters=filters, limit=MOST)["results"]
-        return [one for one in map(_given_up, found) if one.keys]
+        return [one for one in map(given_up, found) if one.keys]
 
     def canceled_backfills(self, backfills: Iterable[str]) -> set[str]:
         """Those of them that somebody canceled, and not one of their runs alone."""
@@ -253,32 +271,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"status {error.response.status_code}"
     return "its answer cannot be read"
-
-
-def _run_record(run: Mapping[str, Any]) -> RunRecord:
-    selection = run["assetSelection"]
-    created = run["creationTime"]
-    return RunRecord(
-        run_id=run["runId"],
-        status=run["status"],
-        job=run["jobName"],
-        tags={tag["key"]: tag["value"] for tag in run["tags"]},
-        selection=["/".join(key["path"]) for key in selection] if selection else None,
-        created_at=datetime.fromtimestamp(created, UTC),
-        started_at=moment(run["startTime"]),
-        ended_at=moment(run["endTime"]),
-        updated=run["updateTime"] or created,
-    )
-
-
-def _given_up(backfill: Mapping[str, Any]) -> GivenUp:
-    return GivenUp(
-        backfill=backfill["id"],
-        keys=frozenset(filter(is_chart_day, backfill["partitionNames"] or ())),
-        began_at=datetime.fromtimestamp(backfill["timestamp"], UTC),
-        ended_at=moment(backfill["endTimestamp"]),
-        said=(backfill["error"] or {}).get("message") or "",
-    )
 
 
 def _daemon(status: Mapping[str, Any]) -> Daemon:

@@ -1,13 +1,22 @@
 """What is asked of Dagster's webserver, in GraphQL. An error comes in place of the answer, with its message."""
 
-RUNS = """fragment RunParts on Run {
+import json
+from collections.abc import Sequence
+
+from soundcharts_pipeline.orchestration.run_requests import CHART_TAG
+
+_RUN_PARTS = """fragment RunParts on Run {
   runId status jobName creationTime startTime endTime updateTime tags { key value } assetSelection { path }
-}
+}"""
+RUNS = (
+    _RUN_PARTS
+    + """
 query ($filter: RunsFilter!, $cursor: String, $limit: Int) {
   runsOrError(filter: $filter, cursor: $cursor, limit: $limit) {
     __typename ... on Runs { results { ...RunParts } } ... on Error { message }
   }
 }"""
+)
 STEPS = """query ($filter: RunsFilter!) {
   runsOrError(filter: $filter) {
     __typename ... on Runs { results { runId stepStats { stepKey status } } } ... on Error { message }
@@ -16,6 +25,13 @@ STEPS = """query ($filter: RunsFilter!) {
 MADE = """query ($filter: RunsFilter!) {
   runsOrError(filter: $filter) {
     __typename ... on Runs { results { runId assetMaterializations { assetKey { path } partition } } }
+    ... on Error { message }
+  }
+}"""
+MATERIALIZED = """query ($key: AssetKeyInput!, $partitions: [String!]) {
+  assetNodeOrError(assetKey: $key) {
+    __typename
+    ... on AssetNode { latestMaterializationByPartition(partitions: $partitions) { partition } }
     ... on Error { message }
   }
 }"""
@@ -82,3 +98,13 @@ RELOAD = """mutation ($location: String!) {
     ... on Error { message }
   }
 }"""
+
+
+def runs_of_charts(slugs: Sequence[str], most: int) -> str:
+    """The newest runs of each of these charts, in one query."""
+    asked = " ".join(
+        f"r{number}: runsOrError(filter: {{tags: [{{key: {json.dumps(CHART_TAG)}, value: {json.dumps(slug)}}}]}}, "
+        f"limit: {most}) {{ __typename ... on Runs {{ results {{ ...RunParts }} }} }}"
+        for number, slug in enumerate(slugs)
+    )
+    return f"query {{ {asked} }} {_RUN_PARTS}"

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from soundcharts_pipeline.admin.state.changed_runs import changed_runs, rest_in_flight
 from soundcharts_pipeline.admin.state.code_reload import CodeReload
 from soundcharts_pipeline.admin.state.dagster_client import Dagster, DagsterUnreachable, Deployment
+from soundcharts_pipeline.admin.state.made_days import MadeDays
 from soundcharts_pipeline.admin.state.problems import deployment_problems
 from soundcharts_pipeline.admin.state.run_book import RunBook
 from soundcharts_pipeline.admin.state.run_meters import RunMeters
@@ -25,9 +27,7 @@ from soundcharts_pipeline.config.settings import SettingsError
 from soundcharts_pipeline.monitoring.as_json import as_json, status_of
 from soundcharts_pipeline.monitoring.chart_status import chart_health
 from soundcharts_pipeline.monitoring.facts import (
-    MOST_RUNS,
     EndedEarly,
-    RunRecord,
     backfills_of_canceled,
     chart_facts,
     facts_of,
@@ -35,6 +35,7 @@ from soundcharts_pipeline.monitoring.facts import (
 )
 from soundcharts_pipeline.monitoring.given_up import GivenUp, reasons, told_of
 from soundcharts_pipeline.monitoring.health import ChartHealth, RunState, newest_first, shown_first
+from soundcharts_pipeline.monitoring.run_history import MOST_RUNS, RunRecord
 from soundcharts_pipeline.monitoring.task_progress import remedy_of
 from soundcharts_pipeline.storage.endpoint_states import EndpointState
 from soundcharts_pipeline.storage.errors import StorageError
@@ -45,8 +46,6 @@ from soundcharts_pipeline.storage.warehouse import Warehouse
 LOOK_SECONDS = 2.0
 # Daemons beat every 30 s, charts change with their runs: less often than runs.
 SLOW_LOOK = timedelta(seconds=5)
-# Dagster's times of change are those of its database's clock, some of them in whole seconds.
-OVERLAP_SECONDS = 10.0
 # Sources of sentences that are to be read, while all that a run needs can be reached.
 NOTICES = ("code", "backfills")
 # Failures looked into at once; the rest waits for the next look.
@@ -95,7 +94,7 @@ class Live:
         self._runs = RunBook()
         self._unexplained: dict[str, RunState] = {}
         self._meters = RunMeters()
-        self._stored, self._ticks = StoredFacts(), Ticks()
+        self._stored, self._ticks, self._made = StoredFacts(), Ticks(), MadeDays()
         self._given_up: Sequence[GivenUp] = ()
         self._canceled: set[str] = set()
         self._problems: dict[str, tuple[str, ...]] = {"look": Snapshot().problems}
@@ -198,12 +197,13 @@ class Live:
             self._problems["code"] = (changed,) if changed else ()
             self._problems["backfills"] = tuple(told_of(self._given_up, self.settings, self._runs.all(), now))
         with self._noting("tables"):
-            self._stored.look(self.warehouse, self.clock().date(), now)
+            self._stored.look(self.warehouse, today := self.clock().date(), now)
+            if self.deployment and self.deployment.repository:  # else Dagster knows no asset of ours
+                self._made.look(self.dagster, self.settings, self._stored.states, self._runs, today)
 
     def _look_at_runs(self, now: datetime) -> None:
-        filters = {"updatedAfter": self._newest_update - OVERLAP_SECONDS} if self._newest_update else {}
-        changed = list(self.dagster.runs(filters, most=MOST_RUNS))
-        changed += self._rest_in_flight({one.run_id for one in changed})
+        changed = changed_runs(self.dagster, self._newest_update, self.settings.slugs, now)
+        changed += rest_in_flight(self.dagster, self._runs, {one.run_id for one in changed})
         backfills = backfills_of_canceled(one for one in changed if not self._runs.is_over(one.run_id))
         if backfills:  # Dagster gives a backfill up, or cancels it, before its runs
             self._given_up = self.dagster.given_up(now)
@@ -218,13 +218,6 @@ class Live:
         self._explain()
         self._newest_update = max([self._newest_update, *(one.updated for one in changed)])
         self._runs.keep_newest(MOST_RUNS)
-
-    def _rest_in_flight(self, seen: set[str]) -> list[RunRecord]:
-        """Runs that were at work at the last look and did not change since; those deleted meanwhile are dropped."""
-        left = [run.run_id for run in self._runs.in_flight() if run.run_id not in seen]
-        found = list(self.dagster.runs({"runIds": left}, most=len(left))) if left else []
-        self._runs.drop({*left} - {one.run_id for one in found})
-        return found
 
     def _take(self, one: RunRecord, backfills: EndedEarly) -> None:
         runs = facts_of(one, self.settings, backfills)
@@ -294,7 +287,9 @@ class Live:
         ticks = self.deployment.next_ticks if self.deployment else {}
         chart, failed_tick = self.settings.charts[slug], self._ticks.failed.get(schedule)
         state, refusing = self._stored.states.get(slug, ChartState()), self._stored.refusing
-        facts = chart_facts(self.settings, chart, state, ticks.get(schedule), refusing, failed_tick)
+        facts = chart_facts(
+            self.settings, chart, state, ticks.get(schedule), refusing, failed_tick, self._made.of(slug)
+        )
         shown = shown_first(self._runs.of_chart(slug))
         tasks = [self._meters.task(run, logs_url=self.dagster.run_url(run.run_id)) for run in shown]
         return chart_health(facts, self._runs.of_chart(slug), tasks, self.clock(), remedy_of)

@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from datetime import date
 
 from soundcharts_pipeline.models import RunError
-from soundcharts_pipeline.monitoring.health import RunState, TaskState, newest_first, recorded_days
+from soundcharts_pipeline.monitoring.health import RECENT_RUNS, RunState, TaskState, newest_first, recorded_days
+from soundcharts_pipeline.monitoring.unseen_days import days_of
 
 
 class RunBook:
@@ -16,7 +18,9 @@ class RunBook:
         self._runs: dict[str, dict[str, RunState]] = {}  # by chart: most runs have one
         self._by_chart: dict[str, dict[str, RunState]] = {}
         self._sorted: dict[str, Sequence[RunState]] = {}
+        self._days: dict[str, set[date]] = {}
         self._changed: set[str] = set()
+        self._left = 0
 
     def is_over(self, run_id: str) -> bool:
         """It is known, and it has ended."""
@@ -71,11 +75,15 @@ class RunBook:
                     self._changed_at(chart)
 
     def keep_newest(self, most: int) -> None:
-        """Drop older runs: no answer depends on them any more."""
+        """Drop older runs than so many, but for the newest of each chart: no answer depends on them any more. Looked at
+        once a tenth more are there than at the last time."""
         with self._lock:
-            if len(self._runs) > most:
-                runs = newest_first(next(iter(by_chart.values())) for by_chart in self._runs.values())
-                self.drop([run.run_id for run in runs[most:]])
+            if len(self._runs) <= max(most, self._left * 1.1):
+                return
+            kept = {run.run_id for chart in self._by_chart for run in self.of_chart(chart)[:RECENT_RUNS]}
+            runs = newest_first(next(iter(by_chart.values())) for by_chart in self._runs.values())
+            self.drop([run.run_id for run in runs[most:] if run.run_id not in kept])
+            self._left = len(self._runs)
 
     def of_chart(self, slug: str) -> Sequence[RunState]:
         """The chart's runs, newest first."""
@@ -83,6 +91,13 @@ class RunBook:
             if slug not in self._sorted:
                 self._sorted[slug] = newest_first(self._by_chart.get(slug, {}).values())
             return self._sorted[slug]
+
+    def days_of(self, slug: str, since: date) -> set[date]:
+        """The days from then on that a run of the chart is for; worked out again when one of its runs changes."""
+        with self._lock:
+            if slug not in self._days:
+                self._days[slug] = days_of(self.of_chart(slug), since)
+            return self._days[slug]
 
     def all(self) -> list[RunState]:
         """Every run, once for each of its charts."""
@@ -105,4 +120,5 @@ class RunBook:
 
     def _changed_at(self, slug: str) -> None:
         self._sorted.pop(slug, None)
+        self._days.pop(slug, None)
         self.touch(slug)
