@@ -377,7 +377,12 @@ TROUBLES: Mapping[str, Trouble] = {
         "Run ended from outside",
         "The run did not start, or its process is gone: killed, out of memory, or the machine was switched off. What "
         "it had saved stays.",
-        "See the machine's log for the reason; the healing sensor requests the days again.",
+        "See the machine's log for the reason. The healing sensor requests days of the last `heal_days` of an active "
+        "chart again; any other is yours to ask for: `soundcharts-pipeline sync SLUG --date DAY`.",
+        otherwise=[
+            "See the machine's log for the reason. The healing sensor requests days of the last `heal_days` of an "
+            "active chart again; anything else is yours to start again."
+        ],
     ),
     CANCELED: Trouble(
         "Run canceled",

@@ -2,10 +2,12 @@
 see them when the process that launched them went too, and they would block their chart for good."""
 
 import os
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import dagster as dg
 
+from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.orchestration.dagster_internals import IN_PROGRESS_RUN_STATUSES
 from soundcharts_pipeline.orchestration.partitions import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG, spans_of_tags
 from soundcharts_pipeline.orchestration.run_requests import LOST_TAG
@@ -36,9 +38,11 @@ def process_tags() -> dict[str, str]:
     return {HOST_TAG: host_name(), PID_TAG: str(os.getpid())}
 
 
-def fail_dead_runs(instance: dg.DagsterInstance, warehouse: Warehouse, lengths: Lengths) -> list[str]:
-    """Report runs as failed whose leases in the database are over; returns their ids. Healing requests what is missing
-    of their days. Raises StorageError."""
+def fail_dead_runs(
+    instance: dg.DagsterInstance, warehouse: Warehouse, lengths: Lengths, healed: Sequence[ChartDays] = ()
+) -> list[str]:
+    """Report runs as failed whose leases in the database are over; returns their ids. `healed`: the days of charts that
+    healing looks after, and requests what is missing of. Raises StorageError."""
     runs = {run.run_id: run for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))}
     taken = _taken(instance)
     of_charts = [run_id for run_id, run in (runs | taken).items() if spans_of_tags(run.tags, ())]
@@ -49,9 +53,26 @@ def fail_dead_runs(instance: dg.DagsterInstance, warehouse: Warehouse, lengths: 
     for run_id, holder in lost.items():
         instance.add_run_tags(run_id, {LOST_TAG: "true"})
         reason = _NOT_BEGUN if run_id in taken else _reason(holder, lengths)
-        again = "its days are requested again" if run_id in of_charts else "start it again"
-        instance.report_run_failed(runs[run_id], f"{reason}. What was saved stays; {again}.")
+        instance.report_run_failed(
+            runs[run_id], f"{reason}. What was saved stays; {_afterwards(runs[run_id], healed)}."
+        )
     return list(lost)
+
+
+def _afterwards(run: dg.DagsterRun, healed: Sequence[ChartDays]) -> str:
+    """What becomes of its days, or what is to be done."""
+    days = [(span.slug, day) for span in spans_of_tags(run.tags, [one.slug for one in healed]) for day in span.days]
+    again = {(span.slug, day) for span in healed for day in span.days}.intersection(days)
+    if not days:
+        return "start it again"
+    if len(again) == len(days):
+        return "its days are requested again"
+    # One that is paused, or is not in charts.yaml any more, and days before the last heal_days.
+    others = "only days of the last heal_days of an active chart are, so start it again when it is wanted"
+    if not again:
+        return f"its days are not requested again: {others}"
+    first = min(day for _, day in again)
+    return f"its {len(again)} days from {first} on are requested again, the others are not: {others}"
 
 
 def _taken(instance: dg.DagsterInstance) -> dict[str, dg.DagsterRun]:

@@ -68,7 +68,7 @@ def _cascade_sensor(settings: Settings, partitions: dg.MultiPartitionsDefinition
     )
     def cascade_sensor(context: dg.SensorEvaluationContext, database: WarehouseResource) -> dg.SensorResult:
         now = clock()
-        _settle_ended_runs(context, database, now)
+        _settle_ended_runs(context, settings, database, now)
         state = {"after": 0, "waiting": {}, "failed_until": now.isoformat(), **json.loads(context.cursor or "{}")}
         failed_until = show_killed_runs(context.instance, datetime.fromisoformat(state["failed_until"]))
         records = context.instance.fetch_materializations(
@@ -170,7 +170,7 @@ def _healing_sensor(settings: Settings, clock: Clock) -> dg.SensorDefinition:
     )
     def healing_sensor(context: dg.SensorEvaluationContext, database: WarehouseResource) -> dg.SensorResult:
         now, calendar_now = clock(), database.clock()
-        _settle_ended_runs(context, database, now)
+        _settle_ended_runs(context, settings, database, now)
         lost = _all_lost(context.instance, settings, database, calendar_now)
         stopped = stopped_days(context.instance, settings.slugs, {one.chart.slug: one.days for one in lost})
         wanted = [part for one in lost for part in one.spans(stopped.get(one.chart.slug, set()))]
@@ -198,12 +198,15 @@ def _healing_sensor(settings: Settings, clock: Clock) -> dg.SensorDefinition:
     return healing_sensor
 
 
-def _settle_ended_runs(context: dg.SensorEvaluationContext, database: WarehouseResource, now: datetime) -> None:
+def _settle_ended_runs(
+    context: dg.SensorEvaluationContext, settings: Settings, database: WarehouseResource, now: datetime
+) -> None:
     """Dead runs count as at work, and nothing would be requested beside them; canceled ones that Dagster calls failed
     would be requested again."""
     mark_canceled_runs(context.instance, now)
     try:
-        fail_dead_runs(context.instance, database.warehouse, database.lengths)
+        healed = [span_to_heal(chart, database.clock()) for chart in settings.charts.values() if chart.active]
+        fail_dead_runs(context.instance, database.warehouse, database.lengths, healed)
     except PipelineError as error:
         raise failure_of(error) from error
 

@@ -1,6 +1,7 @@
 """Runs that ended without a word are found, runs that are alive are left alone."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -76,6 +77,38 @@ def test_a_run_of_a_silent_host_is_failed_with_its_reason_and_its_days_are_reque
     assert f"Its process 4711 on {host} did not renew its lease of 90 s" in said
     assert said.endswith("What was saved stays; its days are requested again.")
     assert _healed(project) == [lost], "at once: the days have not failed"
+
+
+# By the chart's settings and how many days before the newest the run of three days ends: the end of its message, and
+# whether healing requests any of its days.
+LOST: dict[str, tuple[dict[str, Any], int, str, bool]] = {
+    "all of it": ({}, 0, "its days are requested again.", True),
+    "paused": ({"active": False}, 0, "so start it again when it is wanted.", False),
+    "older than heal_days": ({"heal_days": 5}, 10, "so start it again when it is wanted.", False),
+    "partly older": ({"heal_days": 5}, 3, "so start it again when it is wanted.", True),
+}
+
+
+@pytest.mark.parametrize("case", LOST)
+def test_what_becomes_of_the_days_is_said_as_it_is(
+    simulator: Simulator, environ: dict[str, str], database_url: str, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    changes, ago, ending, is_healed = LOST[case]
+    environ["SOUNDCHARTS_DATABASE_URL"] = database_url
+    look = {"database": EveryLook()}
+    with open_project(simulator, environ, monkeypatch, small(**changes), resources=look) as project:
+        lost = project.span(3, ago=ago)
+        project.publish(project.span(20))
+        run = project.begin(lost)
+        held_by_a_dead_process(project.warehouse, run.run_id)
+        project.evaluate(CASCADE_SENSOR)
+        said = _message(project.instance, run.run_id)
+        assert said.endswith(ending)
+        assert ("requested again" in said and "not requested again" not in said) == is_healed
+        healed = {day for span in _healed(project) for day in span.days if day in lost.days}
+        assert bool(healed) == is_healed
+        if "days from" in said:
+            assert f"its {len(healed)} days from {min(healed)} on are requested again" in said
 
 
 def test_days_that_lose_their_process_again_wait_like_any_others(project: Project) -> None:
