@@ -33,7 +33,8 @@ class NoCharts(Mistake):
 def load_settings(path: Path, clock: Clock = utc_now) -> Settings:
     """The settings in a charts file; raises SettingsError for everything that is wrong with it. `clock` is the
     calendar's: days that are still to come are mistakes."""
-    return parse_settings(read_charts_text(path), source=str(path), clock=clock)
+    settings = parse_settings(read_charts_text(path), source=str(path), clock=clock)
+    return replace(settings, file=str(path.absolute()))
 
 
 def read_charts_text(path: Path) -> str:

@@ -74,7 +74,7 @@ def default_of(key: str) -> Any:
 @dataclass(frozen=True)
 class Settings:
     """Every chart of the file by slug, in the order of the file, and endpoint paths that replace the built-in ones.
-    `version` names the content of the file.
+    `version` names the content of the file, `file` is its path; "" for charts without one.
 
     `max_partitions_per_run` is the most days of a chart that one run takes; None: a range is one run, however long.
     """
@@ -84,6 +84,7 @@ class Settings:
     max_partitions_per_run: int | None = None
     operations: Housekeeping = field(default_factory=Housekeeping)
     version: str = ""
+    file: str = field(default="", compare=False)
 
     @property
     def slugs(self) -> tuple[str, ...]:

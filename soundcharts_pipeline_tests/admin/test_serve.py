@@ -21,6 +21,7 @@ from soundcharts_pipeline.admin.state.dagster_client import Dagster, LaunchRefus
 from soundcharts_pipeline.config.read_charts import load_settings
 from soundcharts_pipeline.models import ChartDays
 from soundcharts_pipeline.orchestration.partitions import partition_key, range_tags
+from soundcharts_pipeline.storage.processes import host_name
 from soundcharts_pipeline_tests.admin.running import UI, Site, running_serve
 from soundcharts_pipeline_tests.admin.site import TOKEN, processes_of, wait_for
 from soundcharts_pipeline_tests.support.command_line import run
@@ -197,7 +198,8 @@ def test_a_chart_that_is_taken_out_while_its_backfill_runs_is_told(site: Site) -
     site.simulator.set(latency=0.02)
     error = site.client.task(ADDED, task_id)["error"]
     assert (error["kind"], error["message"]) == ("BackfillGivenUp", f"Dagster gave up its backfill {backfill}: {gone}")
-    for run_id, words in zip(queued, (f"no day before {day}", f"{REMOVED} is not in the charts file"), strict=True):
+    here = f"{file} on {host_name()}"
+    for run_id, words in zip(queued, (f"{here} has no day before {day}", f"{REMOVED} is not in {here}"), strict=True):
         wait_for(f"the failure: {words}", lambda run_id=run_id: dagster.failure(run_id).kind == "SettingsError")  # type: ignore[misc]
         assert words in dagster.failure(run_id).message
     # Nobody wished for its end: the cascade sensor may have requested the day already.

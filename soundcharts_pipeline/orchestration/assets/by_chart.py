@@ -24,6 +24,7 @@ from soundcharts_pipeline.orchestration.partitions import (
     spans_of_tags,
 )
 from soundcharts_pipeline.orchestration.run_requests import CHART_TAG, CUT_INTO, CUT_TAG, keys_of_backfill
+from soundcharts_pipeline.storage.processes import host_name
 from soundcharts_pipeline.storage.warehouse import Warehouse
 from soundcharts_pipeline.sync.shared_worklist import claimed
 
@@ -61,15 +62,16 @@ def is_handed_over(context: dg.AssetExecutionContext, settings: Settings, wareho
 
 def _require(tags: Mapping[str, str], settings: Settings) -> None:
     """Fail by name when charts.yaml has lost the chart or the day since the run was asked for."""
-    first = first_day(settings)
+    first, file = first_day(settings), f"{settings.file or 'the charts of the project'} on {host_name()}"
     for span in spans_of_tags(tags, settings.slugs):
         if span.slug not in settings.charts:
-            gone = f"{span.slug} is not in the charts file any more; add it there, or leave the run"
+            gone = f"{span.slug} is not in {file}; add it there, or leave the run"
         elif span.first < first:
-            gone = f"the charts file has no day before {first} any more; set an earlier first_date there for {span}"
+            gone = f"{file} has no day before {first}; set an earlier first_date there for {span}"
         else:
             continue
-        raise failure_of(SettingsError(f"{gone}. It was changed after this run was asked for; no call was made"))
+        why = "It was changed after this run was asked for, or whoever asked for it goes by another file"
+        raise failure_of(SettingsError(f"{gone}. {why}; no call was made"))
 
 
 def _require_days(context: dg.AssetExecutionContext) -> None:
