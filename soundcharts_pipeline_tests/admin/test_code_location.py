@@ -35,7 +35,7 @@ charts:
 SLUG, ADDED = "viral-50-global", "viral-50-in"
 MISTAKE = "  - slug: Not A Slug\n"
 # The server that has our code; `dagster code-server` starts a new one at each reload.
-SERVER = "dagster api grpc"
+SERVER = "dagster_program api grpc"
 
 
 @pytest.fixture(scope="module")
