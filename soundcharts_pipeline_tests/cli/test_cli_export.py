@@ -155,18 +155,20 @@ def test_through_a_link_the_file_that_it_leads_to_is_replaced(user: User, tmp_pa
 def test_what_is_no_file_is_named_and_left(
     user: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: list[str]
 ) -> None:
-    pipe, link, door, loop = (tmp_path / f"{name}.csv" for name in ("pipe", "link", "door", "loop"))
+    # A path from the root may be too long for a socket, and for a line of the message.
+    monkeypatch.chdir(tmp_path)
+    pipe, link, door, loop, folder = (Path(f"{name}.csv") for name in ("pipe", "link", "door", "loop", "folder"))
+    folder.mkdir()
     os.mkfifo(pipe)
     link.symlink_to(pipe)
     loop.symlink_to(loop)
     with socket(AF_UNIX) as listening:
-        monkeypatch.chdir(tmp_path)  # whose path may be longer than one of a socket
-        listening.bind(door.name)
+        listening.bind(str(door))
         for path, said in (
             *((pipe, "is a pipe"), (link, "is a pipe"), (door, "is a socket")),
             # Nobody's device is put at risk by a test.
             *([] if force else [(Path(os.devnull), "is a device")]),
-            *((tmp_path, "is a folder"), (loop, "is a link that leads to itself")),
+            *((folder, "is a folder"), (loop, "is a link that leads to itself")),
         ):
             before = (path.lstat().st_mode, path.lstat().st_ino)
             done = run_here(user, "export", SLUG, "--format", "csv", "--output", path, *force)
