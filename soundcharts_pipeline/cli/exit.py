@@ -49,9 +49,13 @@ def complain(what: str, text: str) -> None:
 
 
 def _say(text: str) -> None:
-    # Where it cannot be said, the exit code says it.
-    with suppress(OSError):
+    try:
         open_console(stderr=True).print(text, soft_wrap=True)
+    except OSError:
+        # Where it cannot be said, the exit code says it. Python would try again at its end, and then end with 120.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stderr.fileno())
+        os.close(nowhere)
 
 
 def advise(failures: Iterable[tuple[str, str]]) -> None:
