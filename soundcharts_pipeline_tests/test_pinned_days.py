@@ -19,7 +19,12 @@ MACHINES_CLOCK = {
         "orchestration/test_run_requests.py",
         "orchestration/test_stops.py",
     ),
-    *("orchestration/test_failed_days.py", "admin/dagster_ui.py", "orchestration/test_dagster_home.py"),
+    *(
+        "orchestration/test_failed_days.py",
+        "admin/dagster_ui.py",
+        "orchestration/test_dagster_home.py",
+        "monitoring/test_many_runs.py",
+    ),
 }
 CLOCKS = {("datetime", "now"), ("date", "today"), ("datetime", "today"), ("datetime", "utcnow"), ("time", "time")}
 
