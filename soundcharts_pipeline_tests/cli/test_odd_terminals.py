@@ -47,7 +47,6 @@ def _run(user: dict[str, str], *arguments: str, out: int | None = None, err: int
     return Done(done.returncode, (done.stdout or b"").decode(), (done.stderr or b"").decode())
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="a device of Linux")
 @pytest.mark.parametrize("command", [["--help"], ["charts", "list"], ["status"], ["doctor"], ["charts", "--help"]])
 def test_an_output_that_takes_nothing_more_is_said_once(user: dict[str, str], command: list[str]) -> None:
     with FULL.open("w") as full:
@@ -60,7 +59,6 @@ def test_an_output_that_takes_nothing_more_is_said_once(user: dict[str, str], co
             assert silent.code == done.code
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="a device of Linux")
 @pytest.mark.parametrize(
     ("command", "code"), [(["charts", "remove", "nope"], 2), (["nope"], 2), (["sync", SLUG], 1), (["export", SLUG], 1)]
 )
